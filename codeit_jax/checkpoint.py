@@ -1,0 +1,158 @@
+"""Checkpoints: one consistent cut of everything that decides how a run goes on.
+
+A cut is the folder `checkpoints/<number>` with the train state (orbax) and `meta.json` (counters, sizes of the line files),
+and `replay/<number>` with the replay. It is written in this order: replay, state, meta, then the manifest
+`checkpoints/<number>.sha256` with size and SHA-256 of every file; the manifest's rename is the commit. Orbax doesn't check
+its array data: a flipped bit would restore as a wrong number without an error, so the manifest is verified before a restore.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from codeit_jax.errors import StorageError
+from codeit_jax.run_directory import RunDirectory, write_atomically
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """A checkpoint found on disk.
+
+    Attributes:
+        number: counts up with every checkpoint of a run.
+        state: folder of the train state.
+        replay: folder of the replay.
+        meta: what was given to `save`.
+    """
+
+    number: int
+    state: Path
+    replay: Path
+    meta: dict[str, Any]
+
+
+def save(
+    directory: RunDirectory,
+    number: int,
+    *,
+    state: Mapping[str, Any],
+    save_replay: Callable[[Path], None],
+    meta: Mapping[str, Any],
+    keep: int,
+) -> None:
+    """Write a checkpoint and remove all but the newest `keep`.
+
+    Args:
+        directory: the run's.
+        number: larger than that of any checkpoint there.
+        state: nested dict of arrays.
+        save_replay: writes the replay into the folder given.
+        meta: JSON values.
+        keep: how many checkpoints stay.
+
+    Raises:
+        StorageError: the disk is full or can't be written; older checkpoints stay whole.
+    """
+    folder, replay = directory.checkpoints / str(number), directory.replay / str(number)
+    try:
+        for leftover in (folder, replay):
+            shutil.rmtree(leftover, ignore_errors=True)
+            leftover.mkdir(parents=True)
+        save_replay(replay)
+        with ocp.StandardCheckpointer() as checkpointer:
+            checkpointer.save(folder / "state", state)
+        write_atomically(folder / "meta.json", json.dumps({**meta, "line_files": directory.line_file_sizes()}))
+        write_atomically(_manifest(directory, number), json.dumps(_digests(directory, number)))
+    except (OSError, ValueError) as error:
+        free = shutil.disk_usage(directory.path).free
+        first_line = str(error).splitlines()[0]
+        raise StorageError(f"{folder}: the checkpoint can't be written ({first_line}; {free >> 20} MiB free)") from error
+    for old in _numbers(directory)[:-keep]:
+        _remove(directory, old)
+
+
+def latest(directory: RunDirectory, say: Callable[[str], None]) -> Cut | None:
+    """Find the newest checkpoint that is whole; damaged ones are told, renamed and passed over.
+
+    Returns:
+        None for a directory without any checkpoint.
+
+    Raises:
+        StorageError: there are checkpoints, but none is whole.
+    """
+    numbers = _numbers(directory)
+    for number in reversed(numbers):
+        problem = _problem(directory, number)
+        if problem is None:
+            folder = directory.checkpoints / str(number)
+            meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+            return Cut(number=number, state=folder / "state", replay=directory.replay / str(number), meta=meta)
+        say(f"checkpoint {number} is damaged ({problem}); it is kept as {number}.corrupt and the one before is used")
+        _manifest(directory, number).rename(directory.checkpoints / f"{number}.corrupt")
+    if numbers:
+        raise StorageError(f"{directory.checkpoints}: no checkpoint is whole; start again with another --run-dir")
+    return None
+
+
+def restore_state(cut: Cut, target: Any) -> Any:
+    """Read the train state into the shapes, types and shardings of `target`, a tree of `jax.ShapeDtypeStruct`."""
+    with ocp.StandardCheckpointer() as checkpointer:
+        return checkpointer.restore(cut.state, target)
+
+
+def abstract(tree: Any) -> Any:
+    """Describe a tree of arrays for `restore_state`."""
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), tree)
+
+
+def _manifest(directory: RunDirectory, number: int) -> Path:
+    return directory.checkpoints / f"{number}.sha256"
+
+
+def _numbers(directory: RunDirectory) -> list[int]:
+    """Return the committed checkpoints, ascending."""
+    return sorted(int(file.stem) for file in directory.checkpoints.glob("*.sha256"))
+
+
+def _remove(directory: RunDirectory, number: int) -> None:
+    # The manifest goes first: without it the rest is no checkpoint, whenever the process dies.
+    _manifest(directory, number).unlink()
+    shutil.rmtree(directory.checkpoints / str(number), ignore_errors=True)
+    shutil.rmtree(directory.replay / str(number), ignore_errors=True)
+
+
+def _digests(directory: RunDirectory, number: int) -> dict[str, list[Any]]:
+    """Return size and SHA-256 of every file of a checkpoint, by path relative to the run directory."""
+    folders = (directory.checkpoints / str(number), directory.replay / str(number))
+    files = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file())
+    return {str(file.relative_to(directory.path)): [file.stat().st_size, _sha256(file)] for file in files}
+
+
+def _problem(directory: RunDirectory, number: int) -> str | None:
+    """Say in a few words what is wrong with a checkpoint, or return None."""
+    try:
+        expected = json.loads(_manifest(directory, number).read_text(encoding="utf-8"))
+        found = _digests(directory, number)
+    except (OSError, ValueError) as error:
+        return f"its manifest can't be read: {str(error).splitlines()[0]}"
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            return f"{name} isn't as it was written"
+    return None
+
+
+def _sha256(file: Path) -> str:
+    sha = hashlib.sha256()
+    with open(file, "rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            sha.update(chunk)
+    return sha.hexdigest()

@@ -1,0 +1,45 @@
+"""The command line: `codeit-jax VERB ...`. Imports only the standard library until a verb runs."""
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from codeit_jax import __version__
+from codeit_jax.errors import CodeitError
+
+VERBS = ("train", "programs", "mutate", "config")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a verb and return the exit code: 0 done, 1 bug, else that of the error (see `codeit_jax.errors`)."""
+    parser = build_parser()
+    arguments, rest = parser.parse_known_args(argv)
+    # argparse fills a list of positionals in one go, so settings given after a later option end up in the rest.
+    if rest and (not hasattr(arguments, "overrides") or any("=" not in word or word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        arguments.overrides += rest
+    try:
+        return int(arguments.run(arguments))
+    except CodeitError as error:
+        if arguments.debug or os.environ.get("CODEIT_JAX_DEBUG"):
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of all verbs."""
+    parser = argparse.ArgumentParser(prog="codeit-jax", description="A code language model that teaches itself to solve ARC tasks.")
+    parser.add_argument("--version", action="version", version=f"codeit-jax {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks of user errors")
+    subparsers = parser.add_subparsers(metavar="VERB", required=True)
+    for verb in VERBS:
+        importlib.import_module(f"codeit_jax.commands.{verb}").add_parser(subparsers)
+    return parser

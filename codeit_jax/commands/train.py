@@ -1,0 +1,40 @@
+"""`codeit-jax train --config FILE [--run-dir DIR] [--seed N] [key=value ...]`: the main job."""
+
+import argparse
+import json
+from pathlib import Path
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb `train`."""
+    parser = subparsers.add_parser("train", help="the main job: meta-iterations of sampling, executing, learning")
+    add_config_arguments(parser)
+    parser.add_argument("--run-dir", type=Path, metavar="DIR", help="made or gone on with (default: runs/CONFIG-seedN)")
+    parser.add_argument("--quiet", action="store_true", help="no progress on the terminal; log.txt has it")
+    parser.add_argument("--json", action="store_true", help="print summary.json as the last line of standard output")
+    parser.set_defaults(run=run)
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every verb that reads a configuration takes."""
+    parser.add_argument("--config", action="append", default=[], metavar="FILE", help="YAML file or preset; later ones win")
+    parser.add_argument("--seed", type=int, metavar="N", help="short for seed=N")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings, e.g. sampling.temperature=0.8")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Load the configuration, train, print where the results are."""
+    from codeit_jax.config_loading import load_config
+
+    overrides = [*arguments.overrides, *([] if arguments.seed is None else [f"seed={arguments.seed}"])]
+    config = load_config(arguments.config, overrides)
+    name = Path(arguments.config[-1]).stem if arguments.config else "default"
+    run_directory = arguments.run_dir or Path("runs") / f"{name}-seed{config.seed}"
+
+    from codeit_jax.progress import Reporter
+    from codeit_jax.run import train
+
+    summary = train(config, run_directory, Reporter(quiet=arguments.quiet))
+    if arguments.json:
+        print(json.dumps(summary))
+    return 0

@@ -1,0 +1,197 @@
+"""The configuration of a run: one frozen dataclass per room, each room receives its own part.
+
+Every field has a default, so a preset names only what it changes. Values are validated on construction (types, ranges,
+unknown names); `config_loading` reads them from YAML files and the command line. The names of the paper's settings are in
+the field comments (Butt et al., ICML 2024, section 3.2 and appendix B).
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+_STRICT = ConfigDict(extra="forbid")
+
+PositiveInt = Annotated[int, Field(gt=0)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+def _ascending(lengths: tuple[int, ...]) -> tuple[int, ...]:
+    if list(lengths) != sorted(set(lengths)):
+        raise ValueError("lengths in ascending order, each once")
+    return lengths
+
+
+Buckets = Annotated[tuple[PositiveInt, ...], Field(min_length=1), AfterValidator(_ascending)]
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class DataConfig:
+    """What is searched, and what the policy starts from."""
+
+    search_tasks: str = "arc1/evaluation"  # their test outputs are read only to score
+    training_tasks: str = "arc1/training"
+    seeds: str = "builtin"  # a programs file with `def solve_<task id>(I):`, or our own
+    num_search_tasks: PositiveInt | None = None  # the first N by id; None is all
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class MutationConfig:
+    """The augmented training set: mutants of the seed programs (paper, appendix A.2)."""
+
+    method: Literal["d1", "dinf", "random"] = "d1"
+    recipe: Literal["paper", "released"] = "paper"  # branch probabilities
+    num_programs: NonNegativeInt = 19_200
+    score_tasks: bool = True  # run the mutants on the search tasks, for the rows `mutants` and `cumulative`
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class TextConfig:
+    """Prompts and tokens."""
+
+    tokenizer: Literal["native", "bpe"] = "native"
+    tokenizer_path: str | None = None  # folder with vocab.json and merges.txt, or a tokenizer.json; for `bpe`
+    prompt_buckets: Buckets = (128, 256, 512, 1024)  # the last is the encoder window (paper: 512 + 512)
+    program_buckets: Buckets = (64, 128, 256, 512)  # the last is the decoder window, end token included
+
+    @property
+    def max_prompt_tokens(self) -> int:
+        """Longer prompts lose demonstrations."""
+        return self.prompt_buckets[-1]
+
+    @property
+    def max_program_tokens(self) -> int:
+        """Longer programs aren't learnt, nor sampled."""
+        return self.program_buckets[-1]
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class ModelConfig:
+    """A T5 encoder-decoder (Raffel et al., 2020); the defaults are CodeT5-small's."""
+
+    d_model: PositiveInt = 512
+    d_ff: PositiveInt = 2048
+    d_kv: PositiveInt = 64
+    num_heads: PositiveInt = 8
+    num_encoder_layers: PositiveInt = 6
+    num_decoder_layers: PositiveInt = 6
+    feed_forward: Literal["relu", "gated-gelu"] = "relu"
+    tie_embeddings: bool = True  # head = embedding, decoder output scaled by d_model ** -0.5
+    dropout: Probability = 0.1
+    num_buckets: PositiveInt = 32  # relative positions
+    max_distance: PositiveInt = 128
+    norm_epsilon: PositiveFloat = 1e-6
+    dtype: Literal["float32", "bfloat16"] = "float32"  # of the computation; parameters stay float32
+    weights: str | None = None  # folder with config.json and model.safetensors; None starts from random weights
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class SamplingConfig:
+    """Drawing programs from the policy."""
+
+    samples_per_task: PositiveInt = 24  # n_rho
+    temperature: PositiveFloat = 0.95  # tau
+    top_k: NonNegativeInt = 50  # active by default in the released code; 0 is off
+    prompts_per_batch: PositiveInt = 16
+    vocabulary: Literal["program", "full"] = "program"  # draw among the tokens that a program can contain, or among all
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class InterpreterConfig:
+    """The pool of worker processes and its deterministic limits."""
+
+    num_workers: NonNegativeInt = 0  # 0 is one a core
+    mode: Literal["native", "codeit"] = "native"
+    work_per_line: PositiveInt = 200_000  # stands for the paper's 0.25 s a line
+    work_per_program: PositiveInt = 1_000_000
+    wall_seconds: PositiveFloat = 10.0  # backstop for a program, counted when it strikes
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class HindsightConfig:
+    """What becomes of the sampled programs."""
+
+    relabel: bool = True  # false: only programs that solve a demonstration become experiences (ablation A2)
+    num_demonstrations: PositiveInt | None = None  # show only the first N in prompts (ablation A5); None is all
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class ReplayConfig:
+    """The draw for one learning stage."""
+
+    recipe: Literal["released", "paper"] = "released"  # without / with replacement
+    priority: Literal["demonstrations", "uniform"] = "demonstrations"  # uniform is ablation A3
+    policy_experiences: bool = True  # false keeps sampled programs out of the replay (ablation A1)
+    num_policy_experiences: NonNegativeInt = 90_000  # r_p
+    num_train_experiences: NonNegativeInt = 10_000  # r_t
+    capacity: PositiveInt = 10_000_000  # of each partition
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class TrainingConfig:
+    """The fine-tuning step."""
+
+    learning_rate: PositiveFloat = 5e-5
+    warmup_steps: NonNegativeInt = 0
+    weight_decay: NonNegativeFloat = 0.01
+    beta1: Probability = 0.9
+    beta2: Probability = 0.999
+    clip_norm: NonNegativeFloat = 0.0  # 0 is off
+    batch_size: PositiveInt = 512
+    pretraining_epochs: NonNegativeInt = 1  # passes over the train partition before the first meta-iteration
+    epochs: PositiveInt = 1  # passes over each meta-iteration's draw
+    reset_optimizer: bool = False  # the released code starts AdamW anew each meta-iteration
+    pad_loss: bool = False  # the released code trains on pad positions
+    max_skipped_steps: PositiveInt = 3  # non-finite steps in a row before the run stops
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class CheckpointConfig:
+    """When the state of the run is saved."""
+
+    every: PositiveInt = 1  # meta-iterations
+    keep: PositiveInt = 3
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class ParallelConfig:
+    """The device mesh; -1 takes what the other axes leave."""
+
+    data: Annotated[int, Field(ge=-1)] = -1
+    fsdp: PositiveInt = 1
+    tensor: PositiveInt = 1
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class RuntimeConfig:
+    """Where the run computes."""
+
+    platform: Literal["auto", "cpu", "cuda", "tpu"] = "auto"  # a named platform that isn't there is an error
+    compilation_cache: str | None = "~/.cache/codeit_jax/xla"
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Config:
+    """Everything that decides a run; equal configurations and seeds give equal results."""
+
+    seed: NonNegativeInt = 0
+    num_meta_iterations: NonNegativeInt = 100
+    data: DataConfig = DataConfig()
+    mutation: MutationConfig = MutationConfig()
+    text: TextConfig = TextConfig()
+    model: ModelConfig = ModelConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    interpreter: InterpreterConfig = InterpreterConfig()
+    hindsight: HindsightConfig = HindsightConfig()
+    replay: ReplayConfig = ReplayConfig()
+    training: TrainingConfig = TrainingConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    parallel: ParallelConfig = ParallelConfig()
+    runtime: RuntimeConfig = RuntimeConfig()
+
+
+# A resumed run may change these; every other field decides what the numbers mean, so changing it needs a new run directory.
+CHANGEABLE_ON_RESUME = ("num_meta_iterations", "interpreter.num_workers", "checkpoint", "parallel", "runtime")

@@ -1,0 +1,37 @@
+"""Errors that end a command with one line and a documented exit code."""
+
+
+class CodeitError(Exception):
+    """An expected failure: shown as one line, `error: <message>`, never as a traceback."""
+
+    exit_code = 1
+
+
+class UserError(CodeitError):
+    """Something the user gave is wrong: names the value found and the value expected."""
+
+    exit_code = 2
+
+
+class DivergedError(CodeitError):
+    """Training produced non-finite numbers and was stopped."""
+
+    exit_code = 3
+
+
+class StorageError(CodeitError):
+    """The run directory can't be written or read: full, forbidden, or damaged."""
+
+    exit_code = 4
+
+
+class LockedError(CodeitError):
+    """Another process is using the run directory."""
+
+    exit_code = 5
+
+
+class PreemptedError(CodeitError):
+    """The run was asked to stop and has saved its state."""
+
+    exit_code = 75

@@ -1,0 +1,52 @@
+"""Hindsight relabeling (paper, section 3.2): the outputs that a program really produced replace those that were wanted."""
+
+from codeit_jax.arc import Example, Task
+from codeit_jax.config import HindsightConfig
+from codeit_jax.hindsight.execution import Execution
+from codeit_jax.hindsight.experience import Experience, Origin
+
+
+def solved_demonstrations(execution: Execution, task: Task) -> tuple[bool, ...]:
+    """Tell for each demonstration whether the program produced the wanted output."""
+    pairs = zip(execution.outcomes, task.demonstrations, strict=True)
+    return tuple(outcome.grid is not None and outcome.grid == wanted.output for outcome, wanted in pairs)
+
+
+def demonstration_performance(solved: tuple[bool, ...]) -> float:
+    """Return the share of demonstrations solved, 0 to 1."""
+    return sum(solved) / len(solved)
+
+
+def relabel(
+    execution: Execution, task: Task, config: HindsightConfig, *, origin: Origin, iteration: int
+) -> Experience | None:
+    """Turn an execution into an experience, or into nothing if it teaches nothing true.
+
+    With relabeling every demonstration on which the program gives a valid grid counts, with that grid as its output.
+    Without it (ablation A2) only demonstrations whose wanted output was produced count.
+
+    Args:
+        execution: the program's outcomes on the task's demonstrations.
+        task: the task that it was sampled for.
+        config: whether to relabel, and how many demonstrations count.
+        origin: who wrote the program.
+        iteration: the meta-iteration.
+    """
+    solved = solved_demonstrations(execution, task)
+    kept = slice(config.num_demonstrations)
+    rows = zip(execution.outcomes[kept], task.demonstrations[kept], solved[kept], strict=True)
+    examples = tuple(
+        Example(input=wanted.input, output=outcome.grid)
+        for outcome, wanted, is_solved in rows
+        if outcome.grid is not None and (config.relabel or is_solved)
+    )
+    if not examples:
+        return None
+    return Experience(
+        task_id=execution.task_id,
+        program=execution.program,
+        examples=examples,
+        demonstration_performance=demonstration_performance(solved[kept]),
+        origin=origin,
+        iteration=iteration,
+    )

@@ -1,0 +1,110 @@
+"""The training partition: seed programs and their mutants, as experiences and as candidate solutions."""
+
+from collections.abc import Callable
+from time import perf_counter
+
+from codeit_jax.arc import Example
+from codeit_jax.errors import UserError
+from codeit_jax.evaluation import solve_report
+from codeit_jax.hindsight import Experience, Origin, execute, relabel
+from codeit_jax.loop import PRETRAINING, StageRecord
+from codeit_jax.mutation import Mutant, generate_mutants
+from codeit_jax.progress import Reporter
+from codeit_jax.screening import screen_programs
+from codeit_jax.solutions import Solution
+from codeit_jax.workbench import Workbench, limits_of
+from interpreter import Program
+
+InitialProgram = tuple[Origin, Program]
+
+
+def initial_experiences(bench: Workbench, reporter: Reporter) -> tuple[list[Experience], list[InitialProgram]]:
+    """Run the seed programs on their tasks and make mutants of them.
+
+    Returns:
+        An experience for each program, on its own task's demonstrations; and the programs, each text once, for screening.
+
+    Raises:
+        UserError: no seed program gives a valid grid on any demonstration of its task.
+    """
+    experiences = _seed_experiences(bench)
+    if not experiences:
+        raise UserError(f"{bench.config.data.seeds}: no program runs on its task's demonstrations, expected at least one")
+    programs: dict[str, InitialProgram] = {str(seed.program): ("seed", seed.program) for seed in bench.seeds}
+    mutation = bench.config.mutation
+    reporter.say(f"making {mutation.num_programs} mutants ({mutation.method}, recipe {mutation.recipe})")
+    mutants = generate_mutants(
+        bench.seeds,
+        bench.training_tasks,
+        num_programs=mutation.num_programs,
+        seed=bench.config.seed,
+        pool=bench.pool,
+        method=mutation.method,
+        recipe=mutation.recipe,
+        limits=limits_of(bench.config.interpreter),
+    ).mutants
+    for mutant in mutants:
+        programs.setdefault(str(mutant.program), ("mutant", mutant.program))
+        experiences.append(_mutant_experience(mutant, bench))
+    return experiences, list(programs.values())
+
+
+def screen_initial_programs(
+    bench: Workbench, programs: list[InitialProgram], reporter: Reporter, record: Callable[[StageRecord], None]
+) -> list[Solution]:
+    """Run seeds and mutants on the search tasks: what mutation alone solves (rows `mutants` and `cumulative`)."""
+    if not bench.config.mutation.score_tasks:
+        return []
+    start = perf_counter()
+    with reporter.stage(f"{len(programs)} seeds and mutants on the search tasks") as advance:
+        screened = screen_programs(
+            [program for _, program in programs], bench.search_tasks, pool=bench.pool, on_progress=advance
+        )
+    solutions = [
+        Solution(candidate=entry.candidate, origin=programs[entry.position][0], iteration=PRETRAINING)
+        for entry in screened
+    ]
+    report = solve_report([entry.candidate for entry in screened], bench.search_tasks)
+    record(
+        StageRecord(
+            iteration=PRETRAINING,
+            stage="screen",
+            seconds=perf_counter() - start,
+            values={"programs": len(programs), "mutants": report},
+        )
+    )
+    reporter.say(f"seeds and mutants solve {report['demonstrations']} (demonstrations) / {report['pass@3']} (pass@3)")
+    return solutions
+
+
+def _seed_experiences(bench: Workbench) -> list[Experience]:
+    by_task: dict[str, list[str]] = {}
+    for seed in bench.seeds:
+        by_task.setdefault(seed.task_id, []).append(str(seed.program))
+    relabeled = [
+        relabel(
+            execution,
+            bench.training_tasks[execution.task_id],
+            bench.config.hindsight,
+            origin="seed",
+            iteration=PRETRAINING,
+        )
+        for execution in execute(by_task, bench.training_tasks, bench.pool)
+    ]
+    return [experience for experience in relabeled if experience is not None]
+
+
+def _mutant_experience(mutant: Mutant, bench: Workbench) -> Experience:
+    """Make an experience of what a mutant does on its parent's demonstrations."""
+    shown = slice(bench.config.hindsight.num_demonstrations)
+    task = bench.training_tasks[mutant.task_id]
+    pairs = list(zip(mutant.inputs, mutant.outputs, strict=True))[shown]
+    solved = [output == wanted.output for (_, output), wanted in zip(pairs, task.demonstrations[shown], strict=True)]
+    return Experience(
+        task_id=mutant.task_id,
+        program=str(mutant.program),
+        examples=tuple(Example(input=grid, output=output) for grid, output in pairs),
+        demonstration_performance=sum(solved) / len(solved),
+        origin="mutant",
+        iteration=PRETRAINING,
+    )

@@ -1,0 +1,219 @@
+"""Weights in the format that T5 checkpoints are published in: `config.json` and `model.safetensors`.
+
+Only `shared.weight` is written for the embedding: readers take its aliases (`lm_head.weight` of a tied head, the stacks'
+`embed_tokens.weight`) from it, while some versions of transformers read a file without it silently wrong.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from codeit_jax.config import ModelConfig
+from codeit_jax.errors import UserError
+from codeit_jax.model.t5 import Params, T5Model
+
+WEIGHTS_FILE = "model.safetensors"
+_ALIASES = ("lm_head.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
+
+
+def load_pretrained(folder: Path, config: ModelConfig, vocabulary_size: int) -> Params:
+    """Read parameters for a model of this configuration.
+
+    Args:
+        folder: holds `config.json` and `model.safetensors`.
+        config: what the run wants; must agree with the checkpoint's own configuration.
+        vocabulary_size: of the tokenizer; the checkpoint's table may not differ.
+
+    Returns:
+        Nested dict of float32 NumPy arrays, layers stacked.
+
+    Raises:
+        UserError: a file is missing or damaged, the configuration disagrees, a tensor is missing, left over, of the wrong
+            shape or type, or holds a number that isn't finite.
+    """
+    _check_config(folder / "config.json", config, vocabulary_size)
+    tensors = _read_tensors(folder / WEIGHTS_FILE)
+    _drop_aliases(tensors, config, folder)
+    params: Params = {}
+    for path, names, shape in _tensor_table(config, vocabulary_size):
+        rows = [_from_published(_take(tensors, name, shape, folder), path, config) for name in names]
+        _set(params, path, np.stack(rows) if _is_stacked(path) else rows[0])
+    if tensors:
+        raise UserError(f"{folder}: the tensor {min(tensors)} isn't part of the model, expected each to be used exactly once")
+    return params
+
+
+def save_pretrained(folder: Path, params: Params, model: T5Model, *, pad_id: int, end_id: int, start_id: int) -> None:
+    """Write a folder that `transformers.T5ForConditionalGeneration.from_pretrained` loads.
+
+    Args:
+        folder: created if missing.
+        params: nested dict of arrays.
+        model: whose parameters these are.
+        pad_id, end_id, start_id: special tokens.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors: dict[str, np.ndarray] = {}
+    for path, names, shape in _tensor_table(model.config, model.vocabulary_size):
+        array = np.asarray(_get(params, path), np.float32)
+        rows = array if _is_stacked(path) else [array]
+        for name, row in zip(names, rows, strict=True):
+            matrix = row if _is_table(path) or len(shape) == 1 else row.reshape(shape[::-1]).T
+            tensors[name] = np.ascontiguousarray(matrix)
+    save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    description = _describe(model, pad_id=pad_id, end_id=end_id, start_id=start_id)
+    (folder / "config.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+
+
+def _tensor_table(config: ModelConfig, vocabulary_size: int) -> Iterator[tuple[str, list[str], tuple[int, ...]]]:
+    """Yield our parameter's path, its published names (one a layer), and the published shape."""
+    d, f, heads = config.d_model, config.d_ff, config.num_heads * config.d_kv
+    yield "embedding", ["shared.weight"], (vocabulary_size, d)
+    if not config.tie_embeddings:
+        yield "head", ["lm_head.weight"], (vocabulary_size, d)
+    matrices = {"inner": ("wi", (f, d)), "outer": ("wo", (d, f))}
+    if config.feed_forward == "gated-gelu":
+        matrices = {"gate": ("wi_0", (f, d)), "inner": ("wi_1", (f, d)), "outer": ("wo", (d, f))}
+    for stack, num_layers in (("encoder", config.num_encoder_layers), ("decoder", config.num_decoder_layers)):
+        blocks = [f"{stack}.block.{n}.layer" for n in range(num_layers)]
+        bias = f"{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+        yield f"{stack}/relative_bias", [bias], (config.num_buckets, config.num_heads)
+        yield f"{stack}/final_norm/scale", [f"{stack}.final_layer_norm.weight"], (d,)
+        sublayers = [("attention_norm", "attention", "SelfAttention")]
+        if stack == "decoder":
+            sublayers.append(("cross_norm", "cross_attention", "EncDecAttention"))
+        for position, (norm, attention, published) in enumerate(sublayers):
+            yield f"{stack}/layers/{norm}/scale", [f"{b}.{position}.layer_norm.weight" for b in blocks], (d,)
+            for ours, theirs in (("query", "q"), ("key", "k"), ("value", "v"), ("output", "o")):
+                shape = (d, heads) if ours == "output" else (heads, d)
+                yield f"{stack}/layers/{attention}/{ours}", [f"{b}.{position}.{published}.{theirs}.weight" for b in blocks], shape
+        last = len(sublayers)
+        yield f"{stack}/layers/feed_forward_norm/scale", [f"{b}.{last}.layer_norm.weight" for b in blocks], (d,)
+        for ours, (theirs, shape) in matrices.items():
+            names = [f"{b}.{last}.DenseReluDense.{theirs}.weight" for b in blocks]
+            yield f"{stack}/layers/feed_forward/{ours}", names, shape
+
+
+def _check_config(path: Path, config: ModelConfig, vocabulary_size: int) -> None:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: can't be read ({error}), expected the checkpoint's configuration") from None
+    wanted = {
+        "d_model": config.d_model,
+        "d_ff": config.d_ff,
+        "d_kv": config.d_kv,
+        "num_heads": config.num_heads,
+        "num_layers": config.num_encoder_layers,
+        "num_decoder_layers": config.num_decoder_layers,
+        "feed_forward_proj": config.feed_forward,
+        "relative_attention_num_buckets": config.num_buckets,
+        "relative_attention_max_distance": config.max_distance,
+        "vocab_size": vocabulary_size,
+    }
+    defaults = {"relative_attention_max_distance": 128, "num_decoder_layers": stored.get("num_layers")}
+    for key, value in wanted.items():
+        found = stored.get(key, defaults.get(key))
+        if found != value:
+            raise UserError(f"{path}: {key} is {found!r}, expected {value!r} as configured")
+
+
+def _describe(model: T5Model, *, pad_id: int, end_id: int, start_id: int) -> dict[str, Any]:
+    config = model.config
+    return {
+        "architectures": ["T5ForConditionalGeneration"],
+        "model_type": "t5",
+        "d_model": config.d_model,
+        "d_ff": config.d_ff,
+        "d_kv": config.d_kv,
+        "num_heads": config.num_heads,
+        "num_layers": config.num_encoder_layers,
+        "num_decoder_layers": config.num_decoder_layers,
+        "feed_forward_proj": config.feed_forward,
+        "relative_attention_num_buckets": config.num_buckets,
+        "relative_attention_max_distance": config.max_distance,
+        "layer_norm_epsilon": config.norm_epsilon,
+        "dropout_rate": config.dropout,
+        "vocab_size": model.vocabulary_size,
+        "tie_word_embeddings": config.tie_embeddings,
+        # transformers 5 asks for the scaling of a tied head's input by its own name.
+        "scale_decoder_outputs": config.tie_embeddings,
+        "pad_token_id": pad_id,
+        "eos_token_id": end_id,
+        "decoder_start_token_id": start_id,
+        "is_encoder_decoder": True,
+    }
+
+
+def _read_tensors(path: Path) -> dict[str, np.ndarray]:
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file, expected the checkpoint's weights") from None
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path}: not a whole safetensors file ({str(error).splitlines()[0]})") from None
+
+
+def _drop_aliases(tensors: dict[str, np.ndarray], config: ModelConfig, folder: Path) -> None:
+    """Remove copies of the embedding, after checking that they are copies; a file may hold any of the names."""
+    names = [name for name in _ALIASES if name in tensors and (config.tie_embeddings or name != "lm_head.weight")]
+    for name in names:
+        alias = tensors.pop(name)
+        shared = tensors.setdefault("shared.weight", alias)
+        if not np.array_equal(shared, alias):
+            raise UserError(f"{folder}: {name} differs from the shared embedding, expected equal tables in a tied model")
+
+
+def _take(tensors: dict[str, np.ndarray], name: str, shape: tuple[int, ...], folder: Path) -> np.ndarray:
+    """Remove a tensor from the table and return it in our layout."""
+    if name not in tensors:
+        raise UserError(f"{folder}: the tensor {name} is missing, expected one of shape {shape}")
+    tensor = tensors.pop(name)
+    if tensor.shape != shape:
+        raise UserError(f"{folder}: the tensor {name} has shape {tensor.shape}, expected {shape}")
+    if not (np.issubdtype(tensor.dtype, np.floating) or tensor.dtype.name == "bfloat16"):
+        raise UserError(f"{folder}: the tensor {name} has type {tensor.dtype}, expected a floating type")
+    tensor = tensor.astype(np.float32)
+    if not np.isfinite(tensor).all():
+        raise UserError(f"{folder}: the tensor {name} holds NaN or infinity, expected finite numbers")
+    return tensor
+
+
+def _from_published(tensor: np.ndarray, path: str, config: ModelConfig) -> np.ndarray:
+    """Bring a tensor into our layout: a published matrix has its outputs first and all heads folded into one axis."""
+    if _is_table(path) or tensor.ndim == 1:
+        return tensor
+    heads = (config.num_heads, config.d_kv)
+    match path.rpartition("/")[2]:
+        case "query" | "key" | "value":
+            return tensor.T.reshape(config.d_model, *heads)
+        case "output":
+            return tensor.T.reshape(*heads, config.d_model)
+        case _:
+            return tensor.T
+
+
+def _set(params: Params, path: str, value: np.ndarray) -> None:
+    *folders, leaf = path.split("/")
+    for folder in folders:
+        params = params.setdefault(folder, {})
+    params[leaf] = value
+
+
+def _get(params: Mapping[str, Any], path: str) -> Any:
+    for part in path.split("/"):
+        params = params[part]
+    return params
+
+
+def _is_stacked(path: str) -> bool:
+    return "/layers/" in path
+
+
+def _is_table(path: str) -> bool:
+    return path in ("embedding", "head") or path.endswith("relative_bias")

@@ -1,0 +1,186 @@
+"""The layers of T5 as Flax NNX modules: parameters and arithmetic, nothing else.
+
+A module describes one layer; `Stack` holds the parameters of all layers of a stack on a leading axis and runs them with
+`jax.lax.scan`, so that compile time and checkpoints don't grow with depth.
+
+Shape letters: B rows, Q query length, L key length, H heads, K head width, D model width, F feed-forward width, N layers.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from codeit_jax.config import ModelConfig
+
+Array = jax.Array
+MASKED = -1e9  # finite, so that a row without any key gives a mean instead of NaN
+
+
+def _normal(key: Array, shape: tuple[int, ...], stddev: float) -> nnx.Param:
+    return nnx.Param(jax.random.normal(key, shape, jnp.float32) * stddev)
+
+
+def dropout(x: Array, rate: float, key: Array | None) -> Array:
+    """Zero elements with probability `rate` and rescale the rest; the identity without a key."""
+    if key is None or rate == 0.0:
+        return x
+    keep = jax.random.bernoulli(key, 1.0 - rate, x.shape)
+    return jnp.where(keep, x / (1.0 - rate), jnp.zeros((), x.dtype))
+
+
+class Norm(nnx.Module):
+    """Root-mean-square normalization without bias, computed in float32."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        self.scale = nnx.Param(jnp.ones((config.d_model,), jnp.float32))
+        self.epsilon = config.norm_epsilon
+
+    def __call__(self, x: Array) -> Array:
+        y = x.astype(jnp.float32)
+        y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + self.epsilon)
+        return (y * self.scale[...]).astype(x.dtype)
+
+
+class Attention(nnx.Module):
+    """Multi-head attention without scaling by the head width: T5 folds it into the initialization."""
+
+    def __init__(self, config: ModelConfig, key: Array) -> None:
+        d, h, k = config.d_model, config.num_heads, config.d_kv
+        keys = jax.random.split(key, 4)
+        self.query = _normal(keys[0], (d, h, k), (d * k) ** -0.5)
+        self.key = _normal(keys[1], (d, h, k), d**-0.5)
+        self.value = _normal(keys[2], (d, h, k), d**-0.5)
+        self.output = _normal(keys[3], (h, k, d), (h * k) ** -0.5)
+        self.dropout = config.dropout
+
+    def queries(self, x: Array) -> Array:
+        """Project [..., D] to queries [..., H, K]."""
+        return jnp.einsum("...d,dhk->...hk", x, self.query[...].astype(x.dtype))
+
+    def keys_values(self, x: Array) -> tuple[Array, Array]:
+        """Project [B, L, D] to keys and values [B, H, L, K]: head-major, so that a cache is read without a transpose."""
+        keys = jnp.einsum("bld,dhk->bhlk", x, self.key[...].astype(x.dtype))
+        values = jnp.einsum("bld,dhk->bhlk", x, self.value[...].astype(x.dtype))
+        return keys, values
+
+    def attend(self, queries: Array, keys: Array, values: Array, bias: Array, dropout_key: Array | None = None) -> Array:
+        """Mix values by the softmax of queries times keys plus bias, and project back.
+
+        Args:
+            queries: [B, Q, H, K].
+            keys: [B, H, L, K]. Rows that share their keys, as a prompt's samples do in cross-attention, are queries of one row.
+            values: [B, H, L, K].
+            bias: broadcastable to [B, H, Q, L]: relative position bias and mask.
+
+        Returns:
+            [B, Q, D].
+        """
+        scores = jnp.einsum("bqhk,bhlk->bhql", queries, keys).astype(jnp.float32) + bias
+        weights = jax.nn.softmax(scores, axis=-1).astype(values.dtype)
+        weights = dropout(weights, self.dropout, dropout_key)
+        mixed = jnp.einsum("bhql,bhlk->bqhk", weights, values)
+        return jnp.einsum("bqhk,hkd->bqd", mixed, self.output[...].astype(mixed.dtype))
+
+
+class FeedForward(nnx.Module):
+    """relu (T5 1.0) or gated gelu (T5 1.1)."""
+
+    def __init__(self, config: ModelConfig, key: Array) -> None:
+        d, f = config.d_model, config.d_ff
+        keys = jax.random.split(key, 3)
+        self.inner = _normal(keys[0], (d, f), d**-0.5)
+        if config.feed_forward == "gated-gelu":
+            self.gate = _normal(keys[1], (d, f), d**-0.5)
+        self.outer = _normal(keys[2], (f, d), f**-0.5)
+        self.gated = config.feed_forward == "gated-gelu"
+        self.dropout = config.dropout
+
+    def __call__(self, x: Array, dropout_key: Array | None = None) -> Array:
+        hidden = x @ self.inner[...].astype(x.dtype)
+        if self.gated:
+            hidden = hidden * jax.nn.gelu(x @ self.gate[...].astype(x.dtype), approximate=True)
+        else:
+            hidden = jax.nn.relu(hidden)
+        return dropout(hidden, self.dropout, dropout_key) @ self.outer[...].astype(x.dtype)
+
+
+class EncoderLayer(nnx.Module):
+    """Self-attention and feed-forward, each after a norm and around a residual."""
+
+    def __init__(self, config: ModelConfig, key: Array) -> None:
+        attention_key, feed_forward_key = jax.random.split(key)
+        self.attention_norm = Norm(config)
+        self.attention = Attention(config, attention_key)
+        self.feed_forward_norm = Norm(config)
+        self.feed_forward = FeedForward(config, feed_forward_key)
+        self.dropout = config.dropout
+
+    def __call__(self, x: Array, bias: Array, key: Array | None = None) -> Array:
+        keys = _split(key, 4)
+        y = self.attention_norm(x)
+        attended = self.attention.attend(self.attention.queries(y), *self.attention.keys_values(y), bias, keys[0])
+        x = x + dropout(attended, self.dropout, keys[1])
+        return x + dropout(self.feed_forward(self.feed_forward_norm(x), keys[2]), self.dropout, keys[3])
+
+
+class DecoderLayer(nnx.Module):
+    """Causal self-attention, attention to the encoder, feed-forward."""
+
+    def __init__(self, config: ModelConfig, key: Array) -> None:
+        attention_key, cross_key, feed_forward_key = jax.random.split(key, 3)
+        self.attention_norm = Norm(config)
+        self.attention = Attention(config, attention_key)
+        self.cross_norm = Norm(config)
+        self.cross_attention = Attention(config, cross_key)
+        self.feed_forward_norm = Norm(config)
+        self.feed_forward = FeedForward(config, feed_forward_key)
+        self.dropout = config.dropout
+
+    def __call__(self, x: Array, bias: Array, encoded: Array, cross_bias: Array, key: Array | None = None) -> Array:
+        """Run whole target sequences, as training does: x [B, Q, D], encoded [B, L, D]."""
+        keys = _split(key, 6)
+        y = self.attention_norm(x)
+        attended = self.attention.attend(self.attention.queries(y), *self.attention.keys_values(y), bias, keys[0])
+        x = x + dropout(attended, self.dropout, keys[1])
+        cross = self.cross_attention
+        attended = cross.attend(cross.queries(self.cross_norm(x)), *cross.keys_values(encoded), cross_bias, keys[2])
+        x = x + dropout(attended, self.dropout, keys[3])
+        return x + dropout(self.feed_forward(self.feed_forward_norm(x), keys[4]), self.dropout, keys[5])
+
+
+class Stack(nnx.Module):
+    """N equal layers with their parameters on a leading axis, and what the stack owns once."""
+
+    def __init__(
+        self, config: ModelConfig, make_layer: Callable[[ModelConfig, Array], nnx.Module], num_layers: int, key: Array
+    ) -> None:
+        layers_key, bias_key = jax.random.split(key)
+        graph = nnx.graphdef(nnx.eval_shape(lambda: make_layer(config, layers_key)))
+        states = jax.vmap(lambda k: nnx.state(make_layer(config, k)))(jax.random.split(layers_key, num_layers))
+        self.layers = nnx.merge(graph, states)
+        self.relative_bias = _normal(bias_key, (config.num_buckets, config.num_heads), config.d_model**-0.5)
+        self.final_norm = Norm(config)
+        self.num_layers = num_layers
+
+    def scan(self, x: Array, key: Array | None, *arguments: Array) -> Array:
+        """Run x through all layers; every layer gets the same further arguments, and its own child of the dropout key."""
+        graph, states = nnx.split(self.layers)
+        keys = None if key is None else jax.random.split(key, self.num_layers)
+
+        def run_layer(x: Array, layer: tuple[nnx.State, Array | None]) -> tuple[Array, None]:
+            state, layer_key = layer
+            return nnx.merge(graph, state)(x, *arguments, layer_key), None
+
+        x, _ = jax.lax.scan(run_layer, x, (states, keys))
+        return self.final_norm(x)
+
+    def unstacked(self) -> list[nnx.Module]:
+        """Return the layers one by one, for a loop whose layers keep separate caches."""
+        graph, states = nnx.split(self.layers)
+        return [nnx.merge(graph, jax.tree.map(lambda x: x[n], states)) for n in range(self.num_layers)]
+
+
+def _split(key: Array | None, num: int) -> Array | list[None]:
+    return [None] * num if key is None else jax.random.split(key, num)

@@ -1,0 +1,148 @@
+"""T5, the policy network: an encoder over the prompt, a decoder over the program.
+
+Outside this package parameters are a nested dict of arrays and `T5Model` is a static, hashable handle:
+
+    model = T5Model(config, vocabulary_size)
+    params = model.init(key)
+    encoded = model.bind(params).encode(tokens, mask)      # inside any jax.jit, jax.grad
+
+Shape letters: B rows, P prompts, S samples of a prompt, L encoder length, T decoder length, H heads, K head width, D model
+width, V vocabulary, A allowed tokens.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from codeit_jax.config import ModelConfig
+from codeit_jax.model.layers import MASKED, Array, DecoderLayer, EncoderLayer, Stack, dropout
+from codeit_jax.model.relative_position import relative_buckets
+
+Params = dict[str, Any]
+
+
+class T5(nnx.Module):
+    """The network with its parameters bound."""
+
+    def __init__(self, config: ModelConfig, vocabulary_size: int, key: Array) -> None:
+        embedding_key, encoder_key, decoder_key, head_key = jax.random.split(key, 4)
+        self.config = config
+        self.embedding = nnx.Param(jax.random.normal(embedding_key, (vocabulary_size, config.d_model), jnp.float32))
+        self.encoder = Stack(config, EncoderLayer, config.num_encoder_layers, encoder_key)
+        self.decoder = Stack(config, DecoderLayer, config.num_decoder_layers, decoder_key)
+        if not config.tie_embeddings:
+            scale = config.d_model**-0.5
+            self.head = nnx.Param(jax.random.normal(head_key, (vocabulary_size, config.d_model), jnp.float32) * scale)
+
+    def encode(self, tokens: Array, mask: Array, key: Array | None = None) -> Array:
+        """Run the encoder.
+
+        Args:
+            tokens: int32 [B, L].
+            mask: bool [B, L], true at real tokens.
+            key: dropout key; consumed. Without it there is no dropout.
+
+        Returns:
+            [B, L, D].
+        """
+        positions = np.arange(tokens.shape[1])
+        bias = self._position_bias(self.encoder, positions, positions, bidirectional=True) + mask_bias(mask)
+        return self._run(self.encoder, tokens, key, bias)
+
+    def decode(self, tokens: Array, encoded: Array, mask: Array, key: Array | None = None) -> Array:
+        """Run the decoder over whole sequences (teacher forcing).
+
+        Args:
+            tokens: decoder inputs, int32 [B, T], beginning with the start token.
+            encoded: [B, L, D].
+            mask: bool [B, L] of the encoder's tokens.
+            key: dropout key; consumed.
+
+        Returns:
+            Hidden states [B, T, D], to be given to `logits`.
+        """
+        positions = np.arange(tokens.shape[1])
+        bias = self._position_bias(self.decoder, positions, positions, bidirectional=False)
+        bias = bias + jnp.where(positions[:, None] >= positions[None, :], 0.0, MASKED)
+        return self._run(self.decoder, tokens, key, bias, encoded, mask_bias(mask))
+
+    def logits(self, hidden: Array, token_ids: Array | None = None) -> Array:
+        """Score tokens in float32.
+
+        Args:
+            hidden: [..., D].
+            token_ids: int32 [A], the tokens to score; all V without it.
+
+        Returns:
+            float32 [..., A] or [..., V].
+        """
+        head = self.embedding[...] if self.config.tie_embeddings else self.head[...]
+        if token_ids is not None:
+            head = head[token_ids]
+        if self.config.tie_embeddings:
+            hidden = hidden * self.config.d_model**-0.5
+        return jnp.einsum("...d,vd->...v", hidden, head.astype(hidden.dtype), preferred_element_type=jnp.float32)
+
+    def embed(self, tokens: Array) -> Array:
+        """Look tokens up: int32 [...] -> [..., D] in the computation's dtype."""
+        return self.embedding[...][tokens].astype(self.config.dtype)
+
+    def decoder_bias(self, query_position: Array, num_keys: int) -> Array:
+        """Position bias of one decoding step: scalar position -> [1, H, 1, num_keys], keys after it masked."""
+        # A causal bucket depends on the distance alone, so one table over distances serves every step.
+        distances = self._buckets(np.zeros(1, int), -np.arange(num_keys), bidirectional=False)[0]
+        positions = jnp.arange(num_keys)
+        distance = query_position - positions
+        bias = self.decoder.relative_bias[...][jnp.asarray(distances)[jnp.maximum(distance, 0)]].T
+        return jnp.where(distance >= 0, bias, MASKED)[None, :, None, :]
+
+    def _run(self, stack: Stack, tokens: Array, key: Array | None, *arguments: Array) -> Array:
+        before, inside, after = [None] * 3 if key is None else jax.random.split(key, 3)
+        x = dropout(self.embed(tokens), self.config.dropout, before)
+        return dropout(stack.scan(x, inside, *arguments), self.config.dropout, after)
+
+    def _position_bias(self, stack: Stack, queries: np.ndarray, keys: np.ndarray, *, bidirectional: bool) -> Array:
+        """Return [1, H, Q, L] in float32."""
+        buckets = self._buckets(queries, keys, bidirectional=bidirectional)
+        return jnp.moveaxis(stack.relative_bias[...][buckets], -1, 0)[None]
+
+    def _buckets(self, queries: np.ndarray, keys: np.ndarray, *, bidirectional: bool) -> np.ndarray:
+        config = self.config
+        return relative_buckets(
+            queries, keys, bidirectional=bidirectional, num_buckets=config.num_buckets, max_distance=config.max_distance
+        )
+
+
+def mask_bias(mask: Array) -> Array:
+    """Turn a mask bool [B, L] into an additive bias [B, 1, 1, L]."""
+    return jnp.where(mask, 0.0, MASKED)[:, None, None, :]
+
+
+@dataclass(frozen=True)
+class T5Model:
+    """The network without its parameters: hashable, so it can be a static argument of `jax.jit`."""
+
+    config: ModelConfig
+    vocabulary_size: int
+
+    def init(self, key: Array) -> Params:
+        """Draw fresh parameters: a nested dict of float32 arrays, layers stacked on the leading axis."""
+        return nnx.to_pure_dict(nnx.state(T5(self.config, self.vocabulary_size, key)))
+
+    def abstract_params(self) -> Params:
+        """Return the parameters' shapes and dtypes, without computing anything."""
+        return jax.eval_shape(self.init, jax.random.key(0))
+
+    def bind(self, params: Params) -> T5:
+        """Return the network with these parameters; for use inside a traced function."""
+        graph, state = nnx.split(nnx.eval_shape(lambda: T5(self.config, self.vocabulary_size, jax.random.key(0))))
+        nnx.replace_by_pure_dict(state, params)
+        return nnx.merge(graph, state)
+
+    def num_parameters(self) -> int:
+        """Count the parameters, the shared embedding once."""
+        return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(self.abstract_params()))

@@ -1,0 +1,194 @@
+"""Programs files: the `def solve_<task id>(I):` ... `return O` format of arc-dsl's solvers, read as data.
+
+A programs file looks like Python and is never given to Python: only the lines that this grammar knows are accepted, so
+a file from anywhere can be read safely. Imports, blank lines and comments are skipped.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import interpreter
+from codeit_jax.errors import UserError
+
+_IMPORT = re.compile(r"from [\w.]+ import (\*|\w+(, *\w+)*)|import [\w.]+( as \w+)?", re.ASCII)
+_DEFINITION = re.compile(r"def solve_([\w.-]+)\(I(?:: *\w+)?\)(?: *-> *\w+)?:", re.ASCII)
+_ASSIGNMENT = re.compile(r"(\w+) *= *(\w+)\(([^()]*)\)", re.ASCII)
+_ARGUMENT = re.compile(r"(?:(\w+) *= *)?(\w+)", re.ASCII)
+_TASK_ID = re.compile(r"[\w.-]+", re.ASCII)
+_SHOWN_CHARACTERS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class SeedProgram:
+    """A program for the task whose id it carries."""
+
+    task_id: str
+    program: interpreter.Program
+
+
+@dataclass(slots=True)
+class _Definition:
+    """One `solve_` function while it is being read: canonical lines, each with its line number in the file."""
+
+    task_id: str
+    line_number: int
+    lines: list[str] = field(default_factory=list)
+    line_numbers: list[int] = field(default_factory=list)
+    returned: bool = False
+
+
+def parse_programs(text: str, *, where: str) -> list[SeedProgram]:
+    """Read the text of a programs file, in the order of its definitions.
+
+    Keyword arguments become positional by the parameter names of `interpreter.SIGNATURES`.
+
+    Args:
+        text: the file's content.
+        where: what to name in an error, usually the file.
+
+    Raises:
+        UserError: a line outside the format, a malformed program, or two programs for one task; one line that names the
+            place, the value found and the value expected.
+    """
+    seeds: list[SeedProgram] = []
+    defined: dict[str, int] = {}
+    for definition in _read_definitions(text, where):
+        task_id, line_number = definition.task_id, definition.line_number
+        if task_id in defined:
+            raise UserError(
+                f"{where}:{line_number}: found a second solve_{task_id}, expected one program a task "
+                f"(the first is at line {defined[task_id]})"
+            )
+        defined[task_id] = line_number
+        seeds.append(SeedProgram(task_id, _parse_body(definition, where)))
+    if not seeds:
+        raise UserError(f"{where}: found no program, expected at least one `def solve_<task id>(I):`")
+    return seeds
+
+
+def format_programs(seeds: Sequence[SeedProgram]) -> str:
+    """Write programs in the format that `parse_programs` reads; the round trip gives equal programs.
+
+    Raises:
+        UserError: a task id that the format can't carry, or two programs for one task.
+    """
+    parts: list[str] = []
+    seen: set[str] = set()
+    for seed in seeds:
+        if not _TASK_ID.fullmatch(seed.task_id):
+            raise UserError(f"task id {_shown(seed.task_id)}: expected letters, digits, '_', '-' and '.' only")
+        if seed.task_id in seen:
+            raise UserError(f"task id {seed.task_id}: found two programs, expected one program a task")
+        seen.add(seed.task_id)
+        body = "".join(f"    {line}\n" for line in str(seed.program).splitlines())
+        parts.append(f"def solve_{seed.task_id}(I):\n{body}    return O\n")
+    return "\n\n".join(parts)
+
+
+def _read_definitions(text: str, where: str) -> Iterator[_Definition]:
+    """Split a file into its definitions, their lines in canonical form."""
+    current: _Definition | None = None
+    for number, raw in enumerate(text.split("\n"), start=1):
+        line = raw.split("#", 1)[0].rstrip()
+        if not line.strip():
+            continue
+        if line[0] not in " \t":
+            if current is not None:
+                yield _finished(current, where)
+            current = _read_top_level(line, number, where)
+        elif current is None or current.returned:
+            raise UserError(
+                f"{where}:{number}: found {_shown(line.strip())} outside a function, expected `def solve_<task id>(I):`"
+            )
+        elif line.split() == ["return", "O"]:
+            current.returned = True
+        else:
+            current.lines.append(_canonical_assignment(line.strip(), f"{where}:{number}"))
+            current.line_numbers.append(number)
+    if current is not None:
+        yield _finished(current, where)
+
+
+def _read_top_level(line: str, number: int, where: str) -> _Definition | None:
+    """Return the definition that a line without indentation starts, None for an import."""
+    definition = _DEFINITION.fullmatch(line)
+    if definition:
+        return _Definition(definition[1], number)
+    if _IMPORT.fullmatch(line):
+        return None
+    raise UserError(f"{where}:{number}: found {_shown(line)}, expected `def solve_<task id>(I):` or an import")
+
+
+def _finished(definition: _Definition, where: str) -> _Definition:
+    """Check that a definition has ended with its return line."""
+    if not definition.returned:
+        last = definition.line_numbers[-1] if definition.line_numbers else definition.line_number
+        raise UserError(f"{where}:{last}: found the end of solve_{definition.task_id}, expected `return O`")
+    return definition
+
+
+def _canonical_assignment(line: str, place: str) -> str:
+    """Rewrite `name = callee(arguments)` with positional arguments and canonical spacing."""
+    match = _ASSIGNMENT.fullmatch(line)
+    if not match:
+        raise UserError(f"{place}: found {_shown(line)}, expected `name = function(arguments)` or `return O`")
+    name, callee, inside = match.groups()
+    arguments = _positional_arguments(callee, inside, place)
+    return f"{name} = {callee}({', '.join(arguments)})"
+
+
+def _positional_arguments(callee: str, inside: str, place: str) -> list[str]:
+    """Order the arguments of a call by the callee's signature."""
+    positional: list[str] = []
+    keywords: dict[str, str] = {}
+    for part in inside.split(","):
+        match = _ARGUMENT.fullmatch(part.strip())
+        if not match:
+            raise UserError(
+                f"{place}: found the argument {_shown(part.strip())}, expected a variable, constant or function name"
+            )
+        keyword, value = match.groups()
+        if keyword is None:
+            if keywords:
+                raise UserError(
+                    f"{place}: found {_shown(value)} after a keyword argument, expected positional arguments first"
+                )
+            positional.append(value)
+        elif keyword in keywords:
+            raise UserError(f"{place}: found the argument {_shown(keyword)} twice, expected it once")
+        else:
+            keywords[keyword] = value
+    return positional + _keyword_values(callee, len(positional), keywords, place)
+
+
+def _keyword_values(callee: str, num_positional: int, keywords: dict[str, str], place: str) -> list[str]:
+    """Return the keyword arguments' values in the order of the parameters that follow the positional ones."""
+    if not keywords:
+        return []
+    signature = interpreter.SIGNATURES.get(callee)
+    if signature is None:
+        raise UserError(f"{place}: found keyword arguments for {_shown(callee)}, expected them for DSL functions only")
+    expected = [parameter.name for parameter in signature.parameters[num_positional:]]
+    if set(expected) != set(keywords):
+        raise UserError(
+            f"{place}: found the keyword arguments {', '.join(keywords)} of {callee}, "
+            f"expected {', '.join(expected) or 'none'}"
+        )
+    return [keywords[name] for name in expected]
+
+
+def _parse_body(definition: _Definition, where: str) -> interpreter.Program:
+    """Parse a definition's lines, naming the file's line in an error."""
+    try:
+        return interpreter.parse("\n".join(definition.lines))
+    except interpreter.ProgramError as error:
+        numbers = definition.line_numbers
+        # Program lines count from 1; an error about the program as a whole is placed at its definition.
+        place = numbers[error.line - 1] if 1 <= error.line <= len(numbers) else definition.line_number
+        raise UserError(f"{where}:{place}: solve_{definition.task_id}: {error.reason}") from None
+
+
+def _shown(text: str) -> str:
+    """Quote text for an error: one line, bounded, control characters escaped."""
+    return repr(text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "...")

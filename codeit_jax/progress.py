@@ -1,0 +1,90 @@
+"""What people see while a run works: bars on a terminal, a plain line now and then elsewhere, and the same in log.txt."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+PLAIN_LINE_SECONDS = 30.0
+
+Advance = Callable[[int, int], None]
+"""Called with units done and units in all."""
+
+
+class Reporter:
+    """Writes to standard error and, once there is one, to the run's log file.
+
+    Args:
+        quiet: say nothing on the terminal; the log is written all the same.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, quiet=quiet, highlight=False)
+        self._log: TextIO | None = None
+
+    def open_log(self, path: Path) -> None:
+        """Append everything said from now on to a file, with times."""
+        self._log = open(path, "a", encoding="utf-8")  # noqa: SIM115
+
+    def close(self) -> None:
+        """Close the log file."""
+        if self._log is not None:
+            self._log.close()
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        # Program texts and task names are not markup.
+        self._console.print(line, markup=False, soft_wrap=True)
+        if self._log is not None:
+            self._log.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+            self._log.flush()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Advance]:
+        """Show the progress of one stage, with an estimate of what is left.
+
+        Yields:
+            A function to call with units done and units in all.
+        """
+        if self._console.is_terminal:
+            with self._bars() as bars:
+                task = bars.add_task(name, total=None)
+                yield lambda done, total: bars.update(task, completed=done, total=total)
+        else:
+            yield _PlainProgress(name, self.say)
+
+    def _bars(self) -> Progress:
+        columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        return Progress(*columns, TimeRemainingColumn(), console=self._console, transient=True)
+
+
+class _PlainProgress:
+    """A line every half minute, for logs and pipes."""
+
+    def __init__(self, name: str, say: Callable[[str], None]) -> None:
+        self._name, self._say = name, say
+        self._start = self._last = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._last < PLAIN_LINE_SECONDS or not done:
+            return
+        self._last = now
+        left = (now - self._start) * (total - done) / done
+        self._say(f"  {self._name}: {done} of {total}, about {format_seconds(left)} left")
+
+
+def format_seconds(seconds: float) -> str:
+    """Write a duration for people: `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+

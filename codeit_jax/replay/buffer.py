@@ -1,0 +1,367 @@
+"""Prioritized replay buffer: items with priorities, drawn in proportion, found again by key."""
+
+import threading
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from codeit_jax.replay import buffer_state
+from codeit_jax.replay.columns import Schema, Table
+from codeit_jax.replay.duplicates import OnDuplicate, WritePlan, plan_writes
+from codeit_jax.replay.eviction import EvictionPolicy, Ring
+from codeit_jax.replay.groups import Groups
+from codeit_jax.replay.keys import DigestArray, KeyIndex, Keys, digests
+from codeit_jax.replay.persistence import load_state, save_state
+from codeit_jax.replay.priorities import MaxWeight, Priorities, ZeroPolicy
+from codeit_jax.replay.slots import SlotTable
+from codeit_jax.replay.sum_tree import Method, check_priorities
+from codeit_jax.replay.tree_levels import FloatArray, IntArray
+
+_NONE: IntArray = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Draws from a buffer; row i of everything belongs to draw i."""
+
+    data: Any
+    """Columns by name, token columns as TokenRows; an array of objects for a buffer without a schema."""
+    indices: IntArray
+    """Slots."""
+    weights: FloatArray
+    """Importance weights."""
+    probabilities: FloatArray
+    """Chance of the item in one draw with replacement."""
+    generation: IntArray
+    """Stamp of each slot's content, for `update_priorities`."""
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+class Addition(NamedTuple):
+    """Items on their way into a buffer, checked; keys and groups as digests."""
+
+    columns: Mapping[str, Any]
+    raw: FloatArray
+    names: DigestArray | None
+    labels: DigestArray | None
+    single: bool
+
+
+class PrioritizedReplayBuffer:
+    """Up to `capacity` items, each with a raw priority, optionally a key and a group.
+
+    Draws are proportional to (priority + eps) ** alpha. Raw priorities are kept, so `alpha` can be changed exactly.
+    Methods hold `lock`, a reentrant lock: hold it yourself to make several calls one step. The same seed, state and
+    calls give the same draws.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        schema: Schema | None = None,
+        *,
+        alpha: float = 1.0,
+        beta: float = 0.0,
+        eps: float = 0.0,
+        zero: ZeroPolicy = "uniform",
+        eviction: EvictionPolicy | None = None,
+        on_duplicate: OnDuplicate = "replace",
+        max_weight: MaxWeight = "batch",
+        max_per_group: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Make an empty buffer.
+
+        `schema` maps column names to `Column`, `Tokens`, `Payload` or a NumPy type; None stores any object per item.
+        `eviction` decides what leaves a full buffer (default: `Ring()`), `on_duplicate` what a key that is there
+        already does: "replace" and "max" (if the priority is higher) overwrite the item in its place, "keep" does
+        nothing, "error" raises. `max_per_group` caps the items of one group; the lowest priority leaves.
+        """
+        _check_choice("on_duplicate", on_duplicate, ("replace", "max", "keep", "error"))
+        _check_choice("max_weight", max_weight, ("batch", "buffer", None))
+        self.capacity = capacity
+        self.beta = beta
+        self.lock = threading.RLock()
+        self.table = Table(schema)
+        self.eviction = Ring() if eviction is None else eviction
+        self.on_duplicate: OnDuplicate = on_duplicate
+        self.max_weight: MaxWeight = max_weight
+        self.max_per_group = max_per_group
+        self.rng = np.random.default_rng(seed)
+        self.priorities = Priorities(capacity, alpha, eps, zero, self.rng)
+        self.slots = SlotTable(capacity)
+        self.keys = KeyIndex()
+        self.groups = Groups()
+
+    def __len__(self) -> int:
+        """Number of items; a key counts once."""
+        return self.slots.size
+
+    def __contains__(self, key: Hashable) -> bool:
+        with self.lock:
+            return bool(self.keys.find(digests([key]))[0] >= 0)
+
+    @property
+    def alpha(self) -> float:
+        """Exponent of the priorities; setting it re-weights every item exactly."""
+        return self.priorities.alpha
+
+    @alpha.setter
+    def alpha(self, alpha: float) -> None:
+        with self.lock:
+            self.priorities.set_alpha(alpha, self.slots.occupied())
+
+    @property
+    def min_priority(self) -> float:
+        """Smallest positive raw priority now in the buffer, inf if there is none."""
+        with self.lock:
+            return self.priorities.smallest()
+
+    @property
+    def max_priority(self) -> float:
+        """Largest raw priority now in the buffer, 0 if it is empty."""
+        with self.lock:
+            return self.priorities.largest()
+
+    def add(
+        self,
+        items: Any,
+        priority: npt.ArrayLike | None = None,
+        key: Keys | Hashable | None = None,
+        group: Keys | Hashable | None = None,
+    ) -> Any:
+        """Add a batch of items, or one; return their slots (int for one).
+
+        `items`: a mapping from column to array (or sequence of token rows) with the batch first; without a schema, a
+        list or array of objects. A single item's values have no batch axis. `priority`: one number for all or one
+        each; None: the largest now in the buffer, 1 if that is zero. `key`, `group`: one each.
+        Of items with one key only one is stored (see `on_duplicate`). Items whose key is there already are written
+        first, then the others, which may push some of them out: -1 is the slot of an item that is not there in the
+        end. Nothing changes if anything is wrong; raises ValueError for more than `capacity` items.
+        """
+        addition = self.prepare(items, priority, key, group)
+        slots = self.apply(addition)
+        return int(slots[0]) if addition.single else slots
+
+    def prepare(
+        self,
+        items: Any,
+        priority: npt.ArrayLike | None = None,
+        key: Keys | Hashable | None = None,
+        group: Keys | Hashable | None = None,
+    ) -> Addition:
+        """Return checked items in the form that `apply` takes; parameters as for `add`."""
+        columns, count, single = self.table.prepare(items)
+        if count > self.capacity:
+            raise ValueError(f"{count} items: capacity is {self.capacity}")
+        names = _digests_of_each("key", key, count, single)
+        labels = _digests_of_each("group", group, count, single)
+        with self.lock:
+            return Addition(columns, self._raw_priorities(priority, count), names, labels, single)
+
+    def apply(self, addition: Addition) -> IntArray:
+        """Store prepared items; return their slots."""
+        with self.lock:
+            raw, names = addition.raw, addition.names
+            masses = self.priorities.masses(raw)
+            if names is None:
+                plan = WritePlan(_NONE, _NONE, np.arange(len(raw)))
+            else:
+                plan = plan_writes(self.keys, names, raw, self.priorities.raw, self.on_duplicate)
+            self.slots.stamp(plan.overwritten_slots)
+            self._store(plan.overwritten_slots, plan.overwriting, addition, masses)
+            self._make_room(len(plan.new))
+            new_slots = self.slots.take(len(plan.new))
+            if names is not None:
+                self.keys.insert(names[plan.new], new_slots)
+            self._store(new_slots, plan.new, addition, masses)
+            if self.max_per_group is not None:
+                surplus = self.groups.surplus(self.max_per_group, self.priorities.raw, self.slots.inserted)
+                self._remove_slots(surplus)
+            if names is None:
+                return np.where(self.slots.generation[new_slots] > 0, new_slots, -1)
+            return self.keys.find(names)
+
+    def sample(
+        self,
+        n: int,
+        replacement: bool = True,
+        beta: float | None = None,
+        method: Method = "iid",
+        sort: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> Batch:
+        """Draw n items in random order (ascending by slot with `sort`).
+
+        Without replacement n may be at most the number of items. `rng` and `beta` default to the buffer's own. Raises
+        ValueError if the buffer is empty or the zero policy forbids what is asked.
+        """
+        with self.lock:
+            rng = self.rng if rng is None else rng
+            if n and not self.slots.size:
+                raise ValueError("the buffer is empty")
+            if replacement:
+                slots, masses = self.priorities.draw(n, method, sort, rng, self.slots.occupied)
+            elif method == "iid":
+                slots, masses = self.priorities.draw_distinct(n, sort, rng, self.slots.occupied)
+            else:
+                raise ValueError(f"method is {method!r}: draws without replacement know 'iid' only")
+            return self._batch(slots, masses, self.beta if beta is None else beta)
+
+    def get(self, keys: Keys) -> Batch:
+        """Return the items with the given keys; raises KeyError if one is not there."""
+        with self.lock:
+            slots = self.keys.find(digests(keys))
+            if (slots < 0).any():
+                raise KeyError(f"{int((slots < 0).sum())} of {len(slots)} keys are not in the buffer")
+            return self._batch(slots, self.priorities.tree[slots], self.beta)
+
+    def items(self) -> Batch:
+        """Return all items, ascending by slot."""
+        with self.lock:
+            slots = self.slots.occupied()
+            return self._batch(slots, self.priorities.tree[slots], self.beta)
+
+    def update_priorities(
+        self, indices: npt.ArrayLike, priority: npt.ArrayLike, generation: npt.ArrayLike | None = None
+    ) -> int:
+        """Set raw priorities of slots; return how many were set.
+
+        With the `generation` of the batch, writes to slots whose item has been replaced or removed since are dropped;
+        without, all slots have to be taken. Of equal indices the last one wins.
+        """
+        slots = np.atleast_1d(np.asarray(indices))
+        raw = np.broadcast_to(np.asarray(priority, dtype=np.float64), slots.shape)
+        check_priorities(raw)
+        with self.lock:
+            current = self.slots.generation[slots]
+            if generation is not None:
+                same = (current == generation) & (current > 0)
+                if not same.all():
+                    slots, raw = slots[same], raw[same]
+            elif not current.all():
+                raise ValueError(f"slot {int(slots[current == 0][0])} is empty")
+            self.priorities.set(slots, raw, self.priorities.masses(raw))
+        return len(slots)
+
+    def remove(self, keys: Keys) -> int:
+        """Remove the items with the given keys, as far as they are there; return how many were."""
+        with self.lock:
+            slots = self.keys.find(digests(keys))
+            slots = np.unique(slots[slots >= 0])
+            self._remove_slots(slots)
+        return len(slots)
+
+    def evict(self) -> int:
+        """Apply the eviction policy now; return how many items left."""
+        with self.lock:
+            before = len(self)
+            self._remove_slots(self.eviction(self.slots, self.priorities.raw, 0))
+            return before - len(self)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return copies of everything that later results depend on."""
+        with self.lock:
+            return buffer_state.state_dict(self)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore a state, bitwise, into a buffer with the same schema and a capacity that suffices."""
+        with self.lock:
+            buffer_state.load_state_dict(self, state)
+
+    def save(self, path: str | Path) -> None:
+        """Write one file, atomically: it is there whole or not at all."""
+        with self.lock:
+            save_state(path, self.state_dict())
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        mmap: bool = False,
+        eviction: EvictionPolicy | None = None,
+        allow_pickle: bool = False,
+    ) -> "PrioritizedReplayBuffer":
+        """Return the buffer that `save` wrote, with all its settings.
+
+        With `mmap` columns stay on disk until they are read; writes go to memory, never to the file. A callable
+        eviction policy is not saved: pass it again. Payload columns are pickled: `allow_pickle` trusts the file.
+        Raises `CorruptFileError` if a checksum is wrong.
+        """
+        state = load_state(path, mmap=mmap, allow_pickle=allow_pickle)
+        return buffer_state.new_buffer(cls, state, eviction)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.state_dict()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(buffer_state.new_buffer(type(self), state, None).__dict__)
+
+    def _raw_priorities(self, priority: npt.ArrayLike | None, count: int) -> FloatArray:
+        if priority is None:
+            return np.full(count, self.priorities.largest() or 1.0)
+        raw = np.asarray(priority, dtype=np.float64)
+        check_priorities(raw)
+        if raw.shape not in ((), (count,)):
+            raise ValueError(f"priority has shape {raw.shape}: must be one number or ({count},)")
+        return np.broadcast_to(raw, (count,))
+
+    def _store(self, slots: IntArray, positions: IntArray, addition: Addition, masses: FloatArray) -> None:
+        """Write the items at `positions` of an addition into `slots`."""
+        if not len(slots):
+            return
+        self.table.write(slots, {name: values[positions] for name, values in addition.columns.items()})
+        self.priorities.set(slots, addition.raw[positions], masses[positions])
+        if addition.labels is None:
+            self.groups.clear(slots)
+        else:
+            self.groups.assign(slots, addition.labels[positions])
+
+    def _make_room(self, count: int) -> None:
+        needed = count - self.slots.num_free
+        if needed <= 0:
+            return
+        victims = np.asarray(self.eviction(self.slots, self.priorities.raw, needed))
+        if len(victims) < needed:
+            raise ValueError(f"the eviction policy freed {len(victims)} slots: {needed} are needed")
+        self._remove_slots(victims)
+
+    def _remove_slots(self, slots: IntArray) -> None:
+        """Empty distinct taken slots."""
+        if not len(slots):
+            return
+        self.keys.remove_slots(slots)
+        self.groups.clear(slots)
+        self.priorities.clear(slots)
+        self.table.clear(slots)
+        self.slots.free(slots)
+
+    def _batch(self, slots: IntArray, masses: FloatArray, beta: float) -> Batch:
+        return Batch(
+            data=self.table.read(slots),
+            indices=slots,
+            weights=self.priorities.importance_weights(masses, self.slots.size, beta, self.max_weight),
+            probabilities=self.priorities.probabilities(masses, self.slots.size),
+            generation=self.slots.generation.take(slots),
+        )
+
+
+def _digests_of_each(name: str, values: Keys | Hashable | None, count: int, single: bool) -> DigestArray | None:
+    if values is None:
+        return None
+    each = digests([values] if single else values)  # type: ignore[list-item, arg-type]
+    if len(each) != count:
+        raise ValueError(f"{len(each)} values of {name} for {count} items")
+    return each
+
+
+def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}: must be one of {choices}")

@@ -1,0 +1,68 @@
+"""Which items leave a full buffer."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from codeit_jax.replay.slots import SlotTable
+from codeit_jax.replay.tree_levels import FloatArray, IntArray
+
+EvictionPolicy = Callable[[SlotTable, FloatArray, int], IntArray]
+"""(slot table, raw priorities by slot, slots needed) -> distinct taken slots to empty, at least as many as needed.
+
+`needed` is 0 when the user asks for an eviction.
+"""
+
+
+@dataclass(frozen=True)
+class Ring:
+    """Slots leave in circular order: the oldest first, unless removals made holes, which are filled first."""
+
+    def __call__(self, slots: SlotTable, priorities: FloatArray, needed: int) -> IntArray:
+        """Return the slots to empty."""
+        return slots.next_in_ring(needed)
+
+
+@dataclass(frozen=True)
+class LowestPriority:
+    """At most ceil(capacity * (1 - fraction)) items stay, those of highest priority, of equal ones the newest."""
+
+    fraction: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.fraction <= 1.0:
+            raise ValueError(f"fraction is {self.fraction}: must be in [0, 1]")
+
+    def __call__(self, slots: SlotTable, priorities: FloatArray, needed: int) -> IntArray:
+        """Return the slots to empty."""
+        kept = min(math.ceil(slots.capacity * (1.0 - self.fraction)), slots.capacity - needed)
+        taken = slots.occupied()
+        surplus = len(taken) - kept
+        if surplus <= 0:
+            return np.empty(0, np.int64)
+        values = priorities.take(taken)
+        threshold = np.partition(values, surplus - 1)[surplus - 1]
+        below = taken[values < threshold]
+        level = taken[values == threshold]
+        oldest = np.argsort(slots.inserted.take(level), kind="stable")[: surplus - len(below)]
+        return np.concatenate([below, level[oldest]])
+
+
+@dataclass(frozen=True)
+class MaxAge:
+    """Items leave once `max_age` others were added after them; if that is not enough, the oldest leave too.
+
+    Ages are looked at when the buffer is full and at `evict()`.
+    """
+
+    max_age: int
+
+    def __call__(self, slots: SlotTable, priorities: FloatArray, needed: int) -> IntArray:
+        """Return the slots to empty."""
+        taken = slots.occupied()
+        ages = slots.ages(taken)
+        expired = int(np.count_nonzero(ages > self.max_age))
+        count = max(expired, needed)
+        return taken[np.argpartition(-ages, count - 1)[:count]] if count else np.empty(0, np.int64)

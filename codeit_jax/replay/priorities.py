@@ -1,0 +1,158 @@
+"""Priorities of a buffer: from raw values to draws and importance weights, and what a priority of zero means."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+from codeit_jax.replay.extrema import Extrema
+from codeit_jax.replay.sum_tree import Method, SumTree
+from codeit_jax.replay.tree_levels import FloatArray, IntArray
+from codeit_jax.replay.without_replacement import draw_without_replacement
+
+ZeroPolicy = Literal["uniform", "error", "never"]
+"""What a priority of zero (after `eps` is added) means.
+
+"uniform": drawn, uniformly, only once the positive ones are used up. "never": not drawn even then: asking for more
+raises. "error": refused when it is set.
+"""
+
+MaxWeight = Literal["batch", "buffer"] | None
+"""What importance weights are divided by: the largest of the batch, of the buffer, or nothing."""
+
+_SMALLEST = float(np.finfo(np.float64).tiny)
+
+
+class Priorities:
+    """Raw priorities by slot and the tree of masses (raw + eps) ** alpha that draws are proportional to."""
+
+    def __init__(self, capacity: int, alpha: float, eps: float, zero: ZeroPolicy, rng: np.random.Generator) -> None:
+        if zero not in ("uniform", "error", "never"):
+            raise ValueError(f"zero is {zero!r}: must be 'uniform', 'error' or 'never'")
+        if not 0.0 <= eps < np.inf:
+            raise ValueError(f"eps is {eps}: must be finite and not negative")
+        self.eps = eps
+        self.zero: ZeroPolicy = zero
+        self.alpha = _checked_alpha(alpha)
+        self.raw: FloatArray = np.zeros(capacity)
+        self.tree = SumTree(capacity, rng=rng)
+        self._extrema: Extrema | None = None  # made at the first use of smallest() or largest()
+
+    def masses(self, raw: FloatArray, alpha: float | None = None) -> FloatArray:
+        """Return (raw + eps) ** alpha; a positive priority keeps a positive mass.
+
+        With alpha = 0 all masses are 1, except those of zero priorities under "never". Raises ValueError for a zero
+        that the policy refuses and OverflowError if a mass is beyond float64.
+        """
+        exponent = self.alpha if alpha is None else alpha
+        shifted = raw + self.eps if self.eps else raw
+        if self.zero == "error" and shifted.size and not shifted.min() > 0.0:
+            raise ValueError("a priority is zero: zero='error' refuses it")
+        if exponent == 1.0:
+            return shifted
+        with np.errstate(over="ignore"):
+            mass: FloatArray = np.power(shifted, exponent)
+        if mass.size and mass.max() == np.inf:
+            raise OverflowError(f"a priority to the power alpha = {exponent} is beyond float64")
+        if exponent == 0.0 and self.zero != "never":
+            return mass
+        return np.where(shifted > 0.0, np.maximum(mass, _SMALLEST), 0.0)
+
+    def set(self, slots: IntArray, raw: FloatArray, masses: FloatArray) -> None:
+        """Set slots to raw priorities and the masses that belong to them."""
+        self.tree[slots] = masses
+        self.raw[slots] = raw
+        if self._extrema is not None:
+            self._extrema.mark(slots)
+
+    def clear(self, slots: IntArray) -> None:
+        """Set empty slots to zero."""
+        zeros = np.zeros(len(slots))
+        self.set(slots, zeros, zeros)
+
+    def set_alpha(self, alpha: float, taken: IntArray) -> None:
+        """Change the exponent of the given slots, all that are taken."""
+        self.tree[taken] = self.masses(self.raw[taken], _checked_alpha(alpha))
+        self.alpha = alpha
+
+    def restore(self, raw: FloatArray, alpha: float, taken: IntArray) -> None:
+        """Start afresh from the raw priorities of the first slots."""
+        self.raw[: len(raw)] = raw
+        self.raw[len(raw) :] = 0.0
+        self.tree.load_priorities(np.zeros(0))
+        self.set_alpha(alpha, taken)
+        self._extrema = None
+
+    def smallest(self) -> float:
+        """Return the smallest positive raw priority, inf if there is none."""
+        return self._current_extrema().smallest_positive()
+
+    def largest(self) -> float:
+        """Return the largest raw priority."""
+        return self._current_extrema().largest()
+
+    def draw(
+        self, n: int, method: Method, sort: bool, rng: np.random.Generator, taken: Callable[[], IntArray]
+    ) -> tuple[IntArray, FloatArray]:
+        """Draw with replacement; return slots and masses. `taken` lists the taken slots, for all masses zero."""
+        if n and self.tree.total() == 0.0:
+            if self.zero == "never":
+                raise ValueError("all priorities are zero: zero='never' leaves nothing to draw")
+            slots = rng.choice(taken(), n)
+            return (np.sort(slots) if sort else slots), np.zeros(n)
+        return self.tree.draw(n, method, sort, rng)
+
+    def draw_distinct(
+        self, n: int, sort: bool, rng: np.random.Generator, taken: Callable[[], IntArray]
+    ) -> tuple[IntArray, FloatArray]:
+        """Draw without replacement; return slots and masses."""
+        self.tree.total()
+        slots = draw_without_replacement(self.tree, n, rng)
+        missing = n - len(slots)
+        if missing:
+            rest = np.setdiff1d(taken(), slots, assume_unique=True)
+            if self.zero == "never" or missing > len(rest):
+                raise ValueError(f"n is {n}: only {len(slots)} priorities are positive and {len(rest)} are zero")
+            slots = np.concatenate([slots, rng.choice(rest, missing, replace=False)])
+            rng.shuffle(slots)
+        if sort:
+            slots.sort()
+        return slots, self.tree[slots]
+
+    def probabilities(self, masses: FloatArray, size: int) -> FloatArray:
+        """Return the chance of each mass in one draw with replacement from `size` items."""
+        total = self.tree.total()
+        return masses / total if total > 0.0 else np.full(len(masses), 1.0 / max(size, 1))
+
+    def importance_weights(self, masses: FloatArray, size: int, beta: float, max_weight: MaxWeight) -> FloatArray:
+        """Return (size * probability) ** -beta, normalized (Schaul et al., 2016, section 3.4).
+
+        Draws of mass zero, which there are only once the positive masses are used up, get the weight of the smallest
+        mass: no weight is ever zero, infinite or NaN.
+        """
+        smallest = masses.min(initial=np.inf)
+        if smallest <= 0.0:
+            smallest = masses[masses > 0.0].min(initial=np.inf)
+            masses = np.where(masses > 0.0, masses, smallest)
+        if beta == 0.0 or smallest == np.inf:
+            return np.ones(len(masses))
+        if max_weight == "batch":
+            reference = smallest
+        elif max_weight == "buffer":
+            reference = self.tree.min()
+        else:
+            reference = self.tree.total() / size
+        weights: FloatArray = np.power(masses / reference, -beta)
+        return weights
+
+    def _current_extrema(self) -> Extrema:
+        if self._extrema is None:
+            self._extrema = Extrema(self.raw)
+            self._extrema.mark_all()
+        return self._extrema
+
+
+def _checked_alpha(alpha: float) -> float:
+    if not 0.0 <= alpha < np.inf:
+        raise ValueError(f"alpha is {alpha}: must be finite and not negative")
+    return alpha

@@ -1,0 +1,96 @@
+"""Which slots of a buffer are taken, since when, and which to hand out next."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from codeit_jax.replay.tree_levels import IntArray
+
+
+class SlotTable:
+    """Slots with two int64 stamps each from one counter, so no stamp is used twice.
+
+    `generation` is the stamp of the last write, 0 for an empty slot: a reader that remembers it can tell whether the
+    slot still holds what it read. `inserted` is the stamp of the first write of the present key: the age.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.size = 0
+        self.end = 0  # slots from here on were never used
+        self.clock = 0
+        self.generation = np.zeros(capacity, np.int64)
+        self.inserted = np.zeros(capacity, np.int64)
+        self._holes: IntArray = np.empty(0, np.int64)
+        self._ring_position = 0
+
+    @property
+    def num_free(self) -> int:
+        """Number of empty slots."""
+        return self.capacity - self.size
+
+    def occupied(self) -> IntArray:
+        """Return the taken slots, ascending."""
+        if self.size == self.end:
+            return np.arange(self.end)
+        return np.flatnonzero(self.generation[: self.end])
+
+    def ages(self, slots: IntArray) -> IntArray:
+        """Return how many items were added since each of the given slots was filled."""
+        return self.clock - self.inserted.take(slots)
+
+    def take(self, count: int) -> IntArray:
+        """Take empty slots, holes first; there have to be enough."""
+        num_holes = min(count, len(self._holes))
+        split = len(self._holes) - num_holes
+        fresh = np.arange(self.end, self.end + count - num_holes)
+        slots = np.concatenate([self._holes[split:], fresh]) if num_holes else fresh
+        self._holes = self._holes[:split]
+        self.end += len(fresh)
+        self.size += count
+        self.inserted[slots] = self.stamp(slots)
+        return slots
+
+    def stamp(self, slots: IntArray) -> IntArray:
+        """Give distinct slots new generations, ascending in the order given; return them."""
+        stamps = np.arange(self.clock + 1, self.clock + 1 + len(slots))
+        self.generation[slots] = stamps
+        self.clock += len(slots)
+        return stamps
+
+    def free(self, slots: IntArray) -> None:
+        """Make distinct taken slots empty."""
+        self.generation[slots] = 0
+        self.size -= len(slots)
+        self._holes = np.concatenate([self._holes, slots])
+
+    def next_in_ring(self, count: int) -> IntArray:
+        """Return the next slots in circular order and move on; for a full table."""
+        slots = (self._ring_position + np.arange(count)) % self.capacity
+        self._ring_position = (self._ring_position + count) % self.capacity
+        return slots
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the whole state."""
+        return {
+            "clock": self.clock,
+            "ring_position": self._ring_position,
+            "generation": self.generation[: self.end].copy(),
+            "inserted": self.inserted[: self.end].copy(),
+            "holes": self._holes.copy(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore a state."""
+        generation = np.asarray(state["generation"])
+        if len(generation) > self.capacity:
+            raise ValueError(f"state has {len(generation)} slots: capacity is {self.capacity}")
+        self.clock = int(state["clock"])
+        self._ring_position = int(state["ring_position"])
+        self.end = len(generation)
+        self.generation[: self.end] = generation
+        self.generation[self.end :] = 0
+        self.inserted[: self.end] = state["inserted"]
+        self._holes = np.array(state["holes"], np.int64)
+        self.size = self.end - len(self._holes)

@@ -1,0 +1,124 @@
+"""The run directory: one writer at a time, line files that end where the last checkpoint says."""
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from codeit_jax.config import Config
+from codeit_jax.config_loading import changeable_on_resume, changed_settings, load_config, to_yaml
+from codeit_jax.errors import LockedError, StorageError, UserError
+
+LINE_FILES = ("metrics.jsonl", "solutions.jsonl")
+
+
+class RunDirectory:
+    """A run's files, locked for this process.
+
+    Args:
+        path: created if missing.
+
+    Raises:
+        LockedError: another process holds the directory.
+        StorageError: the path can't be created or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().absolute()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            # The lock is the kernel's: it disappears with its process, so a killed run leaves nothing to clean up.
+            self._lock = open(self.path / "LOCK", "a+", encoding="utf-8")  # noqa: SIM115
+        except OSError as error:
+            raise StorageError(f"{self.path}: can't be used as a run directory ({error.strerror})") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.seek(0)
+            holder = self._lock.read().strip() or "an unknown process"
+            raise LockedError(f"{self.path}: in use by {holder}; expected one run at a time in a directory") from None
+        self._lock.truncate(0)
+        self._lock.write(f"pid {os.getpid()} on {socket.gethostname()}, started {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
+        self._lock.flush()
+
+    def close(self) -> None:
+        """Give the directory back."""
+        self._lock.close()
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where checkpoints lie."""
+        return self.path / "checkpoints"
+
+    @property
+    def replay(self) -> Path:
+        """Where the replay's saved states lie."""
+        return self.path / "replay"
+
+    def settle_config(self, config: Config) -> dict[str, tuple[Any, Any]]:
+        """Write the configuration, or compare it with the one that the directory's run has.
+
+        Returns:
+            The settings that changed and may: key -> (old, new).
+
+        Raises:
+            UserError: a setting changed that decides what the run's numbers mean.
+        """
+        file = self.path / "config.yaml"
+        changes: dict[str, tuple[Any, Any]] = {}
+        if file.exists():
+            changes = changed_settings(load_config([file]), config)
+            for key, (old, new) in changes.items():
+                if not changeable_on_resume(key):
+                    raise UserError(f"{key} is {new!r}, expected {old!r} as in {file}; another value needs a new --run-dir")
+        write_atomically(file, to_yaml(config))
+        return changes
+
+    def append(self, name: str, rows: list[Mapping[str, Any]]) -> None:
+        """Append objects to a line file."""
+        with open(self.path / name, "a", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+
+    def read(self, name: str) -> Iterator[dict[str, Any]]:
+        """Yield the objects of a line file."""
+        path = self.path / name
+        if path.exists():
+            with open(path, encoding="utf-8") as file:
+                yield from map(json.loads, file)
+
+    def line_file_sizes(self) -> dict[str, int]:
+        """Flush the line files to disk and return their sizes, to be stored with a checkpoint."""
+        sizes = {}
+        for name in LINE_FILES:
+            with open(self.path / name, "ab") as file:
+                os.fsync(file.fileno())
+                sizes[name] = file.tell()
+        return sizes
+
+    def cut_line_files(self, sizes: Mapping[str, int]) -> None:
+        """Drop what was written after a checkpoint, so that a resumed run's files equal an uninterrupted one's.
+
+        Raises:
+            StorageError: a file is shorter than it was at the checkpoint.
+        """
+        for name in LINE_FILES:
+            path, size = self.path / name, sizes.get(name, 0)
+            found = path.stat().st_size if path.exists() else 0
+            if found < size:
+                raise StorageError(f"{path}: {found} bytes, expected at least {size} as when the checkpoint was written")
+            if found > size:
+                os.truncate(path, size)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file so that a reader, or a crash, sees the old text or the new one, never a part."""
+    temporary = path.with_name(path.name + ".tmp")
+    with open(temporary, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

@@ -1,0 +1,159 @@
+"""Host side of sampling: prompts in length buckets, batches of one shape, programs out."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from codeit_jax.config import SamplingConfig
+from codeit_jax.model import Params, T5Model
+from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards, replicated
+from codeit_jax.sampling.decoding import DecodingSettings, SampledTokens, sample_tokens
+from codeit_jax.text.buckets import group_rows, pad_rows
+from codeit_jax.text.tokenizer import EncodedPrompt, Tokenizer
+
+CACHE_SEGMENT = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampledProgram:
+    """One draw from the policy.
+
+    Attributes:
+        task_id: the task whose prompt it answers.
+        sample: index of the draw, 0 to samples_per_task - 1.
+        text: program text as decoded; it need not parse.
+        log_prob: under the policy at temperature 1.
+        finished: whether the end token was drawn in time.
+    """
+
+    task_id: str
+    sample: int
+    text: str
+    log_prob: float
+    finished: bool
+
+
+class Sampler:
+    """Draws programs for prompts; compiles once for each prompt bucket.
+
+    Args:
+        model: the policy network.
+        tokenizer: turns token ids into program text.
+        config: temperature, top-k, samples of a task, prompts of a batch.
+        prompt_buckets: ascending prompt lengths; the last holds the longest prompt.
+        max_program_tokens: programs are cut there.
+        mesh: prompts are split over its `data` and `fsdp` axes.
+    """
+
+    def __init__(
+        self,
+        model: T5Model,
+        tokenizer: Tokenizer,
+        config: SamplingConfig,
+        *,
+        prompt_buckets: Sequence[int],
+        max_program_tokens: int,
+        mesh: Mesh,
+    ) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._config = config
+        self._prompt_buckets = tuple(prompt_buckets)
+        self._mesh = mesh
+        shards = num_batch_shards(mesh)
+        self._batch_size = -(-config.prompts_per_batch // shards) * shards
+        allowed = (
+            tokenizer.program_token_ids if config.vocabulary == "program" else np.arange(tokenizer.vocabulary_size)
+        )
+        self._allowed = jnp.asarray(allowed, jnp.int32)
+        self._settings = DecodingSettings(
+            max_tokens=max_program_tokens,
+            segment=CACHE_SEGMENT,
+            top_k=config.top_k,
+            start_id=tokenizer.start_id,
+            end_id=tokenizer.end_id,
+            pad_id=tokenizer.pad_id,
+        )
+
+    def sample(
+        self, params: Params, prompts: Sequence[tuple[str, EncodedPrompt]], key: jax.Array
+    ) -> Iterator[list[SampledProgram]]:
+        """Draw `samples_per_task` programs for each prompt, a batch at a time.
+
+        Args:
+            params: the policy's parameters.
+            prompts: task id and encoded prompt.
+            key: one JAX key for the whole stage; consumed. Every sample's key is folded from it, its task id and its index,
+                so that a sample doesn't depend on the batch it is in.
+
+        Yields:
+            The programs of one batch: all samples of one task after another. Batches come by ascending prompt length, so
+            the tasks' order differs from the prompts'.
+        """
+        for length, rows in self._batches(prompts):
+            task_ids = [prompts[row][0] for row in rows]
+            token_rows = [prompts[row][1].token_ids for row in rows]
+            samples = self._run(params, task_ids, token_rows, length, key)
+            yield self._decode(task_ids, jax.device_get(samples))
+
+    def _batches(self, prompts: Sequence[tuple[str, EncodedPrompt]]) -> Iterator[tuple[int, list[int]]]:
+        """Yield bucket length and prompt indices; what doesn't fill a batch moves up to the next bucket."""
+        lengths = np.array([[len(prompt.token_ids)] for _, prompt in prompts]).reshape(-1, 1)
+        waiting: list[int] = []
+        buckets = group_rows(lengths, [self._prompt_buckets])
+        for number, bucket in enumerate(buckets):
+            waiting.extend(bucket.rows.tolist())
+            last = number == len(buckets) - 1
+            while len(waiting) >= self._batch_size or (last and waiting):
+                batch, waiting = waiting[: self._batch_size], waiting[self._batch_size :]
+                yield bucket.shape[0], batch
+
+    def _run(
+        self, params: Params, task_ids: list[str], token_rows: list[np.ndarray], length: int, key: jax.Array
+    ) -> SampledTokens:
+        missing = self._batch_size - len(task_ids)
+        # A short last batch is filled with copies of its first prompt: one shape, and their samples are dropped.
+        tokens = pad_rows(token_rows + token_rows[:1] * missing, length=length, pad_id=self._tokenizer.pad_id)
+        row_lengths = np.array([len(row) for row in token_rows] + [len(token_rows[0])] * missing)
+        mask = np.arange(length)[None, :] < row_lengths[:, None]
+        keys = sample_keys(key, task_ids + task_ids[:1] * missing, self._config.samples_per_task)
+        rows = batch_sharding(self._mesh)
+        return sample_tokens(
+            self._model,
+            self._settings,
+            params,
+            jax.device_put(tokens, rows),
+            jax.device_put(mask, rows),
+            jax.device_put(keys, rows),
+            jax.device_put(np.float32(self._config.temperature), replicated(self._mesh)),
+            jax.device_put(self._allowed, replicated(self._mesh)),
+        )
+
+    def _decode(self, task_ids: list[str], samples: SampledTokens) -> list[SampledProgram]:
+        return [
+            SampledProgram(
+                task_id=task_id,
+                sample=sample,
+                text=self._tokenizer.decode_program(samples.tokens[row, sample].tolist()),
+                log_prob=float(samples.log_probs[row, sample]),
+                finished=bool(samples.finished[row, sample]),
+            )
+            for row, task_id in enumerate(task_ids)
+            for sample in range(self._config.samples_per_task)
+        ]
+
+
+def sample_keys(key: jax.Array, task_ids: Sequence[str], num_samples: int) -> jax.Array:
+    """Fold a key for each sample: key -> keys [len(task_ids), num_samples].
+
+    A task enters by a checksum of its id, so that its samples don't depend on which other tasks are searched.
+    """
+    tasks = jnp.asarray([zlib.crc32(task_id.encode()) for task_id in task_ids], jnp.uint32)
+    samples = jnp.arange(num_samples, dtype=jnp.uint32)
+    fold = jax.vmap(jax.vmap(jax.random.fold_in, (None, 0)), (0, None))
+    return fold(jax.vmap(jax.random.fold_in, (None, 0))(key, tasks), samples)

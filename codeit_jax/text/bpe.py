@@ -1,0 +1,127 @@
+"""The file-based tokenizer: a byte-level BPE over the paper's prompt text, in RoBERTa's frame `<s>` ... `</s>`."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+import interpreter
+from codeit_jax.arc import Example
+from codeit_jax.errors import UserError
+from codeit_jax.text.bpe_files import END, PAD, START, UNKNOWN, load_bpe
+from codeit_jax.text.program_text import VARIABLES, canonical_text
+from codeit_jax.text.prompt import format_prompt, order_demonstrations
+from codeit_jax.text.tokenizer import EncodedPrompt, TokenIds, digest_of
+
+_PROMPT_SAMPLE = "12x30 background=0 4=5,6 7,8|1x1 background=9\n12x30 background=3"
+
+
+class BpeTokenizer:
+    """A BPE from files, such as CodeT5's; implements `Tokenizer`.
+
+    An encoded program is `<s>` text `</s>`, as the checkpoints were trained; the decoder starts from `<pad>`.
+    """
+
+    name = "bpe"
+
+    def __init__(self, path: Path) -> None:
+        """Load the tokenizer.
+
+        Args:
+            path: a `tokenizer.json`, or a folder with one, or a folder with `vocab.json` and `merges.txt`.
+
+        Raises:
+            UserError: a file is missing or damaged, a special token is missing, or programs can't be spelled.
+        """
+        self._bpe = load_bpe(path)
+        vocabulary: dict[str, int] = self._bpe.get_vocab(with_added_tokens=True)
+        self.vocabulary_size = len(vocabulary)
+        self.pad_id = self.start_id = vocabulary[PAD]
+        self.end_id = vocabulary[END]
+        self._first_id = vocabulary[START]
+        # An id outside the vocabulary is read as this one: it spells something that no program contains.
+        self._unknown_id = vocabulary.get(UNKNOWN, self.pad_id)
+        for text in (_PROMPT_SAMPLE, *_programs_of_every_name()):
+            decoded = self._bpe.decode(self._ids(text), skip_special_tokens=False)
+            if decoded != text:
+                raise UserError(
+                    f"{path}: spells {text[:50]!r} as {decoded[:50]!r}, expected the same text: not a byte-level BPE"
+                )
+
+    @cached_property
+    def program_token_ids(self) -> TokenIds:
+        """Every id that a program can contain, int32 [A] ascending.
+
+        Found by encoding each name of the language in each place where it can stand. The pre-tokenizer splits between
+        letters, digits and signs, so no token spans a name and its surroundings, save for a space before it.
+        """
+        ids = [self._first_id, self.end_id]
+        for text in _programs_of_every_name():
+            ids += self._ids(text)
+        return np.unique(np.array(ids, np.int32))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 in hex of the tokens in the order of their ids, then of the merges."""
+        model = json.loads(self._bpe.to_str())["model"]
+        vocabulary = self._bpe.get_vocab(with_added_tokens=True)
+        # Files write a merge as "a b" or as ["a", "b"]; both are the same vocabulary.
+        merges = (merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"])
+        return digest_of((self.name, *sorted(vocabulary, key=vocabulary.__getitem__), "merges", *merges))
+
+    def encode_prompt(self, demonstrations: Sequence[Example], *, max_tokens: int) -> EncodedPrompt:
+        """Encode `<s>` inputs, newline, outputs `</s>`, demonstrations from the smallest to the largest.
+
+        Inputs and outputs have half of `max_tokens` each and are cut at its end, so the largest grids go first; what
+        one half leaves free the other doesn't get (the paper's windows: 512 + 512).
+
+        Raises:
+            ValueError: no demonstration, or max_tokens below 4.
+        """
+        if not demonstrations or max_tokens < 4:
+            raise ValueError(f"{len(demonstrations)} demonstrations in {max_tokens} tokens, expected 1 in 4 at least")
+        inputs_text, outputs_text = format_prompt(order_demonstrations(demonstrations))
+        inputs = [self._first_id, *self._ids(inputs_text)]
+        outputs = self._ids(outputs_text)
+        window = max_tokens // 2
+        kept = [*inputs[:window], *outputs[: window - 1], self.end_id]
+        num_tokens_uncut = len(inputs) + len(outputs) + 1
+        return EncodedPrompt(
+            token_ids=np.array(kept, np.int32),
+            num_tokens_uncut=num_tokens_uncut,
+            truncated=len(kept) < num_tokens_uncut,
+        )
+
+    def encode_program(self, program_text: str) -> TokenIds:
+        """Encode a program, int32 [T]; variables are numbered in the order of their lines.
+
+        Raises:
+            ValueError: the text is outside the grammar.
+        """
+        return np.array([self._first_id, *self._ids(canonical_text(program_text)), self.end_id], np.int32)
+
+    def decode_program(self, token_ids: Iterable[int]) -> str:
+        """Return the text before the first `</s>`, one `<s>` at its start removed; any ids give some text."""
+        kept: list[int] = []
+        for index in token_ids:
+            if index == self.end_id:
+                break
+            kept.append(int(index) if 0 <= index < self.vocabulary_size else self._unknown_id)
+        if kept and kept[0] == self._first_id:
+            del kept[0]
+        text: str = self._bpe.decode(kept, skip_special_tokens=False)
+        return text
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self._bpe.encode(text, add_special_tokens=False).ids
+        return ids
+
+
+def _programs_of_every_name() -> Iterator[str]:
+    """Yield texts that hold every name of the language in every place where it can stand."""
+    for name in ("I", *sorted(interpreter.CONSTANTS), *sorted(interpreter.PRIMITIVES), *VARIABLES):
+        yield f"x1 = {name}({name}, {name}, {name})\nO = {name}({name})"
+    for variable in VARIABLES:
+        yield f"{variable} = hmirror(I)\n{variable} = hmirror(I)"

@@ -1,0 +1,128 @@
+"""Reading a byte-level BPE from the files that come with a checkpoint, every fault told in one line."""
+
+import json
+from pathlib import Path
+
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+from codeit_jax.errors import UserError
+
+PAD, START, END, UNKNOWN = "<pad>", "<s>", "</s>", "<unk>"
+_SPECIAL = (PAD, START, END, UNKNOWN, "<mask>")
+# T5's sentinels: CodeT5's vocab.json leaves them out, its weights have rows for them, in this order.
+_EXTRA = tuple(f"<extra_id_{number}>" for number in reversed(range(100)))
+
+
+def load_bpe(path: Path) -> Tokenizer:
+    """Load a byte-level BPE with its special tokens.
+
+    Args:
+        path: a `tokenizer.json`, or a folder with a `tokenizer.json` or with `vocab.json` and `merges.txt`.
+
+    Raises:
+        UserError: a file is missing, damaged or cut short, they don't belong together, or a special token is missing.
+    """
+    if path.is_file():
+        tokenizer = _from_tokenizer_json(path)
+    elif (path / "tokenizer.json").is_file():
+        tokenizer = _from_tokenizer_json(path / "tokenizer.json")
+    elif path.is_dir():
+        tokenizer = _from_vocabulary(path / "vocab.json", path / "merges.txt")
+    else:
+        raise UserError(
+            f"{path}: no such file or folder, expected a tokenizer.json or a folder with vocab.json and merges.txt"
+        )
+    tokenizer.no_padding()
+    tokenizer.no_truncation()  # a tokenizer.json may carry both; lengths are the caller's
+    vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+    _check_ids(vocabulary, path)
+    for token in (PAD, START, END):
+        if token not in vocabulary:
+            raise UserError(f"{path}: the vocabulary has no {token}, expected {PAD}, {START} and {END}")
+    return tokenizer
+
+
+def _from_tokenizer_json(path: Path) -> Tokenizer:
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the Rust library raises plain Exception
+        raise UserError(f"{path}: not a tokenizer.json ({_first_line(error)})") from None
+    if not isinstance(tokenizer.model, models.BPE):
+        raise UserError(f"{path}: a {type(tokenizer.model).__name__} model, expected a byte-level BPE")
+    return tokenizer
+
+
+def _from_vocabulary(vocabulary_path: Path, merges_path: Path) -> Tokenizer:
+    vocabulary = _read_vocabulary(vocabulary_path)
+    merges = _read_merges(merges_path)
+    _check_merges(vocabulary, merges, merges_path)
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, unk_token=UNKNOWN))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    present = [token for token in _SPECIAL if token in vocabulary]
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in (*present, *_EXTRA)])
+    return tokenizer
+
+
+def _read_vocabulary(path: Path) -> dict[str, int]:
+    try:
+        vocabulary = json.loads(_read_text(path))
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON, perhaps cut short ({_first_line(error)})") from None
+    if not isinstance(vocabulary, dict) or not all(type(index) is int for index in vocabulary.values()):
+        raise UserError(f"{path}: expected one object from token to id")
+    _check_ids(vocabulary, path)
+    return vocabulary
+
+
+def _check_ids(vocabulary: dict[str, int], path: Path) -> None:
+    if sorted(vocabulary.values()) != list(range(len(vocabulary))):
+        raise UserError(f"{path}: the ids of {len(vocabulary)} tokens aren't 0 to {len(vocabulary) - 1}, each once")
+
+
+def _read_merges(path: Path) -> list[tuple[str, str]]:
+    lines = _read_text(path).splitlines()
+    merges = []
+    for number, line in enumerate(lines, start=1):
+        if not line or (number == 1 and line.startswith("#version")):
+            continue
+        left, _, right = line.partition(" ")
+        if not left or not right or " " in right:
+            raise UserError(f"{path}: line {number} is {line[:40]!r}, expected two tokens with a space between them")
+        merges.append((left, right))
+    return merges
+
+
+def _check_merges(vocabulary: dict[str, int], merges: list[tuple[str, str]], path: Path) -> None:
+    """Raise UserError unless vocabulary and merges make each other: a file cut short shows here and nowhere else."""
+    products = {left + right for left, right in merges}
+    unknown = sorted(token for token in products.union(*merges) if token not in vocabulary)
+    if unknown:
+        raise UserError(
+            f"{path}: {len(unknown)} tokens that vocab.json lacks, {unknown[0]!r} for one; the files don't match"
+        )
+    unmade = sorted(
+        token for token in vocabulary if len(token) > 1 and token not in products and not _is_special(token)
+    )
+    if unmade:
+        raise UserError(
+            f"{path}: {len(merges)} merges don't make {len(unmade)} tokens of vocab.json, {unmade[0]!r} for one; "
+            "the file is cut short or belongs to another vocabulary"
+        )
+
+
+def _is_special(token: str) -> bool:
+    return token.startswith("<") and token.endswith(">")
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file, expected tokenizer.json, or vocab.json and merges.txt") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: can't be read ({_first_line(error)})") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,112 @@
+"""The native tokenizer: one token per name, line end, grid cell or run; needs no files.
+
+A program line `x7 = fill(x3, TWO, x5)` is `fill x3 TWO x5 =x7`: callee, arguments, then a line end that names the
+variable just defined, so that the policy never has to count lines. The last line ends with the end token in place of
+`=O`. A prompt is, for each demonstration, the input grid and then the output grid, side by side.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
+
+import interpreter
+from codeit_jax.arc import Example
+from codeit_jax.text.grid_tokens import GridTokens
+from codeit_jax.text.program_text import VARIABLES, canonical_text
+from codeit_jax.text.prompt import MAX_DEMONSTRATIONS
+from codeit_jax.text.tokenizer import EncodedPrompt, TokenIds, digest_of
+
+_PAD, _START, _END = "<pad>", "<start>", "<end>"
+_LINE_END = "="
+_NAME = re.compile(r"\w+")
+
+
+class NativeTokenizer:
+    """A fixed vocabulary for ARC grids and DSL programs; implements `Tokenizer`.
+
+    Attributes:
+        token_names: the name of every id, in order.
+    """
+
+    name = "native"
+
+    def __init__(self) -> None:
+        names = ("I", *sorted(interpreter.CONSTANTS), *sorted(interpreter.PRIMITIVES), *VARIABLES)
+        program_names = (_PAD, _START, _END, *names, *(_LINE_END + variable for variable in VARIABLES))
+        self._grids = GridTokens(first_id=len(program_names))
+        self.token_names = (*program_names, *self._grids.names)
+        self._ids = {token_name: index for index, token_name in enumerate(self.token_names)}
+        self.pad_id, self.start_id, self.end_id = (self._ids[special] for special in (_PAD, _START, _END))
+        self.program_token_ids = np.arange(self.end_id, len(program_names), dtype=np.int32)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of ids."""
+        return len(self.token_names)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 in hex of the token names in order."""
+        return digest_of((self.name, *self.token_names))
+
+    def encode_prompt(self, demonstrations: Sequence[Example], *, max_tokens: int) -> EncodedPrompt:
+        """Encode demonstrations from the shortest to the longest, as many whole ones as fit.
+
+        Only if not even the shortest fits is it cut at `max_tokens`.
+
+        Raises:
+            ValueError: no demonstration, a grid that isn't one, or max_tokens below 1.
+        """
+        if not demonstrations or max_tokens < 1:
+            raise ValueError(f"{len(demonstrations)} demonstrations in {max_tokens} tokens, expected 1 in 1 at least")
+        encoded = sorted((self._encode_example(example) for example in demonstrations), key=len)[:MAX_DEMONSTRATIONS]
+        ends = np.cumsum([len(tokens) for tokens in encoded])
+        num_whole = int(np.searchsorted(ends, max_tokens, side="right"))
+        return EncodedPrompt(
+            token_ids=np.concatenate(encoded[: max(num_whole, 1)])[:max_tokens],
+            num_tokens_uncut=int(ends[-1]),
+            truncated=num_whole < len(encoded),
+        )
+
+    def _encode_example(self, example: Example) -> TokenIds:
+        return np.concatenate(
+            [self._grids.encode(example.input, "input"), self._grids.encode(example.output, "output")]
+        )
+
+    def encode_program(self, program_text: str) -> TokenIds:
+        """Encode a program, int32 [T]; variables are numbered in the order of their lines.
+
+        Raises:
+            ValueError: the text is outside the grammar.
+        """
+        names: list[str] = []
+        for line in canonical_text(program_text).split("\n"):
+            target, *call = _NAME.findall(line)
+            names += [*call, _LINE_END + target]
+        names[-1] = _END
+        return np.array([self._ids[name] for name in names], np.int32)
+
+    def decode_program(self, token_ids: Iterable[int]) -> str:
+        """Return the text before the first end token; ids that spell no program give a text that doesn't parse.
+
+        Without an end token the last line has no target: a program cut by a length limit must not pass for a whole one.
+        """
+        lines: list[str] = []
+        call: list[str] = []
+        for index in token_ids:
+            if index == self.end_id:
+                return "\n".join([*lines, f"O = {_call_text(call)}"])
+            name = self.token_names[index] if 0 <= index < self.vocabulary_size else f"<{index}>"
+            if name.startswith(_LINE_END):
+                lines.append(f"{name.removeprefix(_LINE_END)} = {_call_text(call)}")
+                call = []
+            else:
+                call.append(name)
+        return "\n".join([*lines, _call_text(call)])
+
+
+def _call_text(call: list[str]) -> str:
+    callee, arguments = (call[0], call[1:]) if call else ("", [])
+    return f"{callee}({', '.join(arguments)})"

@@ -1,0 +1,84 @@
+"""What every tokenizer offers: prompts of demonstrations in, programs in and out."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codeit_jax.arc import Example
+
+TokenIds = NDArray[np.int32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodedPrompt:
+    """The encoder's tokens for one task.
+
+    Attributes:
+        token_ids: int32 [L], without padding.
+        num_tokens_uncut: how many tokens the demonstrations, ten at most, have before anything is left out.
+        truncated: whether something was left out.
+    """
+
+    token_ids: TokenIds
+    num_tokens_uncut: int
+    truncated: bool
+
+
+class Tokenizer(Protocol):
+    """Turns demonstrations and programs into token ids, and ids back into program text.
+
+    Attributes:
+        name: short name for logs, e.g. `native`.
+        vocabulary_size: ids are 0 to vocabulary_size - 1; fits uint16 for the native vocabulary and CodeT5's.
+        pad_id: fills rows of a batch.
+        start_id: first input token of the decoder; never part of an encoded program.
+        end_id: last token of every encoded program.
+        program_token_ids: int32 [A], ascending: every id that a program of the grammar can contain, `end_id` included.
+        digest: SHA-256 in hex of the vocabulary and its rules. Weights only fit the tokenizer they were trained with.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def vocabulary_size(self) -> int: ...
+
+    @property
+    def pad_id(self) -> int: ...
+
+    @property
+    def start_id(self) -> int: ...
+
+    @property
+    def end_id(self) -> int: ...
+
+    @property
+    def program_token_ids(self) -> TokenIds: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    def encode_prompt(self, demonstrations: Sequence[Example], *, max_tokens: int) -> EncodedPrompt:
+        """Encode a task's demonstrations in at most `max_tokens` tokens; never looks at tests."""
+        ...
+
+    def encode_program(self, program_text: str) -> TokenIds:
+        """Encode a program, int32 [T] with `end_id` last, uncut; ValueError if it is outside the grammar."""
+        ...
+
+    def decode_program(self, token_ids: Iterable[int]) -> str:
+        """Return the text before the first `end_id`; ids that spell no program give a text that doesn't parse."""
+        ...
+
+
+def digest_of(parts: Iterable[str | bytes]) -> str:
+    """Return the SHA-256 in hex of `parts`, each preceded by its length so that their borders count."""
+    sha = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        sha.update(len(data).to_bytes(8, "little") + data)
+    return sha.hexdigest()

@@ -1,0 +1,61 @@
+"""The 160 primitives, one module a family, as plain functions on plain values.
+
+A primitive is called with positional arguments, never changes them, charges its work to the meter before doing it, and fails
+by raising whatever its operations raise.
+"""
+
+from interpreter.primitives import (
+    arithmetic,
+    colors,
+    containers,
+    distances,
+    finding,
+    functions,
+    geometry,
+    lines,
+    logic,
+    mapping,
+    measurements,
+    painting,
+    patches,
+    scaling,
+    selection,
+)
+from interpreter.primitives.closures import as_primitive
+from interpreter.signatures import SIGNATURES
+from interpreter.values import Value
+
+_FAMILIES = (
+    arithmetic,
+    logic,
+    containers,
+    selection,
+    functions,
+    mapping,
+    colors,
+    geometry,
+    scaling,
+    measurements,
+    patches,
+    lines,
+    distances,
+    finding,
+    painting,
+)
+
+
+def _collect() -> dict[str, Value]:
+    """Gather the functions that have a signature, from the modules that define them."""
+    primitives: dict[str, Value] = {}
+    for name, signature in SIGNATURES.items():
+        (function,) = [
+            vars(family)[name] for family in _FAMILIES
+            if name in vars(family) and vars(family)[name].__module__ == family.__name__
+        ]
+        primitives[name] = as_primitive(function, name, len(signature.parameters))
+    return primitives
+
+
+PRIMITIVES: dict[str, Value] = _collect()
+
+__all__ = ["PRIMITIVES"]

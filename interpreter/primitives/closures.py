@@ -1,0 +1,57 @@
+"""Function values: what every function of the language knows about itself."""
+
+from types import FunctionType
+
+from interpreter.values import Value
+from interpreter.work import METER, SizeExceeded
+
+_SHORT = 10  # calls that can double a value so often are harmless
+_LONGEST = 1 << 30
+
+
+def as_closure(
+    function: FunctionType, builder: str, parts: tuple[Value, ...], arity: int, repetitions: int = 1
+) -> FunctionType:
+    """Describe a new closure, in attributes: `arity`, `builder`, `parts`, `height` (levels) and `length` (primitive calls).
+
+    Args:
+        function: what the closure does.
+        builder: the primitive that makes it.
+        parts: the arguments of that primitive.
+        arity: how many parameters the closure has, as far as binding is concerned.
+        repetitions: how often a call of the closure calls its parts.
+
+    Raises:
+        SizeExceeded: closures nested too deeply to be called.
+    """
+    height, length = 1, 0
+    for part in parts:
+        if type(part) is FunctionType:
+            height = max(height, 1 + vars(part)["height"])
+            length += vars(part)["length"]
+    if height > METER.max_depth:
+        raise SizeExceeded("closures nested too deeply")
+    length = min(length * repetitions, _LONGEST)
+    if length > _SHORT:
+        function = _compounding(function)
+    vars(function).update(arity=arity, builder=builder, parts=parts, height=height, length=length)
+    return function
+
+
+def _compounding(function: FunctionType) -> FunctionType:
+    """Tell the primitives that run inside the function to weigh what they nest."""
+
+    def watched(*arguments: Value) -> Value:
+        METER.compounding += 1
+        try:
+            return function(*arguments)
+        finally:
+            METER.compounding -= 1
+
+    return watched
+
+
+def as_primitive(function: FunctionType, name: str, arity: int) -> FunctionType:
+    """Describe a primitive, in the attributes that closures have."""
+    vars(function).update(arity=arity, builder=name, parts=(), height=0, length=1)
+    return function

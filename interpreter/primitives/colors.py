@@ -1,0 +1,123 @@
+"""Colours of grids and objects."""
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import chain
+
+from interpreter.primitives.raster import flatten
+from interpreter.values import Value, first_of, in_order
+from interpreter.weight import weigh, weigh_nested
+from interpreter.work import charge
+
+
+def count_cells(grid: Value) -> int:
+    """Count the cells of a tuple of rows; anything else counts its own elements."""
+    try:
+        return sum(map(len, grid))
+    except TypeError:
+        return len(grid)
+
+
+def _colors(element: Value) -> Iterable[Value]:
+    """Return the colours, one a cell."""
+    if type(element) is tuple:
+        charge(count_cells(element))
+        return chain.from_iterable(element)
+    charge(len(element))
+    return [color for color, _ in element]
+
+
+def palette(element: Value) -> Value:
+    """Return the set of colours."""
+    return frozenset(_colors(element))
+
+
+def numcolors(element: Value) -> Value:
+    """Count the different colours."""
+    return len(palette(element))
+
+
+def _by_count(element: Value, largest: bool) -> Value:
+    cells = flatten(element)
+    if cells is not None:
+        charge(len(cells))
+        counts = [(cells.count(color), color) for color in set(cells)]
+        if largest:
+            return -max([(count, -color) for count, color in counts])[1]
+        return min(counts)[1]
+    colors = Counter(_colors(element))
+    best = max(colors.values()) if largest else min(colors.values())
+    return first_of(frozenset([color for color, count in colors.items() if count == best]))
+
+
+def mostcolor(element: Value) -> Value:
+    """Return the colour of most cells, the smallest of several; no cells fail."""
+    return _by_count(element, largest=True)
+
+
+def leastcolor(element: Value) -> Value:
+    """Return the colour of fewest cells, the smallest of several; no cells fail."""
+    return _by_count(element, largest=False)
+
+
+def colorcount(element: Value, value: Value) -> Value:
+    """Count the cells of one colour."""
+    if type(element) is tuple:
+        charge(count_cells(element))
+        return sum([row.count(value) for row in element])
+    charge(len(element))
+    return len([color for color, _ in element if color == value])
+
+
+def first_color(obj: Value) -> Value:
+    """Return the colour of the first cell; empty fails."""
+    if type(obj) is tuple:
+        return obj[0][0]
+    try:
+        colors = {cell[0] for cell in obj}
+    except (TypeError, IndexError):
+        return first_of(obj)[0]
+    if len(colors) == 1:
+        return colors.pop()
+    return min(colors) if set(map(type, colors)) == {int} else first_of(obj)[0]
+
+
+def color(obj: Value) -> Value:
+    """Return the colour of the first cell, hence of a single-coloured object; empty fails."""
+    charge(len(obj))
+    return first_color(obj)
+
+
+def colorfilter(objs: Value, value: Value) -> Value:
+    """Return the set of the objects whose first cell has the colour; an empty object fails."""
+    charge(len(objs) + sum(map(len, objs)))
+    if type(objs) is tuple:
+        weigh_nested(objs)
+    return frozenset([obj for obj in objs if first_color(obj) == value])
+
+
+def _rows(grid: Value) -> list[Value]:
+    """List the rows, as tuples."""
+    charge(count_cells(grid))
+    return [row if type(row) is tuple else tuple(in_order(row)) for row in in_order(grid)]
+
+
+def replace(grid: Value, replacee: Value, replacer: Value) -> Value:
+    """Recolour every cell of one colour."""
+    rows = _rows(grid)
+    if type(replacer) is not int:
+        weigh((replacer,), copies=sum(map(len, rows)))
+    return tuple(
+        [
+            tuple([replacer if cell == replacee else cell for cell in row]) if replacee in row else row
+            for row in rows
+        ]
+    )
+
+
+def switch(grid: Value, a: Value, b: Value) -> Value:
+    """Exchange two colours."""
+    rows = _rows(grid)
+    if type(a) is not int or type(b) is not int:
+        weigh((a, b), copies=sum(map(len, rows)))
+    return tuple([tuple([b if cell == a else a if cell == b else cell for cell in row]) for row in rows])

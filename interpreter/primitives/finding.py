@@ -1,0 +1,153 @@
+"""Finding objects, colours and occurrences in a grid."""
+
+from itertools import compress, repeat
+
+from interpreter.primitives import raster
+from interpreter.primitives.colors import count_cells, mostcolor, palette
+from interpreter.primitives.measurements import shape
+from interpreter.primitives.patches import normalize
+from interpreter.values import Value, in_order
+from interpreter.work import charge, reserve
+
+_SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
+_ALL_AROUND = (*_SIDES, (-1, -1), (-1, 1), (1, -1), (1, 1))
+
+
+def objects(grid: Value, univalued: Value, diagonal: Value, without_bg: Value) -> Value:
+    """Return the connected components of equal (univalued) or any foreground colours; the empty grid fails."""
+    background = mostcolor(grid) if without_bg else None
+    cells = raster.padded(grid)
+    charge(4 * count_cells(grid))
+    if cells is None:
+        return _objects_by_cell(grid, univalued, _ALL_AROUND if diagonal else _SIDES, background)
+    height, width = len(grid), len(grid[0])
+    table = raster.padded_index_table(height, width)
+    colors = sorted(set(cells) - {raster.GUARD, background})
+    if univalued:
+        return frozenset(
+            [
+                frozenset(zip(repeat(color), _pick(table, component), strict=False))
+                for color in colors
+                for component in _components(raster.mask_of(cells, color), width + 1, diagonal)
+            ]
+        )
+    foreground = raster.full_mask(height, width)
+    if background is not None:
+        foreground &= ~raster.mask_of(cells, background)
+    colored = tuple(zip(cells, table, strict=True))
+    return frozenset(
+        [frozenset(_pick(colored, component)) for component in _components(foreground, width + 1, diagonal)]
+    )
+
+
+def _components(mask: int, stride: int, diagonal: Value) -> list[int]:
+    """Split a mask into its connected components."""
+    components = []
+    while mask:
+        component = mask & -mask
+        while True:
+            wide = component | component << 1 | component >> 1
+            if diagonal:
+                grown = (wide | wide << stride | wide >> stride) & mask
+            else:
+                grown = (wide | component << stride | component >> stride) & mask
+            if grown == component:
+                break
+            component = grown
+        components.append(component)
+        mask ^= component
+    return components
+
+
+def _pick(table: tuple[Value, ...], mask: int) -> "compress[Value]":
+    """Iterate over the entries of the table at the bits of the mask."""
+    low = (mask & -mask).bit_length() - 1
+    return compress(table[low : mask.bit_length()], raster.selectors(mask >> low))
+
+
+def _objects_by_cell(grid: Value, univalued: Value, steps: Value, background: Value) -> Value:
+    """Find the objects of any grid, cell by cell; none is never part of an object unless it has a background."""
+    width = len(grid[0])
+    remaining = {(i, j): grid[i][j] for i in range(len(grid)) for j in range(width)}
+    remaining = {index: color for index, color in remaining.items() if color != background}
+    found = []
+    while remaining:
+        index, color = remaining.popitem()
+        component = [(color, index)]
+        for _, (i, j) in component:  # grows while it is walked
+            for down, right in steps:
+                near = (i + down, j + right)
+                if near in remaining and (not univalued or remaining[near] == color):
+                    component.append((remaining.pop(near), near))
+        found.append(frozenset(component))
+    return frozenset(found)
+
+
+def _of_colors(grid: Value, colors: Value) -> Value:
+    """Return one object for each of the colours."""
+    cells = raster.flatten(grid)
+    if cells is not None:
+        charge(len(cells))
+        table = raster.index_table(len(grid), len(grid[0]))
+        return frozenset(
+            [frozenset(zip(repeat(color), raster.select(cells, color, table), strict=False)) for color in colors]
+        )
+    charge(count_cells(grid))
+    cells_of: dict[Value, list[Value]] = {color: [] for color in colors}
+    for i, row in enumerate(in_order(grid)):
+        for j, color in enumerate(in_order(row)):
+            if color in cells_of:
+                cells_of[color].append((color, (i, j)))
+    return frozenset(map(frozenset, cells_of.values()))
+
+
+def partition(grid: Value) -> Value:
+    """Return one object for each colour."""
+    return _of_colors(grid, palette(grid))
+
+
+def fgpartition(grid: Value) -> Value:
+    """Return one object for each colour but the background."""
+    return _of_colors(grid, palette(grid).difference((mostcolor(grid),)))
+
+
+def occurrences(grid: Value, obj: Value) -> Value:
+    """Return the upper left corners at which the object is found in the grid; non-empty indices fail."""
+    normalized = normalize(obj)
+    height, width = len(grid), len(grid[0])
+    rows, columns = shape(normalized)
+    charge(count_cells(grid) + len(obj))
+    free_rows, free_columns = height - rows + 1, width - columns + 1
+    if free_rows <= 0 or free_columns <= 0:
+        return frozenset()
+    cells = raster.padded(grid)
+    if cells is None or not normalized or not set(map(type, [value for value, _ in normalized])) <= {int, bool}:
+        return _occurrences_by_cell(grid, normalized, free_rows, free_columns)
+    stride = width + 1
+    charge(len(normalized) * (1 + len(cells) // 64))
+    places = _corner_region(free_rows, free_columns, stride)
+    masks = {color: raster.mask_of(cells, color) for color in set(cells) - {raster.GUARD}}
+    for value, (i, j) in normalized:
+        places &= masks.get(value, 0) >> (i * stride + j)
+        if not places:
+            return frozenset()
+    return frozenset(_pick(raster.padded_index_table(height, width), places))
+
+
+def _corner_region(rows: int, columns: int, stride: int) -> int:
+    """Return the mask of the first rows and columns."""
+    return ((1 << columns) - 1) * (((1 << stride * rows) - 1) // ((1 << stride) - 1))
+
+
+def _occurrences_by_cell(grid: Value, normalized: Value, rows: int, columns: int) -> Value:
+    """Try every place, for grids and objects of any kind."""
+    reserve(rows * columns * max(len(normalized), 1))
+    height, width = len(grid), len(grid[0])
+    places = [(i, j) for i in range(rows) for j in range(columns)]
+    for value, (down, right) in normalized:
+        places = [
+            (i, j)
+            for i, j in places
+            if 0 <= i + down < height and 0 <= j + right < width and grid[i + down][j + right] == value
+        ]
+    return frozenset(places)

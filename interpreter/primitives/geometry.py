@@ -1,0 +1,218 @@
+"""Grids: looking up, cutting, turning and mirroring; mirrors also work on patches."""
+
+from interpreter.primitives.bounds import bounds, holds_cells
+from interpreter.primitives.colors import count_cells
+from interpreter.primitives.measurements import shape, ulcorner
+from interpreter.primitives.raster import flatten, index_table, select
+from interpreter.values import Value, in_order
+from interpreter.weight import reserve_copies, weigh
+from interpreter.work import charge, reserve
+
+
+def asindices(grid: Value) -> Value:
+    """Return all indices of a grid."""
+    if not len(grid):
+        return frozenset()
+    height, width = len(grid), len(grid[0])
+    reserve(height * width)
+    if height * width <= 4096:
+        return frozenset(index_table(height, width))
+    return frozenset([(i, j) for i in range(height) for j in range(width)])
+
+
+def asobject(grid: Value) -> Value:
+    """Return all cells of a grid as an object."""
+    cells = flatten(grid)
+    if cells is not None:
+        reserve(len(cells))
+        return frozenset(zip(cells, index_table(len(grid), len(grid[0])), strict=True))
+    reserve(count_cells(grid))
+    return frozenset(
+        [(value, (i, j)) for i, row in enumerate(in_order(grid)) for j, value in enumerate(in_order(row))]
+    )
+
+
+def ofcolor(grid: Value, value: Value) -> Value:
+    """Return the indices of the cells of one colour."""
+    cells = flatten(grid)
+    if cells is not None:
+        charge(len(cells))
+        if type(value) is not int:
+            value = _as_color(value)
+        return frozenset(select(cells, value, index_table(len(grid), len(grid[0])))) if 0 <= value < 255 else frozenset()
+    charge(count_cells(grid))
+    return frozenset(
+        [(i, j) for i, row in enumerate(in_order(grid)) for j, cell in enumerate(in_order(row)) if cell == value]
+    )
+
+
+def _as_color(value: Value) -> int:
+    """Return a boolean as the integer that it equals, and a colour that no cell has for any other kind."""
+    return int(value) if isinstance(value, int) else -1
+
+
+def index(grid: Value, loc: Value) -> Value:
+    """Return the colour at a location, or none outside the grid."""
+    i, j = loc
+    height, width = len(grid), len(grid[0])
+    return grid[i][j] if 0 <= i < height and 0 <= j < width else None
+
+
+def canvas(value: Value, dimensions: Value) -> Value:
+    """Return a grid of one colour."""
+    rows, columns = dimensions[0], dimensions[1]
+    if not isinstance(rows, int) or (rows > 0 and not isinstance(columns, int)):
+        raise TypeError("canvas needs integer dimensions")
+    if rows <= 0:
+        return ()
+    reserve(rows * max(columns, 1))
+    reserve_copies(value, rows * max(columns, 0))
+    return ((value,) * columns,) * rows
+
+
+def crop(grid: Value, start: Value, dims: Value) -> Value:
+    """Cut out a rectangle, by slices: negative bounds count from the far end."""
+    top, left = start[0], start[1]
+    bottom, right = top + dims[0], left + dims[1]
+    rows = grid[top:bottom]
+    charge(count_cells(rows))
+    return tuple([row[left:right] for row in rows])
+
+
+def subgrid(patch: Value, grid: Value) -> Value:
+    """Cut out the patch's bounding box; empty fails."""
+    charge(len(patch))
+    if type(patch) is tuple:
+        return crop(grid, ulcorner(patch), shape(patch))
+    top, left, bottom, right = bounds(patch)
+    return crop(grid, (top, left), (bottom - top + 1, right - left + 1))
+
+
+def rot90(grid: Value) -> Value:
+    """Turn clockwise."""
+    charge(count_cells(grid))
+    return tuple(zip(*_row_tuples(grid[::-1]), strict=False))
+
+
+def rot180(grid: Value) -> Value:
+    """Turn by half."""
+    charge(count_cells(grid))
+    return tuple([row[::-1] if type(row) is tuple else tuple(in_order(row))[::-1] for row in grid[::-1]])
+
+
+def rot270(grid: Value) -> Value:
+    """Turn anticlockwise."""
+    charge(count_cells(grid))
+    return tuple(zip(*_row_tuples(grid), strict=False))[::-1]
+
+
+def _row_tuples(grid: Value) -> Value:
+    """Return the rows, sets among them as tuples in canonical order."""
+    if set(map(type, grid)) <= {tuple}:
+        return grid
+    return [tuple(in_order(row)) for row in in_order(grid)]
+
+
+def hmirror(piece: Value) -> Value:
+    """Flip top and bottom."""
+    if type(piece) is tuple:
+        charge(len(piece))
+        return piece[::-1]
+    charge(len(piece))
+    top, _, bottom, _ = bounds(piece)
+    total = top + bottom
+    if holds_cells(piece):
+        return frozenset([(value, (total - i, j)) for value, (i, j) in piece])
+    return frozenset([(total - i, j) for i, j in piece])
+
+
+def vmirror(piece: Value) -> Value:
+    """Flip left and right."""
+    if type(piece) is tuple:
+        charge(count_cells(piece))
+        return tuple([row[::-1] for row in piece])
+    charge(len(piece))
+    _, left, _, right = bounds(piece)
+    total = left + right
+    if holds_cells(piece):
+        return frozenset([(value, (i, total - j)) for value, (i, j) in piece])
+    return frozenset([(i, total - j) for i, j in piece])
+
+
+def dmirror(piece: Value) -> Value:
+    """Transpose, a patch about the diagonal through its upper left corner."""
+    if type(piece) is tuple:
+        charge(count_cells(piece))
+        return tuple(zip(*_row_tuples(piece), strict=False))
+    charge(len(piece))
+    top, left, _, _ = bounds(piece)
+    down = top - left
+    if holds_cells(piece):
+        return frozenset([(value, (j + down, i - down)) for value, (i, j) in piece])
+    return frozenset([(j + down, i - down) for i, j in piece])
+
+
+def cmirror(piece: Value) -> Value:
+    """Reflect in the other diagonal; the upper left corner of a patch's box stays."""
+    if type(piece) is tuple:
+        charge(count_cells(piece))
+        return tuple(zip(*_row_tuples([row[::-1] for row in piece[::-1]]), strict=False))
+    return vmirror(dmirror(vmirror(piece)))
+
+
+def tophalf(grid: Value) -> Value:
+    """Return the upper half of the rows, without the middle one."""
+    charge(len(grid))
+    return grid[: len(grid) // 2]
+
+
+def bottomhalf(grid: Value) -> Value:
+    """Return the lower half of the rows, without the middle one."""
+    charge(len(grid))
+    return grid[len(grid) - len(grid) // 2 :]
+
+
+def _is_regular(grid: Value) -> bool:
+    return type(grid) is tuple and set(map(type, grid)) == {tuple} and len(set(map(len, grid))) == 1
+
+
+def lefthalf(grid: Value) -> Value:
+    """Return the left half of the columns, without the middle one."""
+    if _is_regular(grid):
+        charge(count_cells(grid))
+        half = len(grid[0]) // 2
+        return tuple([row[:half] for row in grid]) if half else ()
+    return rot270(tophalf(rot90(grid)))
+
+
+def righthalf(grid: Value) -> Value:
+    """Return the right half of the columns, without the middle one."""
+    if _is_regular(grid):
+        charge(count_cells(grid))
+        width = len(grid[0])
+        return tuple([row[width - width // 2 :] for row in grid]) if width > 1 else ()
+    return rot270(bottomhalf(rot90(grid)))
+
+
+def trim(grid: Value) -> Value:
+    """Drop the outermost rows and columns."""
+    charge(count_cells(grid))
+    return tuple([row[1:-1] for row in grid[1:-1]])
+
+
+def cellwise(a: Value, b: Value, fallback: Value) -> Value:
+    """Keep the cells where two grids agree and put the fallback elsewhere; a smaller b fails."""
+    height, width = len(a), len(a[0])
+    reserve(height * width)
+    if type(fallback) is not int:
+        weigh((fallback,), copies=height * width)
+    if _is_regular(a) and _is_regular(b) and len(b) >= height and len(b[0]) >= width:
+        return tuple(
+            [
+                tuple([x if x == y else fallback for x, y in zip(left, right, strict=False)])
+                for left, right in zip(a, b, strict=False)
+            ]
+        )
+    return tuple(
+        [tuple([a[i][j] if a[i][j] == b[i][j] else fallback for j in range(width)]) for i in range(height)]
+    )

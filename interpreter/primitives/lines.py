@@ -1,0 +1,107 @@
+"""Lines, frames and boxes of indices."""
+
+from interpreter.primitives.bounds import bounds, indices_of
+from interpreter.values import Value
+from interpreter.weight import weigh
+from interpreter.work import charge, reserve
+
+_FRONTIER = 30  # the largest grid side of the tasks
+_SHOT = 42
+
+
+def vfrontier(location: Value) -> Value:
+    """Return rows 0 to 29 of the location's column."""
+    column = location[1]
+    weigh((column,), copies=_FRONTIER)
+    return frozenset([(i, column) for i in range(_FRONTIER)])
+
+
+def hfrontier(location: Value) -> Value:
+    """Return columns 0 to 29 of the location's row."""
+    row = location[0]
+    weigh((row,), copies=_FRONTIER)
+    return frozenset([(row, j) for j in range(_FRONTIER)])
+
+
+def connect(a: Value, b: Value) -> Value:
+    """Return the straight segment between two indices, empty if it is neither axis-parallel nor diagonal."""
+    return _segment(a[0], a[1], b[0], b[1])
+
+
+def _segment(row_a: Value, column_a: Value, row_b: Value, column_b: Value) -> Value:
+    if row_a == row_b:
+        left, right = (column_a, column_b) if column_a < column_b else (column_b, column_a)
+        reserve(right - left + 1)
+        return frozenset([(row_a, j) for j in range(left, right + 1)])
+    if row_a > row_b:
+        row_a, column_a, row_b, column_b = row_b, column_b, row_a, column_a
+    rows = range(row_a, row_b + 1)
+    if column_a == column_b:
+        reserve(row_b - row_a + 1)
+        return frozenset([(i, column_a) for i in rows])
+    if row_b - row_a != abs(column_b - column_a):
+        return frozenset()
+    reserve(row_b - row_a + 1)
+    step = 1 if column_a < column_b else -1
+    return frozenset(zip(rows, range(column_a, column_b + step, step), strict=True))
+
+
+def shoot(start: Value, direction: Value) -> Value:
+    """Return the segment from the start to 42 times the direction away."""
+    row, column = start[0], start[1]
+    return _segment(row, column, row + _SHOT * direction[0], column + _SHOT * direction[1])
+
+
+def _rectangle(top: int, left: int, bottom: int, right: int) -> frozenset[Value]:
+    """Return all indices of a box."""
+    reserve((bottom - top + 1) * (right - left + 1))
+    columns = range(left, right + 1)
+    return frozenset([(i, j) for i in range(top, bottom + 1) for j in columns])
+
+
+def _outline(top: int, left: int, bottom: int, right: int) -> frozenset[Value]:
+    """Return the indices on the four sides; crossed bounds are swapped."""
+    top, bottom = min(top, bottom), max(top, bottom)
+    left, right = min(left, right), max(left, right)
+    reserve(2 * (bottom - top + 1) + 2 * (right - left + 1))
+    sides = [(i, j) for i in range(top, bottom + 1) for j in (left, right)]
+    sides += [(i, j) for i in (top, bottom) for j in range(left, right + 1)]
+    return frozenset(sides)
+
+
+def backdrop(patch: Value) -> Value:
+    """Return all indices of the bounding box; empty for an empty patch."""
+    if not len(patch):
+        return frozenset()
+    charge(len(patch))
+    return _rectangle(*bounds(patch))
+
+
+def delta(patch: Value) -> Value:
+    """Return the indices of the bounding box that the patch leaves free."""
+    if not len(patch):
+        return frozenset()
+    charge(len(patch))
+    return _rectangle(*bounds(patch)).difference(indices_of(patch))
+
+
+def box(patch: Value) -> Value:
+    """Return the outline of the bounding box; an empty patch is returned as it is."""
+    if not len(patch):
+        return patch
+    charge(len(patch))
+    return _outline(*bounds(patch))
+
+
+def inbox(patch: Value) -> Value:
+    """Return the outline one step inside the bounding box; empty fails."""
+    charge(len(patch))
+    top, left, bottom, right = bounds(patch)
+    return _outline(top + 1, left + 1, bottom - 1, right - 1)
+
+
+def outbox(patch: Value) -> Value:
+    """Return the outline one step outside the bounding box; empty fails."""
+    charge(len(patch))
+    top, left, bottom, right = bounds(patch)
+    return _outline(top - 1, left - 1, bottom + 1, right + 1)

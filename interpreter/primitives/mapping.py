@@ -1,0 +1,66 @@
+"""Calling a function on every element."""
+
+from interpreter.primitives.calls import Entered, call_each
+from interpreter.primitives.containers import kind_of, merge
+from interpreter.values import Value, in_order
+from interpreter.weight import weigh_nested
+from interpreter.work import charge, reserve
+
+
+def apply(function: Value, container: Value) -> Value:
+    """Map, keeping the kind; equal results in a set collapse."""
+    kind = kind_of(container)
+    charge(len(container))
+    results = call_each(function, container)
+    weigh_nested(results)
+    return kind(results)
+
+
+def rapply(functions: Value, value: Value) -> Value:
+    """Call each function on the value, keeping the container's kind."""
+    kind = kind_of(functions)
+    charge(len(functions))
+    results = []
+    for function in in_order(functions):
+        with Entered(function):
+            results.append(function(value))
+    weigh_nested(results)
+    return kind(results)
+
+
+def mapply(function: Value, container: Value) -> Value:
+    """Map, then flatten one level."""
+    kind = kind_of(container)
+    charge(len(container))
+    results = call_each(function, container)
+    if kind is frozenset and set(map(type, results)) <= {frozenset}:
+        reserve(sum(map(len, results)))
+        return frozenset().union(*results)
+    weigh_nested(results)
+    return merge(kind(results))
+
+
+def papply(function: Value, a: Value, b: Value) -> Value:
+    """Call the function on paired elements, as far as the shorter container goes."""
+    charge(min(len(a), len(b)))
+    with Entered(function):
+        results = [function(x, y) for x, y in zip(in_order(a), in_order(b), strict=False)]
+    weigh_nested(results)
+    return tuple(results)
+
+
+def mpapply(function: Value, a: Value, b: Value) -> Value:
+    """Call the function on paired elements, then flatten one level into a tuple."""
+    return merge(papply(function, a, b))
+
+
+def prapply(function: Value, a: Value, b: Value) -> Value:
+    """Return the set of function(i, j) for all i in a and j in b."""
+    if not len(a):
+        return frozenset()
+    reserve(len(a) * len(b))
+    with Entered(function):
+        rights = list(in_order(b))
+        results = [function(left, right) for left in in_order(a) for right in rights]
+    weigh_nested(results)
+    return frozenset(results)

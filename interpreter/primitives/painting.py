@@ -1,0 +1,95 @@
+"""Painting on grids. The result keeps the grid's shape, indices outside are ignored, and the empty grid fails."""
+
+from collections.abc import Iterable
+
+from interpreter.primitives.bounds import indices_of
+from interpreter.primitives.colors import count_cells, mostcolor
+from interpreter.primitives.patches import shift
+from interpreter.values import Value, in_order
+from interpreter.weight import weigh
+from interpreter.work import charge
+
+
+def _filled(grid: Value, value: Value, indices: Iterable[Value]) -> Value:
+    height, width = len(grid), len(grid[0])
+    rows: list[Value] = list(grid)
+    for i, j in indices:
+        if 0 <= i < height and 0 <= j < width:
+            row = rows[i]
+            if type(row) is not list:
+                row = rows[i] = list(row)
+            row[j] = value
+    return tuple([row if type(row) is tuple else tuple(row) for row in rows])
+
+
+def _painted(grid: Value, cells: Iterable[tuple[Value, Value]]) -> Value:
+    height, width = len(grid), len(grid[0])
+    rows: list[Value] = list(grid)
+    for value, (i, j) in cells:
+        if 0 <= i < height and 0 <= j < width:
+            row = rows[i]
+            if type(row) is not list:
+                row = rows[i] = list(row)
+            row[j] = value
+    return tuple([row if type(row) is tuple else tuple(row) for row in rows])
+
+
+def _charge_painting(grid: Value, value: Value, patch: Value) -> None:
+    charge(count_cells(grid) + len(patch))
+    if type(value) is not int:
+        weigh((value,), copies=len(patch))
+
+
+def fill(grid: Value, value: Value, patch: Value) -> Value:
+    """Set the patch's indices to one colour."""
+    _charge_painting(grid, value, patch)
+    return _filled(grid, value, indices_of(patch))
+
+
+def _without_conflicts(obj: Value) -> Value:
+    """Return the cells so that the winner of a conflict comes last: in any order if no index occurs twice."""
+    if len({index for _, index in obj}) == len(obj):
+        return obj
+    return in_order(obj)
+
+
+def paint(grid: Value, obj: Value) -> Value:
+    """Set the object's cells; the last of conflicting cells stays."""
+    charge(count_cells(grid) + len(obj))
+    return _painted(grid, _without_conflicts(obj))
+
+
+def underfill(grid: Value, value: Value, patch: Value) -> Value:
+    """Set the patch's indices to one colour where the grid shows its background."""
+    _charge_painting(grid, value, patch)
+    background = mostcolor(grid)
+    height, width = len(grid), len(grid[0])
+    free = [
+        (i, j)
+        for i, j in indices_of(patch)
+        if 0 <= i < height and 0 <= j < width and grid[i][j] == background
+    ]
+    return _filled(grid, value, free)
+
+
+def underpaint(grid: Value, obj: Value) -> Value:
+    """Set the object's cells where the grid shows its background; the first other colour of conflicting cells stays."""
+    charge(count_cells(grid) + len(obj))
+    background = mostcolor(grid)
+    height, width = len(grid), len(grid[0])
+    free: dict[Value, Value] = {}
+    for value, (i, j) in _without_conflicts(obj):
+        if 0 <= i < height and 0 <= j < width and grid[i][j] == background and free.get((i, j), background) == background:
+            free[(i, j)] = value
+    return _painted(grid, [(value, index) for index, value in free.items()])
+
+
+def cover(grid: Value, patch: Value) -> Value:
+    """Fill the patch's indices with the background colour."""
+    charge(count_cells(grid) + len(patch))
+    return _filled(grid, mostcolor(grid), indices_of(patch))
+
+
+def move(grid: Value, obj: Value, offset: Value) -> Value:
+    """Cover the object and paint it shifted."""
+    return paint(cover(grid, obj), shift(obj, offset))

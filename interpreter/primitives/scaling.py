@@ -1,0 +1,111 @@
+"""Grids: enlarging, joining, splitting, and dropping single-coloured lines."""
+
+from itertools import chain
+
+from interpreter.primitives.arithmetic import add
+from interpreter.primitives.bounds import bounds
+from interpreter.primitives.colors import count_cells
+from interpreter.primitives.geometry import crop
+from interpreter.values import Value, in_order
+from interpreter.weight import weigh
+from interpreter.work import charge, reserve
+
+
+def hupscale(grid: Value, factor: Value) -> Value:
+    """Repeat every cell within its row."""
+    rows = list(in_order(grid))
+    reserve(count_cells(grid) * max(factor, 1) if rows else 0)
+    steps = range(factor) if rows else ()
+    return tuple([tuple([value for value in in_order(row) for _ in steps]) for row in rows])
+
+
+def vupscale(grid: Value, factor: Value) -> Value:
+    """Repeat every row."""
+    rows = list(in_order(grid))
+    reserve(count_cells(grid) * max(factor, 1) if rows else 0)
+    return tuple(chain.from_iterable([(row,) * factor for row in rows]))
+
+
+def upscale(element: Value, factor: Value) -> Value:
+    """Enlarge every cell to a square; indices fail."""
+    if type(element) is tuple:
+        if not element:
+            return ()
+        reserve(count_cells(element) * max(factor, 1) * max(factor, 1))
+        return vupscale(hupscale(element, factor), factor)
+    if not len(element):
+        return frozenset()
+    reserve(len(element) * max(factor, 1) * max(factor, 1))
+    top, left, _, _ = bounds(element)
+    steps = range(factor)
+    return frozenset(
+        [
+            (value, ((i - top) * factor + top + down, (j - left) * factor + left + right))
+            for value, (i, j) in element
+            for down in steps
+            for right in steps
+        ]
+    )
+
+
+def downscale(grid: Value, factor: Value) -> Value:
+    """Keep every factor-th row and column; a zero factor fails."""
+    width = len(grid[0])
+    charge(count_cells(grid))
+    columns = [j for j in range(width) if j % factor == 0]
+    return tuple([tuple([grid[i][j] for j in columns]) for i in range(len(grid)) if i % factor == 0])
+
+
+def hconcat(a: Value, b: Value) -> Value:
+    """Put b to the right of a, row by row."""
+    reserve(count_cells(a) + count_cells(b))
+    return tuple([left + right for left, right in zip(in_order(a), in_order(b), strict=False)])
+
+
+def vconcat(a: Value, b: Value) -> Value:
+    """Put b below a."""
+    if type(a) is tuple and type(b) is tuple:
+        reserve(len(a) + len(b))
+        return a + b
+    return add(a, b) if isinstance(a, int) and isinstance(b, int) else a + b
+
+
+def hsplit(grid: Value, n: Value) -> Value:
+    """Split into n pieces side by side; a one-wide separator is skipped."""
+    width = len(grid[0])
+    step = width // n + (width % n != 0)
+    reserve(max(n, 0) * len(grid))
+    return tuple([crop(grid, (0, k * step), (len(grid), width // n)) for k in range(n)])
+
+
+def vsplit(grid: Value, n: Value) -> Value:
+    """Split into n pieces one above the other; a one-high separator is skipped."""
+    height = len(grid)
+    step = height // n + (height % n != 0)
+    width = len(grid[0])
+    reserve(max(n, 0))
+    return tuple([crop(grid, (k * step, 0), (height // n, width)) for k in range(n)])
+
+
+def _single_colored(lines: Value) -> list[int]:
+    """List the numbers of the lines that have one colour."""
+    return [number for number, line in enumerate(lines) if len(set(line)) == 1]
+
+
+def frontiers(grid: Value) -> Value:
+    """Return the single-coloured rows and columns as objects."""
+    charge(2 * count_cells(grid))
+    height, width = len(grid), len(grid[0])
+    rows = [frozenset([(grid[i][j], (i, j)) for j in range(width)]) for i in _single_colored(grid)]
+    columns = _single_colored(zip(*map(in_order, grid), strict=False))
+    return frozenset(rows + [frozenset([(grid[i][j], (i, j)) for i in range(height)]) for j in columns])
+
+
+def compress(grid: Value) -> Value:
+    """Drop the single-coloured rows and columns."""
+    charge(2 * count_cells(grid))
+    lines = [in_order(row) for row in in_order(grid)]
+    rows = set(_single_colored(lines))
+    columns = set(_single_colored(zip(*lines, strict=False)))
+    kept = [row for i, row in enumerate(lines) if i not in rows]
+    return tuple([tuple([value for j, value in enumerate(row) if j not in columns]) for row in kept])

@@ -1,0 +1,148 @@
+"""Picking elements: by position, by an extreme key, by frequency."""
+
+from collections import Counter
+from itertools import compress
+from typing import Any
+
+from interpreter.primitives.containers import kind_of, merge
+from interpreter.primitives.calls import Entered, call_each
+from interpreter.values import Value, compares_simply, first_of, in_order, last_of, ordered
+from interpreter.weight import weigh_nested
+from interpreter.work import charge
+
+
+def first(container: Value) -> Value:
+    """Return the first element; empty fails."""
+    if type(container) is tuple:
+        return container[0]
+    charge(len(container))
+    return first_of(container)
+
+
+def last(container: Value) -> Value:
+    """Return the last element; empty fails."""
+    if type(container) is tuple:
+        return container[-1]
+    charge(len(container))
+    return last_of(container)
+
+
+def _extreme_element(container: Value, extreme: Any) -> Value:
+    if not len(container):
+        return 0
+    charge(len(container))
+    return extreme(container if compares_simply(container) else in_order(container))
+
+
+def maximum(container: Value) -> Value:
+    """Return the largest element, or 0."""
+    return _extreme_element(container, max)
+
+
+def minimum(container: Value) -> Value:
+    """Return the smallest element, or 0."""
+    return _extreme_element(container, min)
+
+
+def _keys(container: Value, compfunc: Value) -> tuple[list[Value], list[Value]]:
+    """Return elements and their keys; in canonical order unless the keys are all integers."""
+    charge(2 * len(container))
+    elements = list(container)
+    keys = call_each(compfunc, container)
+    if type(container) is frozenset and not set(map(type, keys)) <= {int, bool}:
+        key_of = dict(zip(elements, keys, strict=True))
+        elements = ordered(container)
+        keys = [key_of[element] for element in elements]
+    return elements, keys
+
+
+def _best_key(container: Value, compfunc: Value, extreme: Any) -> Value:
+    if not len(container):
+        return compfunc(0)
+    _, keys = _keys(container, compfunc)
+    return extreme(keys)
+
+
+def valmax(container: Value, compfunc: Value) -> Value:
+    """Return the largest key; compfunc(0) for an empty container."""
+    return _best_key(container, compfunc, max)
+
+
+def valmin(container: Value, compfunc: Value) -> Value:
+    """Return the smallest key; compfunc(0) for an empty container."""
+    return _best_key(container, compfunc, min)
+
+
+def _best_element(container: Value, compfunc: Value, extreme: Any) -> Value:
+    elements, keys = _keys(container, compfunc)
+    best = extreme(keys)
+    if type(container) is tuple or keys.count(best) == 1:
+        return elements[keys.index(best)]
+    return first_of(frozenset([element for element, key in zip(elements, keys, strict=True) if key == best]))
+
+
+def argmax(container: Value, compfunc: Value) -> Value:
+    """Return the first element with the largest key; empty fails."""
+    return _best_element(container, compfunc, max)
+
+
+def argmin(container: Value, compfunc: Value) -> Value:
+    """Return the first element with the smallest key; empty fails."""
+    return _best_element(container, compfunc, min)
+
+
+def order(container: Value, compfunc: Value) -> Value:
+    """Sort by key into a tuple; equal keys keep their order."""
+    elements, keys = _keys(container, compfunc)
+    if set(map(type, keys)) == {int} and len(set(keys)) == len(keys):
+        element_of = dict(zip(keys, elements, strict=True))
+        return tuple([element_of[key] for key in sorted(keys)])
+    if type(container) is frozenset:
+        key_of = dict(zip(elements, keys, strict=True))
+        elements = ordered(container)
+        keys = [key_of[element] for element in elements]
+    positions = sorted(range(len(keys)), key=keys.__getitem__)
+    return tuple([elements[position] for position in positions])
+
+
+def _by_frequency(container: Value, extreme: Any) -> Value:
+    if type(container) is not tuple:
+        raise TypeError("frequencies are counted in tuples")
+    charge(len(container))
+    weigh_nested(container)
+    counts = Counter(container)
+    best = extreme(counts.values())
+    return first_of(frozenset([value for value, count in counts.items() if count == best]))
+
+
+def mostcommon(container: Value) -> Value:
+    """Return the most frequent value of a tuple, the smallest of several; empty fails."""
+    return _by_frequency(container, max)
+
+
+def leastcommon(container: Value) -> Value:
+    """Return the rarest value of a tuple, the smallest of several; empty fails."""
+    return _by_frequency(container, min)
+
+
+def sfilter(container: Value, condition: Value) -> Value:
+    """Keep the elements that satisfy the condition."""
+    kind = kind_of(container)
+    charge(len(container))
+    return kind(compress(container, call_each(condition, container)))
+
+
+def mfilter(container: Value, function: Value) -> Value:
+    """Flatten the members that satisfy the condition."""
+    return merge(sfilter(container, function))
+
+
+def extract(container: Value, condition: Value) -> Value:
+    """Return the first element that satisfies the condition; none fails."""
+    elements = in_order(container)
+    charge(len(container))
+    with Entered(condition):
+        for element in elements:
+            if condition(element):
+                return element
+    raise ValueError("no element satisfies the condition")

@@ -1,0 +1,116 @@
+"""How jobs are cut into portions, and which worker gets which.
+
+The cut depends on the jobs alone. A big job is cut by grids, since programs share work on one grid and not between grids, and then
+into stretches of programs; a job that stops at misses is cut by programs only. A worker keeps taking portions of one unit (the
+same job and grids), so that its tables serve on; when no whole unit is left, it helps with the one that has most portions left.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import NamedTuple
+
+from interpreter.outcome import Grid
+from interpreter.program import Program
+
+SMALL_JOB_EXECUTIONS = 512
+PORTION_PROGRAMS = 256
+
+
+class Job(NamedTuple):
+    """Programs to run on grids.
+
+    Attributes:
+        programs: texts or parsed programs.
+        grids: inputs.
+        expected: wanted outputs, one a grid; needed and used only to stop at a miss.
+        stop_at_first_miss: skip a program's remaining grids after the first whose output isn't the expected one.
+    """
+
+    programs: Sequence[str | Program]
+    grids: Sequence[Grid]
+    expected: Sequence[Grid] | None = None
+    stop_at_first_miss: bool = False
+
+
+class Care(IntEnum):
+    """How a portion is run; a portion whose worker dies is run again with more care."""
+
+    NONE = 0
+    """Answers are sent in bunches."""
+    PROMPT = 1
+    """Each answer is sent before the next program is run: the first unanswered program is the culprit."""
+    ALONE = 2
+    """One program, with nothing else in its worker: if that dies too, it is the verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Some programs of a job on some of its grids, given as ranges."""
+
+    job: int
+    programs: range
+    grids: range
+    care: Care = Care.NONE
+
+    @property
+    def num_executions(self) -> int:
+        """Programs times grids."""
+        return len(self.programs) * len(self.grids)
+
+    def after_death(self, num_answered: int) -> list["Portion"]:
+        """Return what has to be run again, in order; empty if the program is to get its verdict."""
+        rest = self.programs[num_answered:]
+        if self.care is Care.ALONE or not rest:
+            return []
+        if self.care is Care.NONE and len(rest) > 1:
+            return [replace(self, programs=rest, care=Care.PROMPT)]
+        culprit = replace(self, programs=rest[:1], care=Care.ALONE)
+        return [culprit, replace(self, programs=rest[1:], care=Care.NONE)] if len(rest) > 1 else [culprit]
+
+
+Unit = deque[Portion]
+
+
+class Schedule:
+    """The portions that wait for a worker."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._untouched = deque(unit for number, job in enumerate(jobs) for unit in _cut(number, job))
+        self._begun: list[Unit] = []
+        self._again: deque[Portion] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._again or self._untouched or any(self._begun))
+
+    def put_back(self, portions: list[Portion]) -> None:
+        """Queue portions again, before everything else."""
+        self._again.extendleft(reversed(portions))
+
+    def next(self, unit: Unit | None) -> tuple[Portion, Unit | None] | None:
+        """Return the next portion for a worker that is at `unit`, and the unit that it is at then; None if all are given out."""
+        if self._again:
+            return self._again.popleft(), unit
+        if not unit:
+            unit = self._next_unit()
+        return (unit.popleft(), unit) if unit else None
+
+    def _next_unit(self) -> Unit | None:
+        if self._untouched:
+            unit = self._untouched.popleft()
+            self._begun.append(unit)
+            return unit
+        self._begun = [unit for unit in self._begun if unit]
+        return max(self._begun, key=len, default=None)
+
+
+def _cut(number: int, job: Job) -> list[Unit]:
+    programs, grids = range(len(job.programs)), range(len(job.grids))
+    if not programs or not grids:
+        return []
+    if len(programs) * len(grids) <= SMALL_JOB_EXECUTIONS:
+        return [deque([Portion(number, programs, grids)])]
+    groups = [grids] if job.stop_at_first_miss else [grids[k : k + 1] for k in grids]
+    stretches = [programs[k : k + PORTION_PROGRAMS] for k in range(0, len(programs), PORTION_PROGRAMS)]
+    return [deque(Portion(number, stretch, group) for stretch in stretches) for group in groups]

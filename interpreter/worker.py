@@ -1,0 +1,127 @@
+"""The process that runs programs for a pool: reads chunks from its standard input, writes answers to its standard output.
+
+It imports nothing but the interpreter and the standard library, so that it starts fast and holds little that could be abused.
+"""
+
+import gc
+import json
+import os
+import sys
+import time
+
+from interpreter.batch import Batch
+from interpreter.limits import Limits
+from interpreter.outcome import Outcome, Status
+from interpreter.program import Program, ProgramError, parse
+from interpreter.protocol import (
+    MAX_CHUNK_BYTES,
+    Answer,
+    Chunk,
+    FrameBuffer,
+    decode_chunk,
+    encode_answer,
+    encode_greeting,
+)
+from interpreter.sandbox import confine
+
+_FLUSH_SECONDS = 0.02
+_FLUSH_BYTES = 1 << 16
+_PARSED_TEXTS = 20_000
+_READ_BYTES = 1 << 20
+
+
+def main(limits_json: str) -> None:
+    """Serve one pool until it closes the pipe."""
+    if "jax" in sys.modules:
+        sys.exit("a worker must not hold jax")
+    limits = Limits(**json.loads(limits_json))
+    incoming, outgoing = _take_pipes()
+    # Values are immutable and cannot form cycles, while a collection would walk all values of the tables.
+    gc.disable()
+    protections = confine(limits.memory_bytes)
+    Worker(limits, incoming, outgoing).serve(encode_greeting(*protections))
+
+
+def _take_pipes() -> tuple[int, int]:
+    """Move the pipes to private descriptors; what is printed by accident goes nowhere."""
+    incoming, outgoing = os.dup(0), os.dup(1)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    return incoming, outgoing
+
+
+class Worker:
+    """Answers chunks; tables are kept as long as the grids stay the same."""
+
+    def __init__(self, limits: Limits, incoming: int, outgoing: int) -> None:
+        self._limits = limits
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._unsent = bytearray()
+        self._sent_at = time.monotonic()
+        self._batch: Batch | None = None
+        self._batch_grids: object = None
+        self._parsed: dict[str, Program | ProgramError] = {}
+
+    def serve(self, greeting: bytes) -> None:
+        """Greet, then answer until the pipe is closed."""
+        self._unsent += greeting
+        frames = FrameBuffer(MAX_CHUNK_BYTES)
+        while True:
+            content = frames.next()
+            if content is not None:
+                self._answer(decode_chunk(content))
+                continue
+            self._send()
+            data = os.read(self._incoming, _READ_BYTES)
+            if not data:
+                return
+            frames.feed(data)
+
+    def _answer(self, chunk: Chunk) -> None:
+        for number, text in enumerate(chunk.texts):
+            self._unsent += encode_answer(Answer(chunk.sequence, number, self._run(text, chunk)))
+            late = time.monotonic() - self._sent_at > _FLUSH_SECONDS
+            if chunk.prompt or late or len(self._unsent) > _FLUSH_BYTES:
+                self._send()
+
+    def _run(self, text: str, chunk: Chunk) -> list[Outcome]:
+        program = self._parse(text)
+        if isinstance(program, ProgramError):
+            return [Outcome(Status.SYNTAX, None, str(program))] * len(chunk.grids)
+        try:
+            return self._batch_on(chunk).run(program)
+        except MemoryError:
+            self._batch = self._batch_grids = None
+            return [Outcome(Status.DIED, None, "out of memory")] * len(chunk.grids)
+
+    def _batch_on(self, chunk: Chunk) -> Batch:
+        grids = chunk.grids, chunk.expected
+        if self._batch is None or self._batch_grids != grids:
+            self._batch = None  # frees the old tables before the new ones are made
+            self._batch = Batch(
+                chunk.grids, self._limits, expected=chunk.expected, stop_at_first_miss=len(chunk.expected) > 0
+            )
+            self._batch_grids = grids
+        return self._batch
+
+    def _parse(self, text: str) -> Program | ProgramError:
+        known = self._parsed.get(text)
+        if known is None:
+            if len(self._parsed) >= _PARSED_TEXTS:
+                self._parsed.clear()
+            try:
+                known = parse(text, self._limits.mode)
+            except ProgramError as error:
+                known = error.with_traceback(None)
+            self._parsed[text] = known
+        return known
+
+    def _send(self) -> None:
+        with memoryview(self._unsent) as unsent:
+            sent = 0
+            while sent < len(unsent):
+                sent += os.write(self._outgoing, unsent[sent:])
+        self._unsent.clear()
+        self._sent_at = time.monotonic()

@@ -1,0 +1,171 @@
+"""Plain twins of the primitives on patches, written line by line from the specification."""
+
+from slow_twins_values import listed
+
+
+def is_object(patch): return isinstance(listed(patch)[0][1], tuple)
+
+
+def toindices(patch):
+    if len(patch) == 0:
+        return frozenset()
+    return frozenset(index for _, index in patch) if is_object(patch) else patch
+
+
+def _rows(patch): return [i for i, j in listed(toindices(patch))]
+def _columns(patch): return [j for i, j in listed(toindices(patch))]
+def uppermost(patch): return min(_rows(patch))
+def lowermost(patch): return max(_rows(patch))
+def leftmost(patch): return min(_columns(patch))
+def rightmost(patch): return max(_columns(patch))
+
+
+def height(piece):
+    if isinstance(piece, tuple) or len(piece) == 0:
+        return len(piece)
+    return lowermost(piece) - uppermost(piece) + 1
+
+
+def width(piece):
+    if len(piece) == 0:
+        return 0
+    return len(piece[0]) if isinstance(piece, tuple) else rightmost(piece) - leftmost(piece) + 1
+
+
+def shape(piece): return (height(piece), width(piece))
+def portrait(piece): return height(piece) > width(piece)
+
+
+def square(piece):
+    if isinstance(piece, tuple):
+        return len(piece) == len(piece[0])
+    return height(piece) == width(piece) and height(piece) * width(piece) == len(piece)
+
+
+def vline(patch): return height(patch) == len(patch) and width(patch) == 1
+def hline(patch): return width(patch) == len(patch) and height(patch) == 1
+def ulcorner(patch): return (uppermost(patch), leftmost(patch)) if len(patch) else ()
+def urcorner(patch): return (uppermost(patch), rightmost(patch)) if len(patch) else ()
+def llcorner(patch): return (lowermost(patch), leftmost(patch)) if len(patch) else ()
+def lrcorner(patch): return (lowermost(patch), rightmost(patch)) if len(patch) else ()
+def corners(patch): return frozenset([ulcorner(patch), urcorner(patch), llcorner(patch), lrcorner(patch)])
+def center(patch): return (uppermost(patch) + height(patch) // 2, leftmost(patch) + width(patch) // 2)
+
+
+def centerofmass(patch):
+    return tuple(sum(axis) // len(patch) for axis in zip(*toindices(patch), strict=False))
+
+
+def hmatching(a, b): return any(i in _rows(b) for i in _rows(a))
+def vmatching(a, b): return any(j in _columns(b) for j in _columns(a))
+
+
+def manhattan(a, b):
+    return min(abs(i - k) + abs(j - m) for i, j in toindices(a) for k, m in toindices(b))
+
+
+def adjacent(a, b): return manhattan(a, b) == 1
+
+
+def bordering(patch, grid):
+    return (
+        uppermost(patch) == 0
+        or leftmost(patch) == 0
+        or lowermost(patch) == len(grid) - 1
+        or rightmost(patch) == len(grid[0]) - 1
+    )
+
+
+def position(a, b):
+    (i, j), (k, m) = center(toindices(a)), center(toindices(b))
+    if i == k:
+        return (0, 1 if j < m else -1)
+    if j == m:
+        return (1 if i < k else -1, 0)
+    return (1 if i < k else -1, 1 if j < m else -1)
+
+
+def recolor(value, patch): return frozenset((value, index) for index in toindices(patch))
+
+
+def shift(patch, directions):
+    if len(patch) == 0:
+        return patch
+    down, right = directions
+    if is_object(patch):
+        return frozenset((v, (i + down, j + right)) for v, (i, j) in patch)
+    return frozenset((i + down, j + right) for i, j in patch)
+
+
+def normalize(patch):
+    return shift(patch, (-uppermost(patch), -leftmost(patch))) if len(patch) else patch
+
+
+def hperiod(obj):
+    obj = normalize(obj)
+    for p in range(1, width(obj)):
+        if frozenset((v, (i, j - p)) for v, (i, j) in obj if j - p >= 0) <= obj:
+            return p
+    return width(obj)
+
+
+def vperiod(obj):
+    obj = normalize(obj)
+    for p in range(1, height(obj)):
+        if frozenset((v, (i - p, j)) for v, (i, j) in obj if i - p >= 0) <= obj:
+            return p
+    return height(obj)
+
+
+def dneighbors(loc): return frozenset([(loc[0] + d, loc[1]) for d in (-1, 1)] + [(loc[0], loc[1] + d) for d in (-1, 1)])
+def ineighbors(loc): return frozenset((loc[0] + d, loc[1] + e) for d in (-1, 1) for e in (-1, 1))
+def neighbors(loc): return dneighbors(loc) | ineighbors(loc)
+def vfrontier(location): return frozenset((i, location[1]) for i in range(30))
+def hfrontier(location): return frozenset((location[0], j) for j in range(30))
+
+
+def connect(a, b):
+    (i, j), (k, m) = a[:2], b[:2]
+    if not (i == k or j == m or abs(i - k) == abs(j - m)):
+        return frozenset()
+    length = max(abs(k - i), abs(m - j))
+    down, right = (k > i) - (k < i), (m > j) - (m < j)
+    return frozenset((i + step * down, j + step * right) for step in range(length + 1))
+
+
+def shoot(start, direction):
+    return connect(start, (start[0] + 42 * direction[0], start[1] + 42 * direction[1]))
+
+
+def backdrop(patch):
+    if len(patch) == 0:
+        return frozenset()
+    rows, columns = range(uppermost(patch), lowermost(patch) + 1), range(leftmost(patch), rightmost(patch) + 1)
+    return frozenset((i, j) for i in rows for j in columns)
+
+
+def delta(patch): return frozenset(index for index in backdrop(patch) if index not in toindices(patch))
+
+
+def _outline(patch, grown):
+    top, bottom = sorted([uppermost(patch) - grown, lowermost(patch) + grown])
+    left, right = sorted([leftmost(patch) - grown, rightmost(patch) + grown])
+    upright = [(i, j) for i in range(top, bottom + 1) for j in (left, right)]
+    return frozenset(upright + [(i, j) for i in (top, bottom) for j in range(left, right + 1)])
+
+
+def box(patch): return _outline(patch, 0) if len(patch) else patch
+def outbox(patch): return _outline(patch, 1)
+def inbox(patch): return _outline(patch, -1)
+
+
+def gravitate(source, destination):
+    if vmatching(source, destination):
+        direction = (1 if center(source)[0] < center(destination)[0] else -1, 0)
+    else:
+        direction = (0, 1 if center(source)[1] < center(destination)[1] else -1)
+    steps = 0
+    while steps < 42 and not adjacent(source, destination):
+        source = shift(source, direction)
+        steps += 1
+    return (steps * direction[0], steps * direction[1])
