@@ -11,9 +11,9 @@ from operator import itemgetter
 from typing import Any
 
 from interpreter.limits import Limits
-from interpreter.machine import DEFAULT_LIMITS, PROGRAM_WORK_EXCEEDED, Failure, Machine, finish
+from interpreter.machine import DEFAULT_LIMITS, PROGRAM_WORK_EXCEEDED, UNDEFINED, Failure, Machine, finish
 from interpreter.outcome import SKIPPED, Grid, Outcome, Status
-from interpreter.program import Instruction, Program
+from interpreter.program import FIRST_LINE_SLOT, INPUT_SLOT, MAX_LINES, Instruction, Program
 
 TABLE_NODES = 8_000_000
 """About how many nodes of values the tables of a batch keep before they are emptied (about 30 bytes a node)."""
@@ -104,9 +104,9 @@ class CallTable:
         self._values: list[Any] = []
         self._weights: list[int] = []
         self._outcomes: dict[int, Outcome] = {}
-        values = [*self._machine.environment, self._grid]
-        weights = [*self._machine.weights, self._grid_weight]
-        self._fixed_ids = [self._intern(value, weight) for value, weight in zip(values, weights, strict=True)]
+        values = [*self._machine.environment, self._grid, *[UNDEFINED] * MAX_LINES]
+        weights = [*self._machine.weights, self._grid_weight, *[1] * MAX_LINES]
+        self._initial_ids = [self._intern(value, weight) for value, weight in zip(values, weights, strict=True)]
 
     def _intern(self, value: Any, weight: int) -> int:
         # True equals 1 and gets its id: let 1 stand for both, since the primitives' fast paths are for plain integers.
@@ -122,18 +122,18 @@ class CallTable:
         """Run a program given as one key getter a line, within `Machine.metered`."""
         if self._nodes > self._max_nodes:
             self._clear()
-        ids = self._fixed_ids.copy()
+        ids = self._initial_ids.copy()
         work = 0
-        for line, key_of in enumerate(keys, 1):
+        for slot, key_of in enumerate(keys, FIRST_LINE_SLOT):
             key = key_of(ids)
             entry = self._calls.get(key) or self._make(key)
             if isinstance(entry, Failure):
-                return entry.outcome(line, work)
+                return entry.outcome(slot - INPUT_SLOT, work)
             if work + entry[1] > self._machine.limits.work_per_program:
-                return PROGRAM_WORK_EXCEEDED.outcome(line, work)
+                return PROGRAM_WORK_EXCEEDED.outcome(slot - INPUT_SLOT, work)
+            ids[slot] = entry[0]
             work += entry[1]
-            ids.append(entry[0])
-        return self._outcome(ids[-1], work)
+        return self._outcome(ids[INPUT_SLOT + len(keys)], work)
 
     def _make(self, key: tuple[int, ...]) -> tuple[int, int] | Failure:
         callee, *arguments = key

@@ -93,7 +93,7 @@ class Machine:
             METER.left, METER.max_items, METER.max_integer = before
             sys.setrecursionlimit(frames)
 
-    def call(self, function: Callable[..., Any], arguments: list[Any], weights: list[int]) -> Result | Failure:
+    def call(self, function: Any, arguments: list[Any], weights: list[int]) -> Result | Failure:
         """Call a function within the budget of one line.
 
         Args:
@@ -120,7 +120,7 @@ class Machine:
             return Result(UNDEFINED, work, 1)
         return Result(value, work, weight)
 
-    def _weigh(self, function: Callable[..., Any], value: Any, weights: list[int]) -> int:
+    def _weigh(self, function: Any, value: Any, weights: list[int]) -> int:
         if type(value) is int or type(value) is bool:
             return 1
         growth = self.growth.get(function)

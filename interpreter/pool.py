@@ -28,7 +28,7 @@ from interpreter.outcome import SKIPPED, Outcome, Status
 from interpreter.process import Flight, WorkerDied, WorkerProcess
 from interpreter.protocol import Chunk, encode_chunk
 from interpreter.sandbox import Protections
-from interpreter.schedule import Care, Job, Portion, Schedule
+from interpreter.schedule import Care, Job, Portion, Schedule, after_death
 
 MAX_DEATHS_AT_START = 10
 _POLL_SECONDS = 0.1
@@ -51,7 +51,7 @@ class PoolStats:
         started: processes started.
         deaths: workers that died or broke the protocol.
         timeouts: workers killed because a program took too long.
-        retries: portions that were run again.
+        retries: times that what a worker had not answered was run again.
     """
 
     started: int = 0
@@ -193,18 +193,15 @@ class InterpreterPool:
             self._deaths_at_start += 1
             if self._deaths_at_start >= MAX_DEATHS_AT_START:
                 raise PoolError(f"{MAX_DEATHS_AT_START} workers in a row died before they were ready ({end})")
-            run.schedule.put_back([flight.portion for flight in worker.flights])
-            return
-        if not worker.flights:
-            return
-        first, *others = worker.flights
-        again = first.portion.after_death(first.num_answered)
-        if again:
-            self.stats.retries += 1
-        else:
-            outcome = Outcome(verdict, None, f"{reason} ({end})")
-            run.store(first.portion, first.portion.programs[first.num_answered], [outcome] * len(first.portion.grids))
-        run.schedule.put_back([*again, *(flight.portion for flight in others)])
+            run.schedule.put_back(worker.unanswered)
+        elif worker.flights:
+            culprit, again = after_death(worker.unanswered)
+            run.schedule.put_back(again)
+            if culprit is None:
+                self.stats.retries += 1
+            else:
+                outcome = Outcome(verdict, None, f"{reason} ({end})")
+                run.store(culprit, culprit.programs[0], [outcome] * len(culprit.grids))
 
 
 class _Run:

@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, cast
 
 from interpreter.outcome import Outcome
@@ -79,6 +79,13 @@ class WorkerProcess:
         if self.flights[-1].portion.care is Care.ALONE or len(self.flights) >= _BUSY_PORTIONS:
             return False
         return sum(flight.portion.num_executions for flight in self.flights) < _BUSY_EXECUTIONS
+
+    @property
+    def unanswered(self) -> list[Portion]:
+        """What is left of the portions that it has been given."""
+        return [
+            replace(flight.portion, programs=flight.portion.programs[flight.num_answered :]) for flight in self.flights
+        ]
 
     @property
     def has_unsent(self) -> bool:

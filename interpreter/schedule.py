@@ -59,15 +59,25 @@ class Portion:
         """Programs times grids."""
         return len(self.programs) * len(self.grids)
 
-    def after_death(self, num_answered: int) -> list["Portion"]:
-        """Return what has to be run again, in order; empty if the program is to get its verdict."""
-        rest = self.programs[num_answered:]
-        if self.care is Care.ALONE or not rest:
-            return []
-        if self.care is Care.NONE and len(rest) > 1:
-            return [replace(self, programs=rest, care=Care.PROMPT)]
-        culprit = replace(self, programs=rest[:1], care=Care.ALONE)
-        return [culprit, replace(self, programs=rest[1:], care=Care.NONE)] if len(rest) > 1 else [culprit]
+
+def after_death(given: Sequence[Portion]) -> tuple[Portion | None, list[Portion]]:
+    """Decide what becomes of the programs that a dead worker had not answered.
+
+    Args:
+        given: what was left of its portions, in order; not empty.
+
+    Returns:
+        The portion whose one program is to get its verdict, if any, and the portions to run again, in order.
+    """
+    first, *others = given
+    if first.care is Care.ALONE:
+        return first, others
+    if first.care is Care.NONE and (others or len(first.programs) > 1):
+        # Answers may have been lost with the worker, so that it can have been at any of these programs.
+        return None, [replace(portion, care=max(portion.care, Care.PROMPT)) for portion in given]
+    culprit = replace(first, programs=first.programs[:1], care=Care.ALONE)
+    rest = [replace(first, programs=first.programs[1:])] if len(first.programs) > 1 else []
+    return None, [culprit, *rest, *others]
 
 
 Unit = deque[Portion]

@@ -18,7 +18,9 @@ TASKS = TaskSet(
 @st.composite
 def candidate_lists(draw: st.DrawFn) -> list[Candidate]:
     """Candidates as a run finds them: a task and a text decide what the program reproduces."""
-    keys = draw(st.lists(st.tuples(st.sampled_from((*IDS, "other")), st.text("xy", min_size=1, max_size=3)), max_size=30))
+    keys = draw(
+        st.lists(st.tuples(st.sampled_from((*IDS, "other")), st.text("xy", min_size=1, max_size=3)), max_size=30)
+    )
     pair = st.tuples(st.booleans(), st.booleans())
     known = {key: Candidate(*key, draw(pair), draw(pair)) for key in dict.fromkeys(keys)}
     return [known[key] for key in keys]
@@ -46,7 +48,9 @@ def test_report_equals_the_slow_obvious_one(candidates):
     assert report["pass@1"] == sum(slow_pass_at(candidates, task_id, 1) for task_id in IDS)
     assert report["pass@3"] == sum(slow_pass_at(candidates, task_id, 3) for task_id in IDS)
     assert report["oracle"] == sum(slow_pass_at(candidates, task_id, 10**9) for task_id in IDS)
-    assert report["demonstrations"] == len({c.task_id for c in candidates if c.demonstrations == (True, True)} & set(IDS))
+    assert report["demonstrations"] == len(
+        {c.task_id for c in candidates if c.demonstrations == (True, True)} & set(IDS)
+    )
     assert report["pass@1"] <= report["pass@3"] <= report["oracle"] <= len(IDS)
 
 

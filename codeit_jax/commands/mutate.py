@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from codeit_jax.arc import TaskSet
     from codeit_jax.mutation import Mutant
+    from codeit_jax.programs import SeedProgram
+    from codeit_jax.progress import Reporter
     from codeit_jax.screening import Screened
 
 _FIRST_CURVE_POINT = 100
+_BEFORE_TRAINING = -1
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -42,37 +45,15 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: the seeds or a task source can't be read, or a seed's task is unknown.
         StorageError: the output folder can't be written.
     """
-    import interpreter
     from codeit_jax.arc import load_tasks
-    from codeit_jax.mutation import generate_mutants
     from codeit_jax.programs import load_programs
-    from codeit_jax.screening import screen_programs
+    from codeit_jax.progress import Reporter
 
     start = time.perf_counter()
-    seeds, training_tasks, tasks = (
-        load_programs(arguments.seeds),
-        load_tasks(arguments.training_tasks),
-        load_tasks(arguments.tasks),
-    )
-    limits = interpreter.Limits()
-    with interpreter.InterpreterPool(arguments.workers or None, limits) as pool:
-        mutants = generate_mutants(
-            seeds,
-            training_tasks,
-            num_programs=arguments.num_programs,
-            seed=arguments.seed,
-            pool=pool,
-            method=arguments.method,
-            recipe=arguments.recipe,
-            limits=limits,
-        ).mutants
-        first_position: dict[str, int] = {}
-        for position, mutant in enumerate(mutants):
-            first_position.setdefault(str(mutant.program), position)
-        positions = list(first_position.values())
-        screened = screen_programs([mutants[position].program for position in positions], tasks, pool=pool)
-    found = [entry._replace(position=positions[entry.position]) for entry in screened]
-    summary = _summary(mutants, len(positions), found, tasks) | {
+    seeds = load_programs(arguments.seeds)
+    training_tasks, tasks = load_tasks(arguments.training_tasks), load_tasks(arguments.tasks)
+    mutants, found = _generate_and_screen(arguments, seeds, training_tasks, tasks, Reporter())
+    summary = _summary(mutants, found, tasks) | {
         "seed": arguments.seed,
         "method": arguments.method,
         "recipe": arguments.recipe,
@@ -88,9 +69,51 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _summary(
-    mutants: "Sequence[Mutant]", num_unique: int, found: "Sequence[Screened]", tasks: "TaskSet"
-) -> dict[str, object]:
+def _generate_and_screen(
+    arguments: argparse.Namespace,
+    seeds: "Sequence[SeedProgram]",
+    training_tasks: "TaskSet",
+    tasks: "TaskSet",
+    reporter: "Reporter",
+) -> "tuple[Sequence[Mutant], list[Screened]]":
+    """Return the mutants, and the candidates among them; a text made for two parents runs once, as the first."""
+    import interpreter
+    from codeit_jax.mutation import generate_mutants
+    from codeit_jax.screening import screen_programs
+
+    limits = interpreter.Limits()
+    with interpreter.InterpreterPool(arguments.workers, limits) as pool:
+        with reporter.stage("mutants") as advance:
+            result = generate_mutants(
+                seeds,
+                training_tasks,
+                num_programs=arguments.num_programs,
+                seed=arguments.seed,
+                pool=pool,
+                method=arguments.method,
+                recipe=arguments.recipe,
+                limits=limits,
+                on_progress=advance,
+            )
+        mutants = result.mutants
+        if len(mutants) < arguments.num_programs:
+            reporter.say(f"only {len(mutants)} of {arguments.num_programs} mutants found in {result.attempts} attempts")
+        positions = _first_positions(mutants)
+        with reporter.stage(f"{len(positions)} programs on {tasks.source}") as advance:
+            programs = [mutants[position].program for position in positions]
+            screened = screen_programs(programs, tasks, pool=pool, on_progress=advance)
+    return mutants, [entry._replace(position=positions[entry.position]) for entry in screened]
+
+
+def _first_positions(mutants: "Sequence[Mutant]") -> list[int]:
+    """Return where each distinct program text occurs first."""
+    first: dict[str, int] = {}
+    for position, mutant in enumerate(mutants):
+        first.setdefault(str(mutant.program), position)
+    return list(first.values())
+
+
+def _summary(mutants: "Sequence[Mutant]", found: "Sequence[Screened]", tasks: "TaskSet") -> dict[str, object]:
     """Score all mutants, and the first of them for the curve."""
     from codeit_jax.evaluation import solve_report
 
@@ -99,7 +122,7 @@ def _summary(
 
     return {
         "programs": len(mutants),
-        "unique": num_unique,
+        "unique": len(_first_positions(mutants)),
         "solved": score(len(mutants)),
         "curve": [[count, score(count)["pass@3"]] for count in _curve_points(len(mutants))],
     }
@@ -121,17 +144,10 @@ def _write_output(
     from pathlib import Path
 
     from codeit_jax.errors import StorageError
+    from codeit_jax.solutions import Solution
 
     solutions = [
-        {
-            "task_id": candidate.task_id,
-            "program": candidate.program,
-            "iteration": 0,
-            "origin": "mutation",
-            "demonstrations": list(candidate.demonstrations),
-            "tests": list(candidate.tests),
-        }
-        for _, candidate in found
+        Solution(candidate=candidate, origin="mutant", iteration=_BEFORE_TRAINING).to_row() for _, candidate in found
     ]
     rows = [
         {"task_id": mutant.task_id, "program": str(mutant.program), "attempt": mutant.attempt} for mutant in mutants

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     seeds = load_programs(arguments.file)
     tasks = load_tasks(arguments.tasks)
-    with interpreter.InterpreterPool(arguments.workers or None, interpreter.Limits()) as pool:
+    with interpreter.InterpreterPool(arguments.workers, interpreter.Limits()) as pool:
         report = check_programs(seeds, tasks, pool=pool)
     print(report.to_text(), file=sys.stderr if arguments.json else sys.stdout)
     if arguments.json:

@@ -11,6 +11,7 @@ width, V vocabulary, A allowed tokens.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -139,10 +140,17 @@ class T5Model:
 
     def bind(self, params: Params) -> T5:
         """Return the network with these parameters; for use inside a traced function."""
-        graph, state = nnx.split(nnx.eval_shape(lambda: T5(self.config, self.vocabulary_size, jax.random.key(0))))
+        graph, abstract = _skeleton(self)
+        state = jax.tree.map(lambda leaf: leaf, abstract)
         nnx.replace_by_pure_dict(state, params)
         return nnx.merge(graph, state)
 
     def num_parameters(self) -> int:
         """Count the parameters, the shared embedding once."""
         return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(self.abstract_params()))
+
+
+@lru_cache(maxsize=32)
+def _skeleton(model: T5Model) -> tuple[nnx.GraphDef[T5], nnx.State]:
+    """Return the network's structure with abstract parameters; tracing the constructor takes longer than a small model's step."""
+    return nnx.split(nnx.eval_shape(lambda: T5(model.config, model.vocabulary_size, jax.random.key(0))))

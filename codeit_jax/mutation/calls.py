@@ -1,6 +1,8 @@
 """Drawing a type-correct call uniformly."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -9,6 +11,9 @@ from codeit_jax.mutation.base_signatures import BASE_SIGNATURES, BaseSignature
 from codeit_jax.mutation.scope import PRIMITIVE_SLOTS, Scope
 
 T = TypeVar("T")
+
+
+_REMEMBERED_SCOPES = 4096
 
 
 class Call(NamedTuple):
@@ -31,17 +36,22 @@ def draw_call(results: Iterable[str], scope: Scope, rng: np.random.Generator) ->
     Returns:
         The call, or None when nothing in scope makes one.
     """
-    candidates: dict[str, list[BaseSignature]] = {}
-    for result in results:
-        for name, signatures in BASE_SIGNATURES[result].items():
-            feasible = [signature for signature in signatures if signature.required <= scope.available]
-            if feasible:
-                candidates.setdefault(name, []).extend(feasible)
-    if not candidates:
+    groups = _feasible(tuple(results), frozenset(scope.available))
+    if not groups:
         return None
-    signature = pick(candidates[pick(list(candidates), rng)], rng)
+    signature = pick(pick(groups, rng), rng)
     arguments = tuple(
         pick(scope.arguments(base, callee=signature.name, position=position), rng)
         for position, base in enumerate(signature.parameters)
     )
     return Call(PRIMITIVE_SLOTS[signature.name], arguments, signature.result)
+
+
+@lru_cache(maxsize=_REMEMBERED_SCOPES)
+def _feasible(results: tuple[str, ...], available: frozenset[str]) -> tuple[tuple[BaseSignature, ...], ...]:
+    """Return the base signatures with such a result whose arguments can all be named, grouped by primitive."""
+    groups: defaultdict[str, list[BaseSignature]] = defaultdict(list)
+    for result in results:
+        for name, signatures in BASE_SIGNATURES[result].items():
+            groups[name].extend(signature for signature in signatures if signature.required <= available)
+    return tuple(tuple(group) for group in groups.values() if group)

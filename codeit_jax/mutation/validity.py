@@ -1,15 +1,15 @@
 """Running proposals on every input of their parent's task."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import interpreter
-from codeit_jax.arc import Grid, TaskSet
+from codeit_jax.arc import Grid, Task, TaskSet
 
-_OK = interpreter.Status.OK
+Proposals = Sequence[tuple[str, interpreter.Program]]
 
 
 def valid_outputs(
-    proposals: Sequence[tuple[str, interpreter.Program]], tasks: TaskSet, pool: interpreter.InterpreterPool
+    proposals: Proposals, tasks: TaskSet, pool: interpreter.InterpreterPool
 ) -> list[tuple[Grid, ...] | None]:
     """Run programs on the inputs of their task's demonstrations and tests.
 
@@ -24,35 +24,51 @@ def valid_outputs(
     Returns:
         Per proposal the outputs, demonstrations first; None unless all are valid grids.
     """
-    by_task: dict[str, list[int]] = {}
-    for index, (task_id, _) in enumerate(proposals):
-        by_task.setdefault(task_id, []).append(index)
-    inputs = {task_id: tasks[task_id].demonstration_inputs + tasks[task_id].test_inputs for task_id in by_task}
-    smallest = {task_id: min(range(len(grids)), key=lambda k: _area(grids[k])) for task_id, grids in inputs.items()}
+    everything = range(len(proposals))
+    orders = {task_id: _smallest_first(tasks[task_id]) for task_id, _ in proposals}
 
-    def run(groups: dict[str, list[int]], grids: dict[str, Sequence[Grid]]) -> dict[int, list[interpreter.Outcome]]:
-        jobs = [interpreter.Job([proposals[k][1] for k in group], grids[task_id]) for task_id, group in groups.items()]
-        results = pool.run(jobs)
-        return {
-            k: row
-            for group, rows in zip(groups.values(), results, strict=True)
-            for k, row in zip(group, rows, strict=True)
-        }
+    def ordered_inputs(task_id: str) -> list[Grid]:
+        inputs = _inputs(tasks[task_id])
+        return [inputs[k] for k in orders[task_id]]
 
-    first = run(by_task, {task_id: [grids[smallest[task_id]]] for task_id, grids in inputs.items()})
-    alive = {task_id: [k for k in group if first[k][0].status is _OK] for task_id, group in by_task.items()}
-    alive = {task_id: group for task_id, group in alive.items() if group}
-    rest = run(
-        alive,
-        {task_id: inputs[task_id][: smallest[task_id]] + inputs[task_id][smallest[task_id] + 1 :] for task_id in alive},
-    )
+    first = _run(proposals, everything, lambda task_id: ordered_inputs(task_id)[:1], pool)
+    alive = [index for index in everything if first[index] is not None]
+    rest = _run(proposals, alive, lambda task_id: ordered_inputs(task_id)[1:], pool)
     outputs: list[tuple[Grid, ...] | None] = [None] * len(proposals)
-    for index, outcomes in rest.items():
-        outcomes.insert(smallest[proposals[index][0]], first[index][0])
-        if all(outcome.status is _OK for outcome in outcomes):
-            outputs[index] = tuple(outcome.grid for outcome in outcomes if outcome.grid is not None)
+    for index in alive:
+        start, end = first[index], rest[index]
+        if start is not None and end is not None:
+            by_position = dict(zip(orders[proposals[index][0]], start + end, strict=True))
+            outputs[index] = tuple(by_position[k] for k in range(len(by_position)))
     return outputs
 
 
-def _area(grid: Grid) -> int:
-    return len(grid) * len(grid[0])
+def _inputs(task: Task) -> tuple[Grid, ...]:
+    return task.demonstration_inputs + task.test_inputs
+
+
+def _smallest_first(task: Task) -> list[int]:
+    inputs = _inputs(task)
+    return sorted(range(len(inputs)), key=lambda k: len(inputs[k]) * len(inputs[k][0]))
+
+
+def _run(
+    proposals: Proposals,
+    chosen: Sequence[int],
+    inputs_of: Callable[[str], list[Grid]],
+    pool: interpreter.InterpreterPool,
+) -> Mapping[int, list[Grid] | None]:
+    """Run the chosen proposals, one job a task; return by index the outputs, None unless all are valid grids."""
+    by_task: dict[str, list[int]] = {}
+    for index in chosen:
+        by_task.setdefault(proposals[index][0], []).append(index)
+    jobs = [
+        interpreter.Job([proposals[index][1] for index in group], inputs_of(task_id))
+        for task_id, group in by_task.items()
+    ]
+    outputs: dict[int, list[Grid] | None] = {}
+    for group, rows in zip(by_task.values(), pool.run(jobs), strict=True):
+        for index, row in zip(group, rows, strict=True):
+            grids = [outcome.grid for outcome in row if outcome.grid is not None]
+            outputs[index] = grids if len(grids) == len(row) else None
+    return outputs

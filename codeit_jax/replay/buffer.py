@@ -2,14 +2,14 @@
 
 import threading
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from codeit_jax.replay import buffer_state
+from codeit_jax.replay.batch import Addition, Batch
 from codeit_jax.replay.columns import Schema, Table
 from codeit_jax.replay.duplicates import OnDuplicate, WritePlan, plan_writes
 from codeit_jax.replay.eviction import EvictionPolicy, Ring
@@ -22,35 +22,6 @@ from codeit_jax.replay.sum_tree import Method, check_priorities
 from codeit_jax.replay.tree_levels import FloatArray, IntArray
 
 _NONE: IntArray = np.empty(0, np.int64)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Draws from a buffer; row i of everything belongs to draw i."""
-
-    data: Any
-    """Columns by name, token columns as TokenRows; an array of objects for a buffer without a schema."""
-    indices: IntArray
-    """Slots."""
-    weights: FloatArray
-    """Importance weights."""
-    probabilities: FloatArray
-    """Chance of the item in one draw with replacement."""
-    generation: IntArray
-    """Stamp of each slot's content, for `update_priorities`."""
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-
-class Addition(NamedTuple):
-    """Items on their way into a buffer, checked; keys and groups as digests."""
-
-    columns: Mapping[str, Any]
-    raw: FloatArray
-    names: DigestArray | None
-    labels: DigestArray | None
-    single: bool
 
 
 class PrioritizedReplayBuffer:
@@ -176,8 +147,8 @@ class PrioritizedReplayBuffer:
                 plan = plan_writes(self.keys, names, raw, self.priorities.raw, self.on_duplicate)
             self.slots.stamp(plan.overwritten_slots)
             self._store(plan.overwritten_slots, plan.overwriting, addition, masses)
-            self._make_room(len(plan.new))
-            new_slots = self.slots.take(len(plan.new))
+            new_slots = self._free_slots(len(plan.new))
+            self.slots.fill(new_slots)
             if names is not None:
                 self.keys.insert(names[plan.new], new_slots)
             self._store(new_slots, plan.new, addition, masses)
@@ -206,6 +177,8 @@ class PrioritizedReplayBuffer:
             rng = self.rng if rng is None else rng
             if n and not self.slots.size:
                 raise ValueError("the buffer is empty")
+            if not replacement and n > self.slots.size:
+                raise ValueError(f"n is {n}: the buffer has {self.slots.size} items, and draws are without replacement")
             if replacement:
                 slots, masses = self.priorities.draw(n, method, sort, rng, self.slots.occupied)
             elif method == "iid":
@@ -252,8 +225,12 @@ class PrioritizedReplayBuffer:
 
     def remove(self, keys: Keys) -> int:
         """Remove the items with the given keys, as far as they are there; return how many were."""
+        return self.remove_digests(digests(keys))
+
+    def remove_digests(self, names: DigestArray) -> int:
+        """Remove as `remove` does, by the digests of the keys."""
         with self.lock:
-            slots = self.keys.find(digests(keys))
+            slots = self.keys.find(names)
             slots = np.unique(slots[slots >= 0])
             self._remove_slots(slots)
         return len(slots)
@@ -262,7 +239,7 @@ class PrioritizedReplayBuffer:
         """Apply the eviction policy now; return how many items left."""
         with self.lock:
             before = len(self)
-            self._remove_slots(self.eviction(self.slots, self.priorities.raw, 0))
+            self._remove_slots(self._victims(0))
             return before - len(self)
 
     def state_dict(self) -> dict[str, Any]:
@@ -295,14 +272,22 @@ class PrioritizedReplayBuffer:
         eviction policy is not saved: pass it again. Payload columns are pickled: `allow_pickle` trusts the file.
         Raises `CorruptFileError` if a checksum is wrong.
         """
-        state = load_state(path, mmap=mmap, allow_pickle=allow_pickle)
-        return buffer_state.new_buffer(cls, state, eviction)
+        return cls.from_state(load_state(path, mmap=mmap, allow_pickle=allow_pickle), eviction=eviction)
+
+    @classmethod
+    def from_state(
+        cls, state: Mapping[str, Any], *, eviction: EvictionPolicy | None = None
+    ) -> "PrioritizedReplayBuffer":
+        """Return a buffer with the settings and the content of a `state_dict`."""
+        buffer = cls(**buffer_state.settings(state, eviction))
+        buffer_state.load_state_dict(buffer, state)
+        return buffer
 
     def __getstate__(self) -> dict[str, Any]:
         return self.state_dict()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(buffer_state.new_buffer(type(self), state, None).__dict__)
+        self.__dict__.update(self.from_state(state).__dict__)
 
     def _raw_priorities(self, priority: npt.ArrayLike | None, count: int) -> FloatArray:
         if priority is None:
@@ -324,14 +309,23 @@ class PrioritizedReplayBuffer:
         else:
             self.groups.assign(slots, addition.labels[positions])
 
-    def _make_room(self, count: int) -> None:
+    def _free_slots(self, count: int) -> IntArray:
+        """Return empty slots, making room if there are too few."""
         needed = count - self.slots.num_free
         if needed <= 0:
-            return
-        victims = np.asarray(self.eviction(self.slots, self.priorities.raw, needed))
-        if len(victims) < needed:
-            raise ValueError(f"the eviction policy freed {len(victims)} slots: {needed} are needed")
+            return self.slots.reserve(count)
+        victims = self._victims(needed)
+        # The empty slots first: in a ring, the last items then lie where the first ones to leave were.
+        free = self.slots.reserve(self.slots.num_free)
         self._remove_slots(victims)
+        return np.concatenate([free, self.slots.reserve(needed)])
+
+    def _victims(self, needed: int) -> IntArray:
+        victims = np.asarray(self.eviction(self.slots, self.priorities.raw, needed), dtype=np.int64)
+        taken = self.slots.generation[victims] > 0
+        if len(victims) < needed or not taken.all() or len(np.unique(victims)) < len(victims):
+            raise ValueError(f"the eviction policy chose {victims}: must be distinct taken slots, {needed} are needed")
+        return victims
 
     def _remove_slots(self, slots: IntArray) -> None:
         """Empty distinct taken slots."""

@@ -9,7 +9,7 @@ from codeit_jax.replay.columns import Column, ColumnSpec, Payload, Schema, Token
 from codeit_jax.replay.eviction import EvictionPolicy, LowestPriority, MaxAge, Ring
 
 if TYPE_CHECKING:
-    from codeit_jax.replay.buffer import PrioritizedReplayBuffer
+    from codeit_jax.replay.buffer import PrioritizedReplayBuffer  # only for its type: it imports this module
 
 STATE_VERSION = 1
 _POLICIES: dict[str, Any] = {"Ring": Ring, "LowestPriority": LowestPriority, "MaxAge": MaxAge}
@@ -45,20 +45,16 @@ def load_state_dict(buffer: "PrioritizedReplayBuffer", state: Mapping[str, Any])
     buffer.rng.bit_generator.state = state["rng"]
 
 
-def new_buffer(
-    cls: "type[PrioritizedReplayBuffer]", state: Mapping[str, Any], eviction: EvictionPolicy | None
-) -> "PrioritizedReplayBuffer":
-    """Return a buffer with the settings and the content of a state."""
-    settings = dict(state["config"])
-    saved_policy = settings.pop("eviction")
-    settings["schema"] = _schema_from_state(settings["schema"])
+def settings(state: Mapping[str, Any], eviction: EvictionPolicy | None) -> dict[str, Any]:
+    """Return the arguments that make an empty buffer like the one of a state."""
+    arguments = dict(state["config"])
+    saved_policy = arguments.pop("eviction")
     if eviction is None:
         if saved_policy is None:
             raise ValueError("the eviction policy was a callable of your own, which is not saved: pass `eviction`")
         eviction = _POLICIES[saved_policy["name"]](**saved_policy["settings"])
-    buffer = cls(eviction=eviction, **settings)
-    load_state_dict(buffer, state)
-    return buffer
+    schema = _schema_from_state(arguments.pop("schema"))
+    return {**arguments, "schema": schema, "eviction": eviction}
 
 
 def _config(buffer: "PrioritizedReplayBuffer") -> dict[str, Any]:

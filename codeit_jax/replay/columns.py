@@ -78,14 +78,7 @@ class DenseStore:
             array = array[None]
         if array.shape[1:] != self._shape or array.ndim == 0:
             raise ValueError(f"values have shape {array.shape}: must be (n, {', '.join(map(str, self._shape))})")
-        if array.dtype != self._values.dtype:
-            if not np.can_cast(array.dtype, self._values.dtype, "same_kind"):
-                raise TypeError(f"values are {array.dtype}: the column holds {self._values.dtype}")
-            cast = array.astype(self._values.dtype)
-            if array.dtype.kind in "iu" and not np.array_equal(cast, array):
-                raise ValueError(f"values are outside the range of {self._values.dtype}")
-            array = cast
-        return array
+        return _cast(array, self._values.dtype)
 
     def write(self, slots: IntArray, values: Any) -> None:
         needed = int(slots.max(initial=-1)) + 1
@@ -105,7 +98,7 @@ class DenseStore:
         return self._values[:num_slots].copy()
 
     def load_state(self, state: Any) -> None:
-        values = np.asarray(state)
+        values = state if isinstance(state, np.memmap) else np.array(state)  # maps stay on disk until written to
         if values.dtype != self._values.dtype or values.shape[1:] != self._shape:
             raise ValueError(f"state has {values.dtype}{values.shape[1:]}: column is {self._values.dtype}{self._shape}")
         self._values = values
@@ -233,6 +226,19 @@ class Table:
             raise ValueError(f"state has columns {sorted(state)}: must be {sorted(self.columns)}")
         for name, column in self.columns.items():
             column.load_state(state[name])
+
+
+def _cast(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return the values as `dtype`; raise if that is a lesser kind of number, or an integer does not fit."""
+    if array.dtype == dtype:
+        return array
+    integers = array.dtype.kind in "biu" and dtype.kind in "iu"
+    if not integers and not np.can_cast(array.dtype, dtype, "same_kind"):
+        raise TypeError(f"values are {array.dtype}: the column holds {dtype}")
+    cast = array.astype(dtype)
+    if integers and not np.array_equal(cast, array):
+        raise ValueError(f"values are outside the range of {dtype}")
+    return cast
 
 
 def _as_spec(spec: ColumnSpec | npt.DTypeLike) -> ColumnSpec:

@@ -41,13 +41,20 @@ def plan_writes(
 
 
 def _winners_in_batch(names: DigestArray, raw: FloatArray, on_duplicate: OnDuplicate) -> IntArray:
-    """Return the position of the item to store for each distinct key, ascending."""
-    by_priority = (-raw,) if on_duplicate == "max" else ()
-    order = np.lexsort((*by_priority, names[:, 1], names[:, 0]))  # stable: positions ascend among equals
+    """Return the position of the item to store for each distinct key, in the order in which the keys first came."""
+    order = np.lexsort((names[:, 1], names[:, 0]))  # stable: positions ascend among equals
     ranked = names[order]
     differs = (ranked[1:] != ranked[:-1]).any(axis=1)
-    if on_duplicate == "error" and not differs.all():
+    if differs.all():
+        return np.arange(len(names))
+    if on_duplicate == "error":
         raise ValueError(f"{int((~differs).sum())} keys occur twice in the batch: on_duplicate='error' refuses them")
-    edge = np.ones(min(len(order), 1), bool)
-    chosen = np.concatenate([differs, edge]) if on_duplicate == "replace" else np.concatenate([edge, differs])
-    return np.sort(order[chosen])
+    starts = np.append(True, differs)
+    first = order[starts]
+    if on_duplicate == "replace":
+        winners = order[np.append(differs, True)]
+    elif on_duplicate == "max":
+        winners = np.lexsort((-raw, names[:, 1], names[:, 0]))[starts]
+    else:
+        winners = first
+    return winners[np.argsort(first)]

@@ -12,7 +12,7 @@ from codeit_jax.replay.tree_levels import FloatArray, IntArray
 EvictionPolicy = Callable[[SlotTable, FloatArray, int], IntArray]
 """(slot table, raw priorities by slot, slots needed) -> distinct taken slots to empty, at least as many as needed.
 
-`needed` is 0 when the user asks for an eviction.
+The user's own call, `evict()`, needs 0.
 """
 
 
@@ -37,10 +37,9 @@ class LowestPriority:
 
     def __call__(self, slots: SlotTable, priorities: FloatArray, needed: int) -> IntArray:
         """Return the slots to empty."""
-        kept = min(math.ceil(slots.capacity * (1.0 - self.fraction)), slots.capacity - needed)
         taken = slots.occupied()
-        surplus = len(taken) - kept
-        if surplus <= 0:
+        surplus = max(needed, len(taken) - math.ceil(slots.capacity * (1.0 - self.fraction)))
+        if surplus == 0:
             return np.empty(0, np.int64)
         values = priorities.take(taken)
         threshold = np.partition(values, surplus - 1)[surplus - 1]

@@ -17,15 +17,16 @@ class Groups:
         self._group_of: IntArray = np.zeros(0, np.int64)  # by slot
 
     def assign(self, slots: IntArray, labels: DigestArray) -> None:
-        """Put distinct slots into the groups with the given labels."""
+        """Put distinct slots into the groups with the given labels; zeros are no label."""
         self.clear(slots)
         needed = int(slots.max(initial=-1)) + 1
         if needed > len(self._group_of):
             grown = np.full(max(needed, 2 * len(self._group_of)), NO_GROUP)
             grown[: len(self._group_of)] = self._group_of
             self._group_of = grown
-        numbers = self._numbers_of(labels)
-        self._group_of[slots] = numbers
+        labelled = labels.any(axis=1)
+        numbers = self._numbers_of(labels[labelled])
+        self._group_of[slots[labelled]] = numbers
         self._counts += np.bincount(numbers, minlength=len(self._counts))
 
     def clear(self, slots: IntArray) -> None:
@@ -34,6 +35,14 @@ class Groups:
         numbers = self._group_of[known]
         self._counts -= np.bincount(numbers[numbers != NO_GROUP], minlength=len(self._counts))
         self._group_of[known] = NO_GROUP
+
+    def labels_of(self, slots: IntArray) -> DigestArray:
+        """Return the labels of slots, zeros where a slot has no group."""
+        labels = np.zeros((len(slots), 2), np.uint64)
+        known = np.flatnonzero(slots < len(self._group_of))
+        known = known[self._group_of[slots[known]] != NO_GROUP]
+        labels[known] = self._numbers.digests_of(self._group_of[slots[known]])
+        return labels
 
     def surplus(self, cap: int, priorities: FloatArray, inserted: IntArray) -> IntArray:
         """Return the slots by which groups exceed `cap`: the lowest priorities, of equal ones the oldest."""

@@ -1,19 +1,21 @@
 """A buffer whose changes are durable one by one: a snapshot, and a log of what came after it."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from codeit_jax.replay.batch import Addition
 from codeit_jax.replay.buffer import PrioritizedReplayBuffer
-from codeit_jax.replay.columns import portable_columns
 from codeit_jax.replay.eviction import EvictionPolicy
 from codeit_jax.replay.keys import Keys, digests
 from codeit_jax.replay.persistence import load_state, read_state, save_state, write_state
 from codeit_jax.replay.segments import SegmentLog
+from codeit_jax.replay.token_arena import TokenRows
 
 
 class ReplayJournal:
@@ -37,8 +39,8 @@ class ReplayJournal:
         CorruptFileError for damage; an unfinished record at the end is dropped with a TornTailWarning.
         """
         self._snapshot_path = Path(directory) / "snapshot"
-        self._log = SegmentLog(directory)
         self._allow_pickle = allow_pickle
+        self._diverged = False
         first_segment = 0
         if self._snapshot_path.exists():
             state = load_state(self._snapshot_path, allow_pickle=allow_pickle)
@@ -46,19 +48,93 @@ class ReplayJournal:
             first_segment = state["first_segment"]
         else:
             self.buffer = make_buffer()
-        for record in self._log.records(first_segment):
+        self._log = SegmentLog(directory, first_segment)
+        for record in self._log.records():
             self._repeat(record)
 
-    def add(
-        self, items: Any, priority: npt.ArrayLike | None = None, key: Any = None, group: Any = None
-    ) -> Any:
-        """Add as `PrioritizedReplayBuffer.add` does; what it returns is on disk."""
+    def add(self, items: Any, priority: npt.ArrayLike | None = None, key: Any = None, group: Any = None) -> Any:
+        """Add as `PrioritizedReplayBuffer.add` does; what has returned is on disk."""
+        with self._changing():
+            addition = self.buffer.prepare(items, priority, key, group)
+            slots = self.buffer.apply(addition)
+            columns = {name: _portable(values) for name, values in addition.columns.items()}
+            self._append("add", columns=columns, raw=addition.raw, names=addition.names, labels=addition.labels)
+        return int(slots[0]) if addition.single else slots
+
+    def update_priorities(
+        self, indices: npt.ArrayLike, priority: npt.ArrayLike, generation: npt.ArrayLike | None = None
+    ) -> int:
+        """Set priorities as `PrioritizedReplayBuffer.update_priorities` does; what has returned is on disk."""
+        with self._changing():
+            updated = self.buffer.update_priorities(indices, priority, generation)
+            arrays = {"indices": np.asarray(indices), "priority": np.asarray(priority, dtype=np.float64)}
+            self._append("update", **arrays, generation=None if generation is None else np.asarray(generation))
+        return updated
+
+    def remove(self, keys: Keys) -> int:
+        """Remove as `PrioritizedReplayBuffer.remove` does; what has returned is on disk."""
+        with self._changing():
+            names = digests(keys)
+            removed = self.buffer.remove_digests(names)
+            self._append("remove", names=names)
+        return removed
+
+    def evict(self) -> int:
+        """Evict as `PrioritizedReplayBuffer.evict` does; what has returned is on disk."""
+        with self._changing():
+            evicted = self.buffer.evict()
+            self._append("evict")
+        return evicted
+
+    def checkpoint(self) -> None:
+        """Write a snapshot and drop the segments before it."""
         with self.buffer.lock:
-            prepared, _, single = self.buffer.table.prepare(items)
-            names = None if key is None else digests([key] if single else key)
-            labels = None if group is None else digests([group] if single else group)
-            slots = self.buffer.add(items, priority, key, group)
-            self._append(
-                "add", items=portable_columns(prepared), priority=_portable(priority), names=names, labels=labels
-            )
-            return slots
+            self._log.start_segment()
+            save_state(self._snapshot_path, {"buffer": self.buffer.state_dict(), "first_segment": self._log.number})
+            self._diverged = False
+            self._log.drop_before(self._log.number)
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Hold the lock; after a change that could not be logged, refuse more until a snapshot holds it."""
+        with self.buffer.lock:
+            if self._diverged:
+                raise RuntimeError("an earlier change could not be logged: call checkpoint(), or open the journal anew")
+            yield
+
+    def _append(self, operation: str, **arguments: Any) -> None:
+        """Log a change that was made, with the random state after it."""
+        record = io.BytesIO()
+        rng = self.buffer.rng.bit_generator.state
+        write_state(record, {"operation": operation, "arguments": arguments, "rng": rng})
+        try:
+            self._log.append(record.getvalue())
+        except OSError:
+            self._diverged = True
+            raise
+
+    def _repeat(self, record: bytes) -> None:
+        image = np.frombuffer(bytearray(record), np.uint8)
+        change = read_state(image, str(self._log.directory), allow_pickle=self._allow_pickle)
+        arguments = change["arguments"]
+        if change["operation"] == "add":
+            columns = {name: _from_portable(values) for name, values in arguments.pop("columns").items()}
+            self.buffer.apply(Addition(columns, **arguments, single=False))
+        elif change["operation"] == "update":
+            self.buffer.update_priorities(**arguments)
+        elif change["operation"] == "remove":
+            self.buffer.remove_digests(arguments["names"])
+        else:
+            self.buffer.evict()
+        self.buffer.rng.bit_generator.state = change["rng"]
+
+
+def _portable(values: Any) -> Any:
+    return {"tokens": values.flat(), "lengths": values.lengths} if isinstance(values, TokenRows) else values
+
+
+def _from_portable(values: Any) -> Any:
+    if not isinstance(values, Mapping):
+        return values
+    lengths = values["lengths"]
+    return TokenRows(values["tokens"], np.cumsum(lengths) - lengths, lengths)

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from codeit_jax.replay import buffer_state
-from codeit_jax.replay.buffer import Batch, PrioritizedReplayBuffer
+from codeit_jax.replay.batch import Batch
+from codeit_jax.replay.buffer import PrioritizedReplayBuffer
 from codeit_jax.replay.columns import concatenate_columns
 from codeit_jax.replay.eviction import EvictionPolicy
 from codeit_jax.replay.persistence import load_state, save_state
@@ -137,7 +137,7 @@ class ReplayMixture:
         policies = eviction or {}
         return cls(
             {
-                name: buffer_state.new_buffer(PrioritizedReplayBuffer, part, policies.get(name))
+                name: PrioritizedReplayBuffer.from_state(part, eviction=policies.get(name))
                 for name, part in state.items()
             }
         )

@@ -30,21 +30,26 @@ class TornTailWarning(UserWarning):
 class SegmentLog:
     """Records in a directory; one writer at a time."""
 
-    def __init__(self, directory: str | Path, max_segment_bytes: int = 256 << 20) -> None:
-        """Open or start a log; drops a torn tail with a TornTailWarning, raises CorruptFileError for other damage."""
+    def __init__(self, directory: str | Path, first_segment: int = 0, max_segment_bytes: int = 256 << 20) -> None:
+        """Open or start a log; segments numbered below `first_segment` are not looked at.
+
+        Drops a torn tail with a TornTailWarning, raises CorruptFileError for other damage.
+        """
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
+        self._first_segment = first_segment
         self._max_segment_bytes = max_segment_bytes
         paths = self.segment_paths()
         for path in paths[:-1]:
             self._check(path, is_last=False)
         if paths:
             self._check(paths[-1], is_last=True)
-        self._number = int(paths[-1].stem) if paths else 0
+        self._number = int(paths[-1].stem) if paths else first_segment
 
     def segment_paths(self) -> list[Path]:
         """Return the segment files, oldest first."""
-        return sorted(self.directory.glob(f"*{_SUFFIX}"))
+        paths = self.directory.glob(f"*{_SUFFIX}")
+        return sorted(path for path in paths if int(path.stem) >= self._first_segment)
 
     def append(self, content: bytes) -> None:
         """Write one record durably; on an OSError the log is as before."""
@@ -74,6 +79,7 @@ class SegmentLog:
         for path in self.segment_paths():
             if int(path.stem) < number:
                 path.unlink()
+        self._first_segment = number
         fsync_directory(self.directory)
 
     @property
@@ -81,18 +87,17 @@ class SegmentLog:
         """Number of the segment that the next record goes to, if it has room."""
         return self._number
 
-    def records(self, first_segment: int = 0) -> Iterator[bytes]:
+    def records(self) -> Iterator[bytes]:
         """Yield the contents of all records, oldest first."""
         for path in self.segment_paths():
-            if int(path.stem) >= first_segment:
-                image = path.read_bytes()
-                offset = 0
-                while offset < len(image):
-                    content = _record_at(image, offset)
-                    if content is None:
-                        raise CorruptFileError(f"{path}: the record at byte {offset} is damaged")
-                    yield content
-                    offset += _PREFIX_BYTES + len(content)
+            image = path.read_bytes()
+            offset = 0
+            while offset < len(image):
+                content = _record_at(image, offset)
+                if content is None:
+                    raise CorruptFileError(f"{path}: the record at byte {offset} is damaged")
+                yield content
+                offset += _PREFIX_BYTES + len(content)
 
     def _path(self, number: int) -> Path:
         return self.directory / f"{number:08d}{_SUFFIX}"
@@ -108,7 +113,9 @@ class SegmentLog:
                 if not is_last or _any_record_after(image, offset + 1):
                     raise CorruptFileError(f"{path}: the record at byte {offset} is damaged")
                 warnings.warn(
-                    f"{path}: dropped {len(image) - offset} bytes of an unfinished record", TornTailWarning, stacklevel=3
+                    f"{path}: dropped {len(image) - offset} bytes of an unfinished record",
+                    TornTailWarning,
+                    stacklevel=3,
                 )
                 with path.open("r+b") as file:
                     file.truncate(offset)

@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay import buffer_state
-from codeit_jax.replay.buffer import Batch, PrioritizedReplayBuffer
+from codeit_jax.replay.batch import Addition, Batch
+from codeit_jax.replay.buffer import PrioritizedReplayBuffer
+from codeit_jax.replay.buffer_state import settings
 from codeit_jax.replay.eviction import EvictionPolicy
+from codeit_jax.replay.keys import DigestArray
 from codeit_jax.replay.persistence import load_state
 from codeit_jax.replay.tree_levels import FloatArray, IntArray
 
@@ -94,24 +96,39 @@ def restore_shards(
 
     With as many shards as files, file `shard` is restored as it is, random state included. Otherwise items are dealt
     anew: those with a key by the key, so that a key has one home, the others in turn; files are memory-mapped, and
-    only the rows that stay here are read. The random state is then that of the first file, spawned by shard.
+    only the rows that stay here are copied. The random state then descends from that of the first file.
     """
-    if not 0 <= shard < n_shards:
-        raise ValueError(f"shard is {shard}: must be in [0, {n_shards})")
+    if not 0 <= shard < n_shards or not paths:
+        raise ValueError(f"shard is {shard} of {n_shards}, from {len(paths)} files: must be one of them, from some")
     if len(paths) == n_shards:
         return PrioritizedReplayBuffer.load(paths[shard], eviction=eviction, allow_pickle=allow_pickle)
-    merged: PrioritizedReplayBuffer | None = None
-    num_dealt = 0
-    for path in paths:
-        source = PrioritizedReplayBuffer.load(path, mmap=True, eviction=eviction, allow_pickle=allow_pickle)
-        if merged is None:
-            merged = buffer_state.empty_like(source, capacity or source.capacity, [shard, n_shards])
+    states = [load_state(path, mmap=True, allow_pickle=allow_pickle) for path in paths]
+    arguments = settings(states[0], eviction)
+    buffer = PrioritizedReplayBuffer(**(arguments if capacity is None else {**arguments, "capacity": capacity}))
+    buffer.rng.bit_generator.state = states[0]["rng"]
+    buffer.rng.bit_generator.state = buffer.rng.spawn(n_shards)[shard].bit_generator.state
+    dealt = 0
+    for state in states:
+        source = PrioritizedReplayBuffer.from_state(state, eviction=eviction)
         slots = source.slots.occupied()
         slots = slots[np.argsort(source.slots.inserted[slots], kind="stable")]
-        names = source.keys.digests_of(slots)
-        home = np.where(names.any(axis=1), names[:, 1] % np.uint64(n_shards), (num_dealt + np.arange(len(slots))) % n_shards)
-        num_dealt += len(slots)
-        merged.adopt(source, slots[home == shard])
-    if merged is None:
-        raise ValueError("paths is empty: name at least one file")
-    return merged
+        _adopt(buffer, source, slots[_homes(source.keys.digests_of(slots), dealt, n_shards) == shard])
+        dealt += len(slots)
+    return buffer
+
+
+def _homes(names: DigestArray, dealt: int, n_shards: int) -> IntArray:
+    """Return the shard of each item: by its key, or in turn if it has none."""
+    in_turn = (dealt + np.arange(len(names))) % n_shards
+    by_key = (names[:, 1] % np.uint64(n_shards)).astype(np.int64)
+    return np.where(names.any(axis=1), by_key, in_turn)
+
+
+def _adopt(buffer: PrioritizedReplayBuffer, source: PrioritizedReplayBuffer, slots: IntArray) -> None:
+    """Add items of another buffer, in the order given; those with keys first."""
+    names = source.keys.digests_of(slots)
+    keyed = names.any(axis=1)
+    for chosen, chosen_names in ((slots[keyed], names[keyed]), (slots[~keyed], None)):
+        columns = {name: column.read(chosen) for name, column in source.table.columns.items()}
+        labels = source.groups.labels_of(chosen)
+        buffer.apply(Addition(columns, source.priorities.raw[chosen], chosen_names, labels, single=False))

@@ -40,17 +40,19 @@ class SlotTable:
         """Return how many items were added since each of the given slots was filled."""
         return self.clock - self.inserted.take(slots)
 
-    def take(self, count: int) -> IntArray:
-        """Take empty slots, holes first; there have to be enough."""
+    def reserve(self, count: int) -> IntArray:
+        """Hand out empty slots, holes first; there have to be enough. They stay empty until `fill`."""
         num_holes = min(count, len(self._holes))
-        split = len(self._holes) - num_holes
         fresh = np.arange(self.end, self.end + count - num_holes)
-        slots = np.concatenate([self._holes[split:], fresh]) if num_holes else fresh
-        self._holes = self._holes[:split]
+        slots = np.concatenate([self._holes[:num_holes], fresh]) if num_holes else fresh
+        self._holes = self._holes[num_holes:]
         self.end += len(fresh)
-        self.size += count
-        self.inserted[slots] = self.stamp(slots)
         return slots
+
+    def fill(self, slots: IntArray) -> None:
+        """Make reserved slots taken, one after the other."""
+        self.size += len(slots)
+        self.inserted[slots] = self.stamp(slots)
 
     def stamp(self, slots: IntArray) -> IntArray:
         """Give distinct slots new generations, ascending in the order given; return them."""
@@ -66,9 +68,12 @@ class SlotTable:
         self._holes = np.concatenate([self._holes, slots])
 
     def next_in_ring(self, count: int) -> IntArray:
-        """Return the next slots in circular order and move on; for a full table."""
-        slots = (self._ring_position + np.arange(count)) % self.capacity
-        self._ring_position = (self._ring_position + count) % self.capacity
+        """Return the next taken slots in circular order and move on; there have to be enough."""
+        reach = min(self.capacity, count + self.num_free)
+        ahead = (self._ring_position + np.arange(reach)) % self.capacity
+        slots = ahead[self.generation[ahead] > 0][:count]
+        if len(slots):
+            self._ring_position = int(slots[-1] + 1) % self.capacity
         return slots
 
     def state_dict(self) -> dict[str, Any]:

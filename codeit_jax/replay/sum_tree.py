@@ -130,9 +130,9 @@ class SumTree:
         if total == 0.0:
             raise ValueError("all priorities are zero: nothing can be drawn")
         if n == 1:
-            leaf = self._levels_walk.find_one(rng.random() * total)
+            leaf = self._walk.find_one(rng.random() * total)
             return np.array([leaf]), self._leaves[leaf : leaf + 1].copy()
-        leaves, values = self._levels_walk.find(self._targets(n, method, rng))
+        leaves, values = self._walk.find(self._targets(n, method, rng))
         if not sort:
             order = rng.permutation(n)
             leaves, values = leaves.take(order), values.take(order)
@@ -152,8 +152,8 @@ class SumTree:
         found = np.empty(len(flat), np.int64)
         if len(flat):
             ascending = flat.take(order)
-            self._keep_below(ascending, self._levels_walk.total(len(flat)))
-            found[order] = self._levels_walk.find(ascending)[0]
+            self._keep_below(ascending, self._walk.total(len(flat)))
+            found[order] = self._walk.find(ascending)[0]
         return found.reshape(targets.shape)
 
     def prefix_sum(self, indices: Indices) -> FloatArray:
@@ -215,7 +215,7 @@ class SumTree:
         self._capacity = capacity
         self._levels = TreeLevels(capacity)
         self._leaves = self._levels.flat[0][:capacity]
-        self._levels_walk = TreeWalk(self._levels)
+        self._walk = TreeWalk(self._levels)
         self._extrema: Extrema | None = None  # made at the first use of min() or max()
         self._end = 0
 
@@ -243,7 +243,7 @@ class SumTree:
 
     def _targets(self, n: int, method: Method, rng: np.random.Generator) -> FloatArray:
         """Return n ascending targets in [0, total)."""
-        total = self._levels_walk.total(n)
+        total = self._walk.total(n)
         if method == "iid":
             targets = rng.random(n)
             targets.sort()  # neighbours share nodes, so they share cache lines

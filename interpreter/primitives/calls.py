@@ -41,23 +41,33 @@ def call_each(function: Value, container: Value) -> list[Value]:
     is the verdict. So after one the calls are made again in canonical order; calls inside then start with that order, so that
     nested failures do not multiply the repetitions.
     """
-    with Entered(function):
+    frames = _FRAMES + getattr(function, "height", 0)
+    METER.depth += frames
+    try:
+        if METER.depth > METER.max_depth:
+            raise SizeExceeded("functions nested too deeply")
         if type(container) is not frozenset or len(container) < 2:
             return [function(value) for value in container]
-        if _Walk.canonical:
-            result_of = {value: function(value) for value in ordered(container)}
-            return [result_of[value] for value in container]
-        left = METER.left
+        return _call_on_set(function, container)
+    finally:
+        METER.depth -= frames
+
+
+def _call_on_set(function: Value, values: frozenset[Value]) -> list[Value]:
+    if _Walk.canonical:
+        result_of = {value: function(value) for value in ordered(values)}
+        return [result_of[value] for value in values]
+    left = METER.left
+    try:
+        return [function(value) for value in values]
+    except MemoryError:
+        raise
+    except Exception:
+        METER.left = left
+        _Walk.canonical = True
         try:
-            return [function(value) for value in container]
-        except MemoryError:
-            raise
-        except Exception:
-            METER.left = left
-            _Walk.canonical = True
-            try:
-                for value in ordered(container):
-                    function(value)
-            finally:
-                _Walk.canonical = False
-            raise
+            for value in ordered(values):
+                function(value)
+        finally:
+            _Walk.canonical = False
+        raise

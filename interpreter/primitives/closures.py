@@ -1,5 +1,6 @@
 """Function values: what every function of the language knows about itself."""
 
+from collections.abc import Callable
 from types import FunctionType
 
 from interpreter.values import Value
@@ -10,9 +11,9 @@ _LONGEST = 1 << 30
 
 
 def as_closure(
-    function: FunctionType, builder: str, parts: tuple[Value, ...], arity: int, repetitions: int = 1
-) -> FunctionType:
-    """Describe a new closure, in attributes: `arity`, `builder`, `parts`, `height` (levels) and `length` (primitive calls).
+    function: Callable[..., Value], builder: str, parts: tuple[Value, ...], arity: int, repetitions: int = 1
+) -> Value:
+    """Describe a new closure, in attributes: `arity`, `builder`, `parts`, `height` (frames) and `length` (primitive calls).
 
     Args:
         function: what the closure does.
@@ -29,16 +30,16 @@ def as_closure(
         if type(part) is FunctionType:
             height = max(height, 1 + vars(part)["height"])
             length += vars(part)["length"]
-    if height > METER.max_depth:
-        raise SizeExceeded("closures nested too deeply")
     length = min(length * repetitions, _LONGEST)
     if length > _SHORT:
-        function = _compounding(function)
+        function, height = _compounding(function), height + 1
+    if height > METER.max_depth:
+        raise SizeExceeded("closures nested too deeply")
     vars(function).update(arity=arity, builder=builder, parts=parts, height=height, length=length)
     return function
 
 
-def _compounding(function: FunctionType) -> FunctionType:
+def _compounding(function: Callable[..., Value]) -> Callable[..., Value]:
     """Tell the primitives that run inside the function to weigh what they nest."""
 
     def watched(*arguments: Value) -> Value:
@@ -51,7 +52,7 @@ def _compounding(function: FunctionType) -> FunctionType:
     return watched
 
 
-def as_primitive(function: FunctionType, name: str, arity: int) -> FunctionType:
+def as_primitive(function: Callable[..., Value], name: str, arity: int) -> Value:
     """Describe a primitive, in the attributes that closures have."""
     vars(function).update(arity=arity, builder=name, parts=(), height=0, length=1)
     return function

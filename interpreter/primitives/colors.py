@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import chain
 
-from interpreter.primitives.raster import flatten
+from interpreter.primitives.raster import count_colors, flatten
 from interpreter.values import Value, first_of, in_order
 from interpreter.weight import weigh, weigh_nested
 from interpreter.work import charge
@@ -41,10 +41,9 @@ def _by_count(element: Value, largest: bool) -> Value:
     cells = flatten(element)
     if cells is not None:
         charge(len(cells))
-        counts = [(cells.count(color), color) for color in set(cells)]
-        if largest:
-            return -max([(count, -color) for count, color in counts])[1]
-        return min(counts)[1]
+        counts = count_colors(cells)
+        if counts is not None:
+            return counts.index(max(counts) if largest else min(filter(None, counts)))
     colors = Counter(_colors(element))
     best = max(colors.values()) if largest else min(colors.values())
     return first_of(frozenset([color for color, count in colors.items() if count == best]))

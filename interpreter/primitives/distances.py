@@ -27,7 +27,7 @@ def _mask(indices: Value, top: int, left: int, stride: int) -> int:
     return mask
 
 
-def _by_pairs(a: Value, b: Value) -> int:
+def _by_pairs(a: Value, b: Value) -> Value:
     reserve(len(a) * len(b))
     return min([abs(i - k) + abs(j - m) for i, j in a for k, m in b])
 

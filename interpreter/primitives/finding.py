@@ -1,5 +1,6 @@
 """Finding objects, colours and occurrences in a grid."""
 
+from collections.abc import Iterable
 from itertools import compress, repeat
 
 from interpreter.primitives import raster
@@ -15,59 +16,60 @@ _ALL_AROUND = (*_SIDES, (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 def objects(grid: Value, univalued: Value, diagonal: Value, without_bg: Value) -> Value:
     """Return the connected components of equal (univalued) or any foreground colours; the empty grid fails."""
-    background = mostcolor(grid) if without_bg else None
     cells = raster.padded(grid)
-    charge(4 * count_cells(grid))
-    if cells is None:
+    counts = None if cells is None else raster.count_colors(cells)
+    if cells is None or counts is None:
+        background = mostcolor(grid) if without_bg else None
         return _objects_by_cell(grid, univalued, _ALL_AROUND if diagonal else _SIDES, background)
+    charge(4 * len(cells))
     height, width = len(grid), len(grid[0])
     table = raster.padded_index_table(height, width)
-    colors = sorted(set(cells) - {raster.GUARD, background})
-    if univalued:
-        return frozenset(
-            [
-                frozenset(zip(repeat(color), _pick(table, component), strict=False))
-                for color in colors
-                for component in _components(raster.mask_of(cells, color), width + 1, diagonal)
-            ]
-        )
-    foreground = raster.full_mask(height, width)
-    if background is not None:
-        foreground &= ~raster.mask_of(cells, background)
-    colored = tuple(zip(cells, table, strict=True))
-    return frozenset(
-        [frozenset(_pick(colored, component)) for component in _components(foreground, width + 1, diagonal)]
-    )
+    background = counts.index(max(counts)) if without_bg else None
+    if not univalued:
+        mask = raster.full_mask(height, width)
+        if without_bg:
+            mask &= ~raster.mask_of(cells, background)
+        colored = tuple(zip(cells, table, strict=True))
+        return frozenset([frozenset(_pick(colored, part)) for part in _components(mask, width + 1, diagonal)])
+    found = []
+    for color in range(len(counts)):
+        if counts[color] and color != background:
+            for part in _components(raster.mask_of(cells, color), width + 1, diagonal):
+                found.append(frozenset([(color, index) for index in _pick(table, part)]))
+    return frozenset(found)
 
 
 def _components(mask: int, stride: int, diagonal: Value) -> list[int]:
     """Split a mask into its connected components."""
     components = []
     while mask:
-        component = mask & -mask
-        while True:
+        grown = mask & -mask
+        component = 0
+        while grown != component:
+            component = grown
             wide = component | component << 1 | component >> 1
             if diagonal:
                 grown = (wide | wide << stride | wide >> stride) & mask
             else:
                 grown = (wide | component << stride | component >> stride) & mask
-            if grown == component:
-                break
-            component = grown
         components.append(component)
         mask ^= component
     return components
 
 
-def _pick(table: tuple[Value, ...], mask: int) -> "compress[Value]":
+def _pick(table: tuple[Value, ...], mask: int) -> Iterable[Value]:
     """Iterate over the entries of the table at the bits of the mask."""
     low = (mask & -mask).bit_length() - 1
-    return compress(table[low : mask.bit_length()], raster.selectors(mask >> low))
+    bits = mask >> low
+    if bits == 1:
+        return (table[low],)
+    return compress(table[low : low + bits.bit_length()], raster.selectors(bits))
 
 
 def _objects_by_cell(grid: Value, univalued: Value, steps: Value, background: Value) -> Value:
     """Find the objects of any grid, cell by cell; none is never part of an object unless it has a background."""
     width = len(grid[0])
+    charge(4 * count_cells(grid))
     remaining = {(i, j): grid[i][j] for i in range(len(grid)) for j in range(width)}
     remaining = {index: color for index, color in remaining.items() if color != background}
     found = []
@@ -126,7 +128,7 @@ def occurrences(grid: Value, obj: Value) -> Value:
     stride = width + 1
     charge(len(normalized) * (1 + len(cells) // 64))
     places = _corner_region(free_rows, free_columns, stride)
-    masks = {color: raster.mask_of(cells, color) for color in set(cells) - {raster.GUARD}}
+    masks = {color: raster.mask_of(cells, color) for color in {value for value, _ in normalized} if 0 <= color < raster.GUARD}
     for value, (i, j) in normalized:
         places &= masks.get(value, 0) >> (i * stride + j)
         if not places:

@@ -1,12 +1,16 @@
 """Grids: looking up, cutting, turning and mirroring; mirrors also work on patches."""
 
+from itertools import chain
+
 from interpreter.primitives.bounds import bounds, holds_cells
 from interpreter.primitives.colors import count_cells
 from interpreter.primitives.measurements import shape, ulcorner
-from interpreter.primitives.raster import flatten, index_table, select
+from interpreter.primitives.raster import GUARD, MAX_CELLS, flatten, index_table, is_regular, select
 from interpreter.values import Value, in_order
 from interpreter.weight import reserve_copies, weigh
 from interpreter.work import charge, reserve
+
+_FEW_ROWS = 12  # up to there, looking at the rows one by one is faster
 
 
 def asindices(grid: Value) -> Value:
@@ -15,18 +19,16 @@ def asindices(grid: Value) -> Value:
         return frozenset()
     height, width = len(grid), len(grid[0])
     reserve(height * width)
-    if height * width <= 4096:
+    if height * width <= MAX_CELLS:
         return frozenset(index_table(height, width))
     return frozenset([(i, j) for i in range(height) for j in range(width)])
 
 
 def asobject(grid: Value) -> Value:
     """Return all cells of a grid as an object."""
-    cells = flatten(grid)
-    if cells is not None:
-        reserve(len(cells))
-        return frozenset(zip(cells, index_table(len(grid), len(grid[0])), strict=True))
     reserve(count_cells(grid))
+    if is_regular(grid) and len(grid) * len(grid[0]) <= MAX_CELLS:
+        return frozenset(zip(chain.from_iterable(grid), index_table(len(grid), len(grid[0])), strict=True))
     return frozenset(
         [(value, (i, j)) for i, row in enumerate(in_order(grid)) for j, value in enumerate(in_order(row))]
     )
@@ -34,21 +36,17 @@ def asobject(grid: Value) -> Value:
 
 def ofcolor(grid: Value, value: Value) -> Value:
     """Return the indices of the cells of one colour."""
-    cells = flatten(grid)
-    if cells is not None:
-        charge(len(cells))
-        if type(value) is not int:
-            value = _as_color(value)
-        return frozenset(select(cells, value, index_table(len(grid), len(grid[0])))) if 0 <= value < 255 else frozenset()
     charge(count_cells(grid))
+    if type(grid) is tuple and set(map(type, grid)) <= {tuple}:
+        cells = flatten(grid) if len(grid) > _FEW_ROWS and type(value) is int and 0 <= value < GUARD else None
+        if cells is not None:
+            return frozenset(select(cells, value, index_table(len(grid), len(grid[0]))))
+        return frozenset(
+            [(i, j) for i, row in enumerate(grid) if value in row for j, cell in enumerate(row) if cell == value]
+        )
     return frozenset(
         [(i, j) for i, row in enumerate(in_order(grid)) for j, cell in enumerate(in_order(row)) if cell == value]
     )
-
-
-def _as_color(value: Value) -> int:
-    """Return a boolean as the integer that it equals, and a colour that no cell has for any other kind."""
-    return int(value) if isinstance(value, int) else -1
 
 
 def index(grid: Value, loc: Value) -> Value:
@@ -72,9 +70,10 @@ def canvas(value: Value, dimensions: Value) -> Value:
 
 def crop(grid: Value, start: Value, dims: Value) -> Value:
     """Cut out a rectangle, by slices: negative bounds count from the far end."""
-    top, left = start[0], start[1]
-    bottom, right = top + dims[0], left + dims[1]
-    rows = grid[top:bottom]
+    rows = grid[start[0] : start[0] + dims[0]]
+    if not rows:
+        return ()
+    left, right = start[1], start[1] + dims[1]
     charge(count_cells(rows))
     return tuple([row[left:right] for row in rows])
 
@@ -172,13 +171,9 @@ def bottomhalf(grid: Value) -> Value:
     return grid[len(grid) - len(grid) // 2 :]
 
 
-def _is_regular(grid: Value) -> bool:
-    return type(grid) is tuple and set(map(type, grid)) == {tuple} and len(set(map(len, grid))) == 1
-
-
 def lefthalf(grid: Value) -> Value:
     """Return the left half of the columns, without the middle one."""
-    if _is_regular(grid):
+    if is_regular(grid):
         charge(count_cells(grid))
         half = len(grid[0]) // 2
         return tuple([row[:half] for row in grid]) if half else ()
@@ -187,7 +182,7 @@ def lefthalf(grid: Value) -> Value:
 
 def righthalf(grid: Value) -> Value:
     """Return the right half of the columns, without the middle one."""
-    if _is_regular(grid):
+    if is_regular(grid):
         charge(count_cells(grid))
         width = len(grid[0])
         return tuple([row[width - width // 2 :] for row in grid]) if width > 1 else ()
@@ -206,7 +201,7 @@ def cellwise(a: Value, b: Value, fallback: Value) -> Value:
     reserve(height * width)
     if type(fallback) is not int:
         weigh((fallback,), copies=height * width)
-    if _is_regular(a) and _is_regular(b) and len(b) >= height and len(b[0]) >= width:
+    if is_regular(a) and is_regular(b) and len(b) >= height and len(b[0]) >= width:
         return tuple(
             [
                 tuple([x if x == y else fallback for x, y in zip(left, right, strict=False)])

@@ -10,7 +10,7 @@ from itertools import compress
 from interpreter.values import Value
 
 GUARD = 255  # fills the guard column; no grid with a colour this high takes the fast path
-_MAX_CELLS = 4096  # beyond, masks lose to cell-by-cell code and index tables to memory
+MAX_CELLS = 4096  # beyond, masks lose to cell-by-cell code and index tables to memory
 
 Index = tuple[int, int]
 
@@ -21,9 +21,7 @@ _BITS = bytes([value == 49 for value in range(256)])
 
 def flatten(grid: Value, separator: bytes = b"") -> bytes | None:
     """Return the cells row-major, or None unless the grid is a non-empty, regular one of colours 0 to 254 and of ordinary size."""
-    if type(grid) is not tuple or set(map(type, grid)) != {tuple} or len(set(map(len, grid))) != 1:
-        return None
-    if not 0 < len(grid) * len(grid[0]) <= _MAX_CELLS:
+    if not is_regular(grid) or not 0 < len(grid) * len(grid[0]) <= MAX_CELLS:
         return None
     try:
         cells = separator.join(map(bytes, grid))
@@ -38,6 +36,12 @@ def padded(grid: Value) -> bytes | None:
     return cells if cells is not None and cells.count(GUARD) == len(grid) - 1 else None
 
 
+def count_colors(cells: bytes) -> list[int] | None:
+    """Return how many cells have each of the colours 0 to 9, or None if there are others; the guard column does not count."""
+    counts = list(map(cells.count, range(10)))
+    return counts if sum(counts) + cells.count(GUARD) == len(cells) else None
+
+
 @lru_cache(maxsize=256)
 def index_table(height: int, width: int) -> tuple[Index, ...]:
     """List the indices of a grid row-major."""
@@ -48,6 +52,11 @@ def index_table(height: int, width: int) -> tuple[Index, ...]:
 def padded_index_table(height: int, width: int) -> tuple[Index, ...]:
     """List the indices row-major with those of the guard column, which is never selected."""
     return index_table(height, width + 1)[:-1]
+
+
+def is_regular(grid: Value) -> bool:
+    """Tell whether the value is a tuple of equally long tuples, at least one."""
+    return type(grid) is tuple and set(map(type, grid)) == {tuple} and len(set(map(len, grid))) == 1
 
 
 def select(cells: bytes, colour: int, table: tuple[Index, ...]) -> "compress[Index]":

@@ -82,9 +82,8 @@ def vsplit(grid: Value, n: Value) -> Value:
     """Split into n pieces one above the other; a one-high separator is skipped."""
     height = len(grid)
     step = height // n + (height % n != 0)
-    width = len(grid[0])
     reserve(max(n, 0))
-    return tuple([crop(grid, (k * step, 0), (height // n, width)) for k in range(n)])
+    return tuple([crop(grid, (k * step, 0), (height // n, len(grid[0]))) for k in range(n)])
 
 
 def _single_colored(lines: Value) -> list[int]:

@@ -1,60 +1,6 @@
-"""Fixtures shared by the interpreter's tests."""
+"""Make the slow twins and the strategies importable by the tests beside them."""
 
-import random
-from collections.abc import Callable
+import sys
+from pathlib import Path
 
-import pytest
-
-from interpreter import CONSTANTS, SIGNATURES
-
-_PATCHES = ("Object", "Indices", "Patch")
-_CONTAINERS = ("Container", "FrozenSet", "Tuple", "Objects", "IndicesSet", "Object", "Indices", "Grid")
-_FITTING = {
-    "Numerical": ("Integer", "IntegerTuple", "Numerical"),
-    "Patch": _PATCHES,
-    "Element": ("Grid", "Object", "Element"),
-    "Piece": ("Grid", *_PATCHES, "Piece"),
-    "Container": _CONTAINERS,
-    "ContainerContainer": ("Objects", "IndicesSet", "Grid", "TupleTuple"),
-    "FrozenSet": ("FrozenSet", *_PATCHES, "Objects", "IndicesSet"),
-    "Tuple": ("Tuple", "TupleTuple", "Grid"),
-    "Objects": ("Objects", "FrozenSet"),
-    "Callable": ("Callable",),
-}
-
-
-@pytest.fixture(scope="session")
-def random_program() -> Callable[[random.Random], str]:
-    """A function that writes a random program; nine arguments in ten fit the annotated type."""
-    return _random_program
-
-
-def _random_program(rng: random.Random) -> str:
-    names = {name: _type_of(value) for name, value in CONSTANTS.items()} | {"I": "Grid"}
-    lines = []
-    num_lines = rng.randint(1, 9)
-    for number in range(1, num_lines + 1):
-        wanted = "Grid" if number == num_lines else None
-        callees = [s for s in SIGNATURES.values() if s.result == wanted or (wanted is None and rng.random() < 0.5)]
-        signature = rng.choice(callees)
-        arguments = [_argument(rng, parameter.type, names) for parameter in signature.parameters]
-        name = "O" if number == num_lines else f"x{number}"
-        lines.append(f"{name} = {signature.name}({', '.join(arguments)})")
-        names[name] = signature.result
-    return "\n".join(lines)
-
-
-def _argument(rng: random.Random, wanted: str, names: dict[str, str]) -> str:
-    fitting = [name for name, kind in names.items() if kind in _FITTING.get(wanted, (wanted,))]
-    if wanted == "Callable" and rng.random() < 0.7:
-        return rng.choice(list(SIGNATURES))
-    variables = [name for name in fitting if name not in CONSTANTS]
-    if rng.random() < 0.1 or not fitting:
-        return rng.choice(list(names))
-    return rng.choice(variables if variables and rng.random() < 0.8 else fitting)
-
-
-def _type_of(value: object) -> str:
-    if isinstance(value, tuple):
-        return "IntegerTuple"
-    return "Boolean" if isinstance(value, bool) else "Integer"
+sys.path.insert(0, str(Path(__file__).parent))

@@ -12,7 +12,7 @@ from slow_twins_patches import (
     ulcorner,
     uppermost,
 )
-from slow_twins_values import key, listed
+from slow_twins_values import head, listed
 
 
 def _colors(element):
@@ -27,12 +27,12 @@ def numcolors(element): return len(palette(element))
 
 def mostcolor(element):
     colors = _colors(element)
-    return max(sorted(set(colors), key=key), key=colors.count)
+    return max(listed(frozenset(colors)), key=colors.count)
 
 
 def leastcolor(element):
     colors = _colors(element)
-    return min(sorted(set(colors), key=key), key=colors.count)
+    return min(listed(frozenset(colors)), key=colors.count)
 
 
 def colorcount(element, value):
@@ -41,7 +41,7 @@ def colorcount(element, value):
     return sum(v == value for v, _ in element)
 
 
-def color(obj): return listed(obj)[0][0]
+def color(obj): return head(obj)[0]
 def colorfilter(objs, value): return frozenset(obj for obj in objs if color(obj) == value)
 
 
@@ -79,8 +79,7 @@ def canvas(value, dimensions):
 
 
 def crop(grid, start, dims):
-    (top, left), (rows, columns) = start[:2], dims[:2]
-    return tuple(row[left : left + columns] for row in grid[top : top + rows])
+    return tuple(row[start[1] : start[1] + dims[1]] for row in grid[start[0] : start[0] + dims[0]])
 
 
 def subgrid(patch, grid): return crop(grid, ulcorner(patch), shape(patch))
@@ -91,7 +90,7 @@ def _transposed(rows): return tuple(zip(*[listed(row) for row in rows], strict=F
 
 def rot90(grid): return _transposed(grid[::-1])
 def rot180(grid): return tuple(tuple(listed(row)[::-1]) for row in grid[::-1])
-def rot270(grid): return _transposed(grid)[::-1]
+def rot270(grid): return _transposed(listed(grid))[::-1]
 
 
 def _moved(patch, move):
@@ -134,7 +133,7 @@ def vupscale(grid, factor): return tuple(row for row in listed(grid) for _ in ra
 def upscale(element, factor):
     if isinstance(element, tuple):
         return vupscale(hupscale(element, factor), factor)
-    if not element:
+    if len(element) == 0:
         return frozenset()
     a, b = ulcorner(element)
     return frozenset(
@@ -263,8 +262,9 @@ def underfill(grid, value, patch):
 
 def underpaint(grid, obj):
     background = mostcolor(grid)
+    height, width = len(grid), len(grid[0])
     rows = [list(row) for row in grid]
     for v, (i, j) in listed(obj):
-        if _inside(grid, i, j) and rows[i][j] == background:
+        if 0 <= i < height and 0 <= j < width and rows[i][j] == background:
             rows[i][j] = v
     return tuple(tuple(row) for row in rows)

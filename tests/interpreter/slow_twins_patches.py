@@ -1,9 +1,15 @@
 """Plain twins of the primitives on patches, written line by line from the specification."""
 
-from slow_twins_values import listed
+from slow_twins_values import head
 
 
-def is_object(patch): return isinstance(listed(patch)[0][1], tuple)
+def is_object(patch):
+    """Whether the second component of the first element is a tuple; only sets that mix kinds need the order for it."""
+    try:
+        answers = {isinstance(element[1], tuple) for element in patch}
+    except (TypeError, IndexError):
+        answers = set()
+    return answers.pop() if len(answers) == 1 else isinstance(head(patch)[1], tuple)
 
 
 def toindices(patch):
@@ -12,8 +18,8 @@ def toindices(patch):
     return frozenset(index for _, index in patch) if is_object(patch) else patch
 
 
-def _rows(patch): return [i for i, j in listed(toindices(patch))]
-def _columns(patch): return [j for i, j in listed(toindices(patch))]
+def _rows(patch): return [i for i, j in toindices(patch)]
+def _columns(patch): return [j for i, j in toindices(patch)]
 def uppermost(patch): return min(_rows(patch))
 def lowermost(patch): return max(_rows(patch))
 def leftmost(patch): return min(_columns(patch))
@@ -56,8 +62,8 @@ def centerofmass(patch):
     return tuple(sum(axis) // len(patch) for axis in zip(*toindices(patch), strict=False))
 
 
-def hmatching(a, b): return any(i in _rows(b) for i in _rows(a))
-def vmatching(a, b): return any(j in _columns(b) for j in _columns(a))
+def hmatching(a, b): return not set(_rows(a)).isdisjoint(_rows(b))
+def vmatching(a, b): return not set(_columns(a)).isdisjoint(_columns(b))
 
 
 def manhattan(a, b):
@@ -144,7 +150,7 @@ def backdrop(patch):
     return frozenset((i, j) for i in rows for j in columns)
 
 
-def delta(patch): return frozenset(index for index in backdrop(patch) if index not in toindices(patch))
+def delta(patch): return backdrop(patch).difference(toindices(patch)) if len(patch) else frozenset()
 
 
 def _outline(patch, grown):

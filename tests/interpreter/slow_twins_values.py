@@ -41,8 +41,22 @@ def listed(container):
     if isinstance(container, tuple):
         return list(container)
     if isinstance(container, frozenset):
-        return sorted(container, key=key)
+        return sorted(container, key=None if all(isinstance(element, int) for element in container) else key)
     raise TypeError("not a container")
+
+
+def head(container):
+    """The first element in iteration order."""
+    if isinstance(container, frozenset) and len(container) > 1:
+        return min(container, key=key)
+    return next(iter(container))
+
+
+def elements_of(container):
+    """The elements where their order cannot be seen."""
+    if not isinstance(container, (tuple, frozenset)):
+        raise TypeError("not a container")
+    return list(container)
 
 
 def same_kind(container, elements):
@@ -94,7 +108,7 @@ def branch(condition, a, b): return a if condition else b
 
 def size(container): return len(container)
 def contained(value, container): return value in container
-def combine(a, b): return same_kind(a, listed(a) + listed(b))
+def combine(a, b): return same_kind(a, elements_of(a) + (listed(b) if isinstance(a, tuple) else elements_of(b)))
 def intersection(a, b): return a & b
 def difference(a, b): return same_kind(a, [v for v in a if v not in b])
 
@@ -107,29 +121,56 @@ def dedupe(tup):
 
 def order(container, compfunc): return tuple(sorted(listed(container), key=compfunc))
 def repeat(item, num): return tuple(item for _ in range(num))
-def merge(containers): return same_kind(containers, [v for member in listed(containers) for v in listed(member)])
+
+def merge(containers):
+    if isinstance(containers, frozenset):
+        return frozenset(v for member in containers for v in elements_of(member))
+    return same_kind(containers, [v for member in containers for v in listed(member)])
+
+
 def maximum(container): return max(listed(container), default=0)
 def minimum(container): return min(listed(container), default=0)
 
 
+def _best_key(best, container, compfunc):
+    keys = [compfunc(v) for v in container]
+    return best(keys) if all(isinstance(k, int) for k in keys) else best(compfunc(v) for v in listed(container))
+
+
 def valmax(container, compfunc):
-    return max([compfunc(v) for v in listed(container)]) if len(container) else compfunc(0)
+    return _best_key(max, container, compfunc) if len(container) else compfunc(0)
 
 
 def valmin(container, compfunc):
-    return min([compfunc(v) for v in listed(container)]) if len(container) else compfunc(0)
+    return _best_key(min, container, compfunc) if len(container) else compfunc(0)
 
 
-def argmax(container, compfunc): return max(listed(container), key=compfunc)
-def argmin(container, compfunc): return min(listed(container), key=compfunc)
+
+def _best(best, container, compfunc):
+    keys = [compfunc(v) for v in elements_of(container)]
+    if not all(isinstance(k, int) for k in keys):
+        return best(listed(container), key=compfunc)
+    attained = best(keys)
+    tied = [v for v, k in zip(container, keys, strict=True) if k == attained]
+    return tied[0] if isinstance(container, tuple) else head(frozenset(tied))
+
+
+def argmax(container, compfunc): return _best(max, container, compfunc)
+def argmin(container, compfunc): return _best(min, container, compfunc)
 def mostcommon(container): return max(listed(frozenset(container)), key=container.count)
 def leastcommon(container): return min(listed(frozenset(container)), key=container.count)
 def initset(value): return frozenset([value])
 def insert(value, container): return container.union([value])
 def remove(value, container): return same_kind(container, [v for v in container if v != value])
-def other(container, value): return [v for v in listed(container) if v != value][0]
-def first(container): return listed(container)[0]
-def last(container): return listed(container)[-1]
+def other(container, value): return head(same_kind(container, [v for v in container if v != value]))
+def first(container): return head(container)
+
+
+def last(container):
+    return max(container, key=key) if isinstance(container, frozenset) and len(container) > 1 else tuple(container)[-1]
+
+
+
 def totuple(container): return tuple(listed(container))
 def sfilter(container, condition): return same_kind(container, [v for v in container if condition(v)])
 def mfilter(container, function): return merge(sfilter(container, function))
@@ -173,4 +214,4 @@ def rapply(functions, value): return same_kind(functions, [function(value) for f
 def mapply(function, container): return merge(apply(function, container))
 def papply(function, a, b): return tuple(function(x, y) for x, y in zip(listed(a), listed(b), strict=False))
 def mpapply(function, a, b): return merge(papply(function, a, b))
-def prapply(function, a, b): return frozenset(function(i, j) for i in listed(a) for j in listed(b))
+def prapply(function, a, b): return frozenset(function(i, j) for i in a for j in b)

@@ -5,6 +5,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_programs import random_program
 
 from interpreter import CONSTANTS, SIGNATURES, ProgramError, Reason, parse
 from interpreter.program import FIRST_LINE_SLOT, FIXED_NAMES
@@ -136,7 +137,7 @@ def test_any_text_is_a_program_or_an_error(text, mode):
         assert parse(str(program), mode) == program
 
 
-def test_random_programs_print_as_they_were_read(random_program):
+def test_random_programs_print_as_they_were_read():
     rng = random.Random(1)
     for _ in range(300):
         text = random_program(rng)

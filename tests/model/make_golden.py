@@ -31,6 +31,8 @@ def build(kind: str) -> T5ForConditionalGeneration:
     config.tie_word_embeddings = settings["tie_word_embeddings"]
     model = T5ForConditionalGeneration(config).eval()
     if not settings["tie_word_embeddings"]:
+        # transformers 5 unties the stacks' embeddings too; published T5 1.1 checkpoints share them.
+        model.encoder.embed_tokens = model.decoder.embed_tokens = model.shared
         model.lm_head.weight = torch.nn.Parameter(torch.randn_like(model.shared.weight) * 0.3)
     with torch.no_grad():
         for name, parameter in model.named_parameters():

@@ -104,5 +104,5 @@ def _constant_type(name: str) -> str:
 
 
 def _is_vague(base: str | None, parameters: tuple[str, ...]) -> bool:
-    """The line fails; or it's an empty set, which counts as IntegerSet; or its result depends on more than these types."""
+    """The line fails; or it's an empty set, which counts as IntegerSet; or the result depends on more than types."""
     return base in (None, "IntegerSet") or not {"IntegerSet", "Container", "Callable"}.isdisjoint(parameters)

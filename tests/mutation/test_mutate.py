@@ -1,4 +1,4 @@
-"""Property and statistical tests of one mutation step: always well-formed, typed as stated, branches as often as stated.
+"""Property and statistical tests of one mutation step: well-formed, typed as stated, branches as often as stated.
 
 Statistical tests use fixed seeds and accept |z| < 4.
 """

@@ -1,4 +1,4 @@
-"""Exact tests of checking programs against tasks: every kind of verdict, on small made tasks and on the builtin programs."""
+"""Exact tests of checking programs against tasks: every kind of verdict on made tasks; the builtin programs."""
 
 import json
 

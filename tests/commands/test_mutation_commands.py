@@ -1,0 +1,88 @@
+"""Contract tests of `programs check` and `mutate`: JSON keys, exit codes, files, one-line errors."""
+
+import json
+
+import pytest
+
+from codeit_jax.cli import main
+
+PROGRAMS = (
+    "def solve_flip(I):\n    O = hmirror(I)\n    return O\n\n\ndef solve_turn(I):\n    O = hmirror(I)\n    return O\n"
+)
+
+
+def pair(grid, output):
+    return {"input": grid, "output": output}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two tasks: `flip`, which its program solves, and `turn`, which one mutation of that solves."""
+    first, second, test = [[1, 2], [3, 4]], [[5, 0, 6], [0, 7, 7]], [[8], [9]]
+    tasks = {
+        "flip": [pair(grid, grid[::-1]) for grid in (first, second, test)],
+        "turn": [pair(grid, [row[::-1] for row in grid[::-1]]) for grid in (first, second, test)],
+    }
+    (tmp_path / "tasks").mkdir()
+    for task_id, pairs in tasks.items():
+        (tmp_path / "tasks" / f"{task_id}.json").write_text(json.dumps({"train": pairs[:2], "test": pairs[2:]}))
+    (tmp_path / "programs.txt").write_text(PROGRAMS)
+    return tmp_path
+
+
+def last_json(capsys):
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def test_check_reports_right_and_wrong_programs(folder, capsys):
+    assert main(["programs", "check", str(folder / "programs.txt"), "--tasks", str(folder / "tasks"), "--json"]) == 0
+    report = last_json(capsys)
+    assert (report["programs"], report["correct"]) == (2, 1)
+    assert report["wrong"] == {"turn": "demonstration 1 of 2 differs"}
+
+
+@pytest.mark.parametrize("method", ["d1", "dinf", "random"])
+def test_mutate_reports_and_writes_what_it_found(folder, capsys, method):
+    arguments = ["mutate", "--seeds", str(folder / "programs.txt"), "--training-tasks", str(folder / "tasks")]
+    arguments += ["--tasks", str(folder / "tasks"), "--num-programs", "150", "--method", method, "--json"]
+    assert main([*arguments, "--seed", "1", "--output", str(folder / "out"), "--workers", "1"]) == 0
+    summary = last_json(capsys)
+    assert summary["programs"] <= 150
+    assert summary["unique"] <= summary["programs"]
+    assert set(summary["solved"]) == {"demonstrations", "pass@1", "pass@3", "oracle"}
+    assert summary["solved"]["oracle"] >= 1
+    assert summary["curve"][-1] == [summary["programs"], summary["solved"]["pass@3"]]
+    assert [count for count, _ in summary["curve"]] == sorted({count for count, _ in summary["curve"]})
+    assert summary["seconds"] > 0
+    assert json.loads((folder / "out" / "summary.json").read_text()) == summary
+    assert len((folder / "out" / "mutants.jsonl").read_text().splitlines()) == summary["programs"]
+    solutions = [json.loads(line) for line in (folder / "out" / "solutions.jsonl").read_text().splitlines()]
+    assert {"task_id", "program", "iteration", "origin", "demonstrations", "tests"} <= set(solutions[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needle"),
+    [
+        (["programs", "check", "missing.txt", "--tasks", "TASKS"], "missing.txt: no such file"),
+        (["programs", "check", "builtin", "--tasks", "nowhere"], "task source 'nowhere' not found"),
+        (
+            ["mutate", "--seeds", "builtin", "--training-tasks", "TASKS", "--tasks", "TASKS", "--num-programs", "1"],
+            "expected a task of",
+        ),
+    ],
+)
+def test_user_errors_are_one_line_and_exit_code_2(folder, capsys, arguments, needle):
+    replaced = [str(folder / "tasks") if argument == "TASKS" else argument for argument in arguments]
+    assert main(replaced) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert needle in error
+
+
+@pytest.mark.parametrize("number", ["0", "-3", "many"])
+def test_a_number_of_programs_that_is_none_is_refused(number, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["mutate", "--tasks", "arc1/training", "--num-programs", number])
+    assert caught.value.code == 2
+    assert "--num-programs" in capsys.readouterr().err

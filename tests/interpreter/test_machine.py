@@ -1,0 +1,219 @@
+"""Exact tests of running one program: verdicts, work, output grids, the CodeIt rules; bombs must end by the deterministic limits."""
+
+import tracemalloc
+
+import pytest
+
+from interpreter import Limits, Status, infer_types, parse, run
+from interpreter.machine import as_grid
+from interpreter.work import METER
+
+GRID = ((1, 0, 0), (0, 2, 0), (0, 0, 3))
+
+
+def outcome_of(text, grid=GRID, **limits):
+    limits = Limits(**limits)
+    return run(parse(text, limits.mode), grid, limits)
+
+
+def test_a_grid_comes_out():
+    outcome = outcome_of("x1 = hmirror(I)\nO = vconcat(x1, I)")
+    assert outcome.status is Status.OK
+    assert outcome.grid == (*reversed(GRID), *GRID)
+    assert outcome.message == ""
+
+
+def test_a_variable_may_hold_a_function_and_be_called():
+    outcome = outcome_of("x1 = lbind(replace, I)\nx2 = x1(ONE, FIVE)\nx3 = compose(hmirror, vmirror)\nO = x3(x2)")
+    assert outcome.grid == ((3, 0, 0), (0, 2, 0), (0, 0, 5))
+
+
+def test_the_first_failing_call_is_reported():
+    outcome = outcome_of("x1 = hmirror(I)\nx2 = divide(ONE, ZERO)\nO = first(x2)")
+    assert (outcome.status, outcome.grid, outcome.message) == (Status.ERROR, None, "ZeroDivisionError at line 2")
+
+
+def test_calling_what_is_no_function_fails():
+    assert outcome_of("x1 = size(I)\nO = x1(I)").message == "TypeError at line 2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["O = size(I)", "O = objects(I, T, F, T)", "O = first(I)", "O = canvas(TEN, UNITY)", "O = canvas(NEG_ONE, UNITY)",
+     "O = upscale(I, NEG_ONE)", "x1 = multiply(TEN, FOUR)\nx2 = astuple(x1, ONE)\nO = canvas(ONE, x2)",
+     "x1 = initset(I)\nO = totuple(x1)", "O = compose(size, size)"],
+)  # fmt: skip
+def test_what_is_no_grid_is_invalid(text):
+    assert outcome_of(text).status is Status.INVALID
+
+
+def test_valid_grids_by_mode():
+    square = ((0, 9), (1, 1))
+    assert as_grid(square, "native") == square
+    assert as_grid((), "native") is None
+    assert as_grid((), "codeit") == ()
+    assert as_grid(((),), "native") is None
+    assert as_grid(((),), "codeit") == ((),)
+    assert as_grid(((0,) * 31,), "native") is None
+    assert as_grid(((0,) * 31,), "codeit") == ((0,) * 31,)
+    for wrong in (None, 3, [], frozenset(), ((1,), (1, 2)), ((10,),), ((-1,),), ((None,),), (((0,),),), (1, 2)):
+        assert as_grid(wrong, "codeit") is None
+
+
+def test_booleans_in_a_grid_become_integers():
+    outcome = outcome_of("x1 = equality(I, I)\nO = canvas(x1, UNITY)")
+    assert outcome.grid == ((1,),)
+    assert type(outcome.grid[0][0]) is int
+
+
+def test_work_adds_up_over_the_lines_and_repeats_exactly():
+    one, two = outcome_of("O = hmirror(I)"), outcome_of("x1 = hmirror(I)\nO = hmirror(x1)")
+    assert one.work >= 1
+    assert two.work == 2 * one.work
+    assert outcome_of("O = hmirror(I)") == one
+
+
+def test_the_program_budget_ends_a_program_of_cheap_lines():
+    text = "x1 = hmirror(I)\nx2 = vmirror(x1)\nO = hmirror(x2)"
+    need = outcome_of(text).work
+    assert outcome_of(text, work_per_program=need).status is Status.OK
+    outcome = outcome_of(text, work_per_program=need - 1)
+    assert (outcome.status, outcome.message) == (Status.WORK, "work limit of the program at line 3")
+
+
+def test_the_line_budget_ends_an_expensive_line():
+    outcome = outcome_of("x1 = asindices(I)\nO = product(x1, x1)", work_per_line=50)
+    assert (outcome.status, outcome.message) == (Status.WORK, "work limit of a line at line 2")
+
+
+def test_primitives_are_unlimited_after_a_run():
+    outcome_of("x1 = asindices(I)\nO = product(x1, x1)", work_per_line=50)
+    assert METER.left == float("inf")
+
+
+def previous(*calls):
+    """Write a program of these calls; `@` stands for the variable of the line before."""
+    names = [f"x{number}" for number in range(1, len(calls))] + ["O"]
+    return "\n".join(f"{name} = {call.replace('@', before)}" for name, before, call in zip(names, ["I", *names], calls, strict=False))
+
+
+BOMBS = {
+    "canvas of 10^10 cells": "x1 = multiply(TEN, TEN)\nx2 = multiply(x1, x1)\nx3 = multiply(x2, TEN)\n"
+    "x4 = astuple(x3, x3)\nO = canvas(ZERO, x4)",
+    "upscaled ten times": previous(*["upscale(I, TEN)"], *["upscale(@, TEN)"] * 9),
+    "products of products": previous("asindices(I)", *["product(@, @)"] * 6, "first(@)"),
+    "huge integers": previous("multiply(TEN, TEN)", *["multiply(@, @)"] * 30, "canvas(@, UNITY)"),
+    "repeat of repeats": previous("multiply(TEN, TEN)", "multiply(@, @)", "repeat(I, @)", *["repeat(@, x2)"] * 5, "first(@)"),
+    "interval": previous("multiply(TEN, TEN)", *["multiply(@, @)"] * 3, "interval(ZERO, @, ONE)", "first(@)"),
+    "doubled tuples": previous("astuple(I, I)", *["astuple(@, @)"] * 60, "first(@)"),
+    "concatenated": previous("vconcat(I, I)", *["vconcat(@, @)"] * 60, "first(@)"),
+    "one heavy part many times": previous(
+        "astuple(I, I)", *["astuple(@, @)"] * 10, "repeat(@, ONE)", *["combine(@, @)"] * 40, "initset(@)", "first(@)"
+    ),
+    "sets in sets": previous("initset(I)", *["initset(@)"] * 50, *["product(@, @)"] * 8, "first(@)"),
+    "tower of compositions": previous("compose(hmirror, vmirror)", *["compose(@, @)"] * 58, "apply(@, I)"),
+    "power of power": previous(
+        "multiply(TEN, TEN)", "power(hmirror, x1)", *["power(@, x1)"] * 10, "apply(@, I)"
+    ),
+    "doubling closure in one line": "x1 = fork(astuple, identity, identity)\nx2 = multiply(TEN, TEN)\nx3 = power(x1, x2)\nO = x3(I)",
+    "doubling closure, hashed": "x1 = fork(combine, identity, identity)\nx2 = multiply(TEN, TEN)\nx3 = power(x1, x2)\n"
+    "x4 = compose(initset, x3)\nO = x4(I)",
+    "nesting closure": "x1 = multiply(TEN, TEN)\nx2 = power(initset, x1)\nx3 = power(x2, x1)\nO = x3(I)",
+    "self-application": "x1 = fork(apply, identity, identity)\nx2 = lbind(apply, x1)\nx3 = rbind(apply, I)\n"
+    "x4 = compose(x3, identity)\nx5 = lbind(compose, x4)\nx6 = power(x5, TEN)\nO = x6(apply)",
+    "prapply of everything": "x1 = asindices(I)\nx2 = prapply(astuple, x1, x1)\nx3 = prapply(astuple, x2, x2)\n"
+    "x4 = prapply(astuple, x3, x3)\nO = first(x4)",
+    "far away box": "x1 = multiply(TEN, TEN)\nx2 = multiply(x1, x1)\nx3 = multiply(x2, x2)\nx4 = astuple(x3, x3)\nx5 = initset(x4)\n"
+    "x6 = insert(ORIGIN, x5)\nx7 = backdrop(x6)\nO = first(x7)",
+    "far away line": "x1 = multiply(TEN, TEN)\nx2 = multiply(x1, x1)\nx3 = multiply(x2, x2)\nx4 = toivec(x3)\nx5 = connect(ORIGIN, x4)\n"
+    "O = first(x5)",
+}  # fmt: skip
+
+LARGE = tuple(tuple((i * j) % 10 for j in range(30)) for i in range(30))
+
+
+@pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS.keys())
+def test_bombs_end_by_the_limits_with_little_memory(text):
+    tracemalloc.start()
+    try:
+        outcome = outcome_of(text, LARGE)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert outcome.status in (Status.WORK, Status.SIZE, Status.ERROR, Status.INVALID)
+    assert peak < 128 << 20
+    assert outcome_of(text, LARGE) == outcome
+
+
+def test_a_verdict_does_not_depend_on_the_callers_stack():
+    text = BOMBS["power of power"]
+
+    def deep(levels):
+        return deep(levels - 1) if levels else outcome_of(text, LARGE)
+
+    assert deep(800) == outcome_of(text, LARGE)
+
+
+def test_a_repeated_call_denotes_the_same_closure():
+    text = "x1 = compose(size, size)\nx2 = compose(size, size)\nx3 = equality(x1, x2)\nO = canvas(x3, UNITY)"
+    assert outcome_of(text).grid == ((1,),)
+
+
+class TestCodeit:
+    """The execution rules of the CodeIt release."""
+
+    def test_long_values_vanish_and_their_use_fails(self):
+        text = "x1 = asobject(I)\nO = paint(I, x1)"
+        small, large = ((0,) * 30,) * 30, ((0,) * 40,) * 25
+        assert outcome_of(text, small, mode="codeit").status is Status.OK
+        assert outcome_of(text, large, mode="codeit").message == "NameError at line 2"
+        assert outcome_of(text, large).status is Status.INVALID  # runs, but 40 columns are no grid
+
+    def test_a_long_output_is_none(self):
+        assert outcome_of("O = asindices(I)", ((0,) * 40,) * 25, mode="codeit").status is Status.INVALID
+
+    def test_a_self_reference_fails_when_run(self):
+        assert outcome_of("O = hmirror(O)", mode="codeit").message == "NameError at line 1"
+        assert outcome_of("x1 = x1(I)\nO = hmirror(I)", mode="codeit").message == "NameError at line 1"
+
+    def test_a_constant_keeps_its_value_in_the_line_that_reassigns_it(self):
+        assert outcome_of("ONE = canvas(ONE, UNITY)\nO = vconcat(ONE, ONE)", mode="codeit").grid == ((1,), (1,))
+
+    def test_the_older_functions_are_used(self):
+        text = "x1 = ofcolor(I, FIVE)\nx2 = delta(x1)\nO = fill(I, ONE, x2)"
+        assert outcome_of(text).status is Status.OK
+        assert outcome_of(text, mode="codeit").status is Status.ERROR
+
+
+def test_types_are_those_of_the_values():
+    text = """x1 = size(I)
+x2 = astuple(x1, ONE)
+x3 = asobject(I)
+x4 = objects(I, T, F, T)
+x5 = ofcolor(I, ONE)
+x6 = apply(toindices, x4)
+x7 = palette(I)
+x8 = first(x3)
+x9 = equality(I, I)
+x10 = compose(size, size)
+x11 = totuple(x4)
+x12 = repeat(I, TWO)
+x13 = repeat(ONE, TWO)
+x14 = repeat(ONE, THREE)
+O = index(I, TEN)"""
+    assert infer_types(parse(text), [GRID]) == [
+        "Integer", "IntegerTuple", "Object", "Objects", "Indices", "IndicesSet", "IntegerSet", "Cell", "Boolean", "Callable",
+        "Container", "GridTuple", "IntegerTuple", "Container", None,
+    ]  # fmt: skip
+
+
+def test_types_come_from_the_first_grid_on_which_a_line_works():
+    program = parse("x1 = ofcolor(I, ONE)\nx2 = ulcorner(x1)\nx3 = first(x1)\nO = crop(I, x3, UNITY)")
+    assert infer_types(program, [((0,),)]) == ["IntegerSet", "Grid", None, None]
+    assert infer_types(program, [((0,),), ((1,),)]) == ["IntegerSet", "Grid", "IntegerTuple", "Grid"]
+
+
+@pytest.mark.parametrize("wrong", [{"mode": "python"}, {"work_per_line": 0}, {"max_items": 1.5}, {"wall_seconds": 0}])
+def test_limits_are_checked(wrong):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))} is"):
+        Limits(**wrong)

@@ -1,0 +1,200 @@
+"""Exact tests with worker processes that really misbehave: exactly the culprit gets a verdict, and nothing is lost or moved."""
+
+import dataclasses
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import misbehaving_worker
+import pytest
+
+import interpreter
+from interpreter import InterpreterPool, Job, Limits, Status, parse, run
+
+FOLDER = str(Path(interpreter.__file__).resolve().parent.parent)
+SCRIPT = misbehaving_worker.__file__
+HANGING = {"loop", "stop", "half_frame"}
+GRIDS = [((1, 0), (0, 2)), ((3, 3, 4),)]
+GOOD = "O = hmirror(I)"
+
+
+def misbehaving_pool(num_workers, wall_seconds):
+    limits = Limits(wall_seconds=wall_seconds, memory_bytes=1 << 28)
+    command = [sys.executable, "-I", "-S", SCRIPT, FOLDER, json.dumps(dataclasses.asdict(limits))]
+    return InterpreterPool(num_workers, limits, _command=command)
+
+
+def verdict(text):
+    if text not in misbehaving_worker.FAULTS:
+        return [run(parse(text), grid).status for grid in GRIDS]
+    return [Status.TIMEOUT if text in HANGING else Status.DIED] * len(GRIDS)
+
+
+def statuses(row):
+    return [outcome.status for outcome in row]
+
+
+@pytest.mark.parametrize("fault", sorted(misbehaving_worker.FAULTS))
+def test_a_culprit_gets_its_verdict_and_the_pool_goes_on(fault):
+    with misbehaving_pool(1, 0.3 if fault in HANGING else 60.0) as pool:
+        for text in (fault, GOOD):
+            ((row,),) = pool.run([Job([text], GRIDS)])
+            assert statuses(row) == verdict(text)
+        # Killed, and once more when it was tried again.
+        assert (pool.stats.timeouts if fault in HANGING else pool.stats.deaths) >= 2
+        assert pool.stats.retries >= 1
+
+
+def test_a_culprit_behind_many_small_jobs_is_found_at_once():
+    with misbehaving_pool(1, 60.0) as pool:
+        results = pool.run([Job([text], GRIDS) for text in [GOOD] * 20 + ["leave"] + [GOOD] * 20])
+        assert [statuses(row) for (row,) in results] == [verdict(GOOD)] * 20 + [verdict("leave")] + [verdict(GOOD)] * 20
+        assert pool.stats.deaths <= 3
+
+
+@pytest.mark.parametrize("fault", ["leave", "stop"])
+def test_the_culprit_is_found_among_others(fault):
+    texts = [GOOD] * 3 + [fault] + [GOOD] * 3
+    with misbehaving_pool(1, 0.3 if fault in HANGING else 60.0) as pool:
+        (rows,) = pool.run([Job(texts, GRIDS)])
+        assert [statuses(row) for row in rows] == [verdict(text) for text in texts]
+        # Killed within a bunch, then as the first without an answer, then alone.
+        assert pool.stats.deaths + pool.stats.timeouts >= 3
+        assert pool.stats.retries >= 2
+
+
+def test_many_faults_among_many_programs_of_many_jobs():
+    rng = random.Random(1)
+    quick = sorted(set(misbehaving_worker.FAULTS) - HANGING - {"flood"})
+    jobs = []
+    for _ in range(20):
+        texts = rng.choices(["O = hmirror(I)", "O = vmirror(I)", "x1 = size(I)\nO = canvas(x1, UNITY)"], k=rng.randint(1, 60))
+        if rng.random() < 0.4:
+            texts.insert(rng.randrange(len(texts)), rng.choice(quick))
+        jobs.append(Job(texts, GRIDS))
+    with misbehaving_pool(2, 60.0) as pool:
+        results = pool.run(jobs)
+    assert [[statuses(row) for row in rows] for rows in results] == [[verdict(text) for text in job.programs] for job in jobs]
+
+
+def test_a_worker_that_dies_between_runs_is_replaced():
+    with misbehaving_pool(2, 60.0) as pool:
+        pool.run([Job([GOOD], GRIDS)])
+        for worker in pool._workers:
+            os.kill(worker._process.pid, signal.SIGKILL)
+        ((row,),) = pool.run([Job([GOOD], GRIDS)])
+        assert statuses(row) == verdict(GOOD)
+
+
+def test_a_worker_process_that_never_greets_is_given_up(monkeypatch):
+    monkeypatch.setattr("interpreter.process.START_SECONDS", 0.05)
+    with InterpreterPool(1, _command=["/bin/sleep", "1000"]) as pool, pytest.raises(interpreter.PoolError):
+        pool.run([Job([GOOD], GRIDS)])
+
+
+def test_without_budgets_the_backstops_hold():
+    texts = [
+        "x1 = multiply(TEN, TEN)\nx2 = multiply(x1, x1)\nx3 = multiply(x2, TEN)\nx4 = astuple(x3, x3)\nO = canvas(ZERO, x4)",
+        "x1 = asindices(I)\nx2 = product(x1, x1)\nx3 = product(x2, x2)\nO = first(x3)",
+        "x1 = fork(combine, identity, identity)\nx2 = multiply(TEN, TEN)\nx3 = power(x1, x2)\nO = x3(I)",
+        "x1 = compose(hmirror, vmirror)\n" + "".join(f"x{k} = compose(x{k - 1}, x{k - 1})\n" for k in range(2, 50)) + "O = x49(I)",
+    ]
+    unlimited = 1 << 62
+    limits = Limits(
+        work_per_line=unlimited, work_per_program=unlimited, max_items=unlimited, max_integer=unlimited,
+        wall_seconds=0.2, memory_bytes=1 << 28,
+    )  # fmt: skip
+    large = tuple(tuple((i * j) % 10 for j in range(30)) for i in range(30))
+    with InterpreterPool(2, limits) as pool:
+        verdicts = [row[0].status for (row,) in pool.run([Job([text], [large]) for text in [*texts, GOOD]])]
+    assert set(verdicts[:-1]) <= {Status.DIED, Status.TIMEOUT}
+    assert verdicts[-1] is Status.OK
+
+
+PARENT = """
+import json, sys
+sys.path.append(sys.argv[1])
+from interpreter import InterpreterPool, Job, Limits
+pool = InterpreterPool(2, Limits(wall_seconds=1000.0), _command=json.loads(sys.argv[2]))
+pool.run([Job(["O = hmirror(I)"], [((1,),)])] * 500)
+print(*[worker._process.pid for worker in pool._workers], flush=True)
+pool.run([Job(["loop"], [((1,),)])] * 2)
+"""
+
+
+def test_workers_die_with_their_parent():
+    command = [sys.executable, "-I", "-S", "-c", WORKER_THAT_LOOPS, FOLDER, SCRIPT, json.dumps(dataclasses.asdict(Limits()))]
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, FOLDER, json.dumps(command)], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    workers = [int(number) for number in parent.stdout.readline().split()]
+    assert len(workers) == 2
+    time.sleep(0.2)  # one of them may be in its endless loop by now, the other waits
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    assert wait_until(lambda: not any(map(is_running, workers)))
+
+
+# As the misbehaving worker, but with the real sandbox.
+WORKER_THAT_LOOPS = """
+import sys
+sys.argv[1:] = [sys.argv[1], sys.argv[3], sys.argv[2]]
+sys.path.append(sys.argv[1])
+sys.path.append(sys.argv[3].rpartition("/")[0])
+from interpreter import worker
+import misbehaving_worker
+worker.Worker = misbehaving_worker.MisbehavingWorker
+worker.main(sys.argv[2])
+"""
+
+
+def is_running(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state not in "ZX"  # an orphan that nobody waits for is dead all the same
+
+
+def wait_until(condition, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.fault
+def test_killing_workers_at_random_loses_nothing():
+    texts = ["O = hmirror(I)", "x1 = objects(I, T, F, T)\nx2 = size(x1)\nO = canvas(x2, UNITY)", "O = vmirror(I)"] * 100
+    expected = [verdict(text) for text in texts]
+    pool = InterpreterPool(4)
+    ended = threading.Event()
+
+    def kill_one():
+        rng = random.Random(1)
+        while not ended.wait(0.05):
+            for worker in rng.sample(pool._workers, min(1, len(pool._workers))):
+                os.kill(worker._process.pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_one)
+    with pool:
+        killer.start()
+        try:
+            for _ in range(100):
+                results = pool.run([Job(texts, GRIDS)] * 20)
+                for rows in results:
+                    got = [statuses(row) for row in rows]
+                    # A program that is hit twice, the second time alone, cannot be told from a culprit.
+                    assert all(a == b or a == [Status.DIED] * 2 for a, b in zip(got, expected, strict=True))
+        finally:
+            ended.set()
+            killer.join()
+        assert pool.stats.deaths > 10

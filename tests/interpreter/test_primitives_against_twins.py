@@ -1,0 +1,65 @@
+"""Twin tests: every fast primitive gives what its slow, plain twin gives, failures included; contract: all 160 are there."""
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from primitive_arguments import anything, arguments_of, odd_arguments_of, resolve
+from slow_twins import TWINS
+from slow_twins_values import key
+
+from interpreter.primitives import PRIMITIVES
+from interpreter.signatures import SIGNATURES
+from interpreter.values import first_of, last_of, ordered
+
+FAILED = "failed"
+PROBES = (0, 1, (1, 2), (3, 0, 1), frozenset({1, 2}), frozenset({(2, (1, 1)), (3, (0, 2))}), ((1, 0), (0, 1)), ())
+
+
+def outcome(function, arguments):
+    try:
+        result = function(*arguments)
+    except Exception:
+        return FAILED
+    return [outcome(result, (probe,)) for probe in PROBES] if callable(result) else result
+
+
+def kind(value):
+    return int if isinstance(value, int) else type(value)
+
+
+def assert_same(name, arguments):
+    fast = outcome(PRIMITIVES[name], [resolve(argument, PRIMITIVES) for argument in arguments])
+    slow = outcome(TWINS[name], [resolve(argument, TWINS) for argument in arguments])
+    assert kind(fast) == kind(slow)
+    if not callable(arguments[0]):
+        assert fast == slow
+
+
+def test_every_primitive_has_a_signature_and_a_twin():
+    assert len(PRIMITIVES) == 160
+    assert list(PRIMITIVES) == sorted(PRIMITIVES)
+    assert set(PRIMITIVES) == set(TWINS) == set(SIGNATURES)
+
+
+@pytest.mark.parametrize("name", PRIMITIVES)
+@given(data=st.data())
+@settings(max_examples=14, deadline=None, suppress_health_check=list(HealthCheck))
+def test_primitive_equals_its_twin_on_arguments_of_its_types(name, data):
+    assert_same(name, data.draw(arguments_of(name)))
+
+
+@pytest.mark.parametrize("name", PRIMITIVES)
+@given(data=st.data())
+@settings(max_examples=9, deadline=None, suppress_health_check=list(HealthCheck))
+def test_primitive_equals_its_twin_on_other_arguments(name, data):
+    assert_same(name, data.draw(odd_arguments_of(name)))
+
+
+@given(st.frozensets(anything, min_size=1, max_size=6))
+@settings(max_examples=100, deadline=None)
+@example(frozenset({None, 0, (), frozenset()}))
+@example(frozenset({frozenset({1}), frozenset({0, 5}), frozenset({0})}))
+def test_canonical_order_equals_the_generic_keys(values):
+    expected = sorted(values, key=key)
+    assert ordered(values) == expected
+    assert (first_of(values), last_of(values)) == (expected[0], expected[-1])

@@ -1,0 +1,99 @@
+"""Exact tests of the frames, and a fuzz of both decoders: any bytes give a value or a ProtocolError."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from interpreter import Outcome, Status
+from interpreter.protocol import (
+    Answer,
+    Chunk,
+    FrameBuffer,
+    ProtocolError,
+    decode_answer,
+    decode_chunk,
+    decode_greeting,
+    encode_answer,
+    encode_chunk,
+    encode_greeting,
+)
+
+GRID = ((1, 2), (3, 4))
+CHUNK = Chunk(7, True, (GRID, ((0,),)), ((), ((),), GRID), ("O = hmirror(I)", "", "é\ud800"))
+ANSWER = Answer(
+    7, 3, [Outcome(Status.OK, GRID, "", 99), Outcome(Status.ERROR, None, "TypeError at line 3", 1 << 40), Outcome(Status.OK, ((),))]
+)
+
+
+def content(frame):
+    frames = FrameBuffer(1 << 20)
+    frames.feed(frame)
+    whole = frames.next()
+    assert frames.next() is None
+    return whole
+
+
+def test_what_is_written_is_read():
+    assert decode_chunk(content(encode_chunk(CHUNK))) == CHUNK._replace(texts=("O = hmirror(I)", "", "é?"))
+    assert decode_answer(content(encode_answer(ANSWER))) == ANSWER
+    assert decode_greeting(content(encode_greeting(True, False))) == (True, False)
+
+
+def test_every_status_and_long_messages():
+    for status in Status:
+        outcome = Outcome(status, GRID if status is Status.OK else None, "x" * 1000, 5)
+        assert decode_answer(content(encode_answer(Answer(0, 0, [outcome])))).outcomes == [outcome._replace(message="x" * 255)]
+
+
+def test_a_text_too_long_for_the_grammar_is_cut():
+    chunk = decode_chunk(content(encode_chunk(Chunk(0, False, (), (), ("x" * 100_000,)))))
+    assert 8192 < len(chunk.texts[0]) < 1 << 16
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 1000])
+def test_frames_may_arrive_in_pieces(size):
+    stream = encode_answer(ANSWER) * 3
+    frames, whole = FrameBuffer(1 << 20), []
+    for start in range(0, len(stream), size):
+        frames.feed(stream[start : start + size])
+        while (frame := frames.next()) is not None:
+            whole.append(frame)
+    assert [decode_answer(frame) for frame in whole] == [ANSWER] * 3
+
+
+def test_a_huge_frame_is_refused_before_it_arrives():
+    frames = FrameBuffer(1000)
+    frames.feed(b"\xff\xff\xff\x7f")
+    with pytest.raises(ProtocolError, match="frame of 2147483647 bytes"):
+        frames.next()
+
+
+@pytest.mark.parametrize(("encoded", "decode"), [(encode_answer(ANSWER), decode_answer), (encode_chunk(CHUNK), decode_chunk)])
+def test_a_cut_or_prolonged_frame_is_refused(encoded, decode):
+    whole = content(encoded)
+    for length in range(len(whole)):
+        with pytest.raises(ProtocolError):
+            decode(whole[:length])
+    with pytest.raises(ProtocolError):
+        decode(whole + b"\0")
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.binary(max_size=100))
+def test_any_bytes_are_a_value_or_an_error(data):
+    for decode in (decode_answer, decode_chunk, decode_greeting):
+        with suppress(ProtocolError):
+            decode(data)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.data())
+def test_changed_bytes_are_a_value_or_an_error(data):
+    for encoded, decode in ((encode_answer(ANSWER), decode_answer), (encode_chunk(CHUNK), decode_chunk)):
+        changed = bytearray(content(encoded))
+        for position, value in data.draw(st.lists(st.tuples(st.integers(0, len(changed) - 1), st.integers(0, 255)), max_size=4)):
+            changed[position] = value
+        with suppress(ProtocolError):
+            decode(bytes(changed))

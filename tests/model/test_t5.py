@@ -1,0 +1,189 @@
+"""Golden and exact tests of the network: against transformers' torch T5, and against its own slower forms."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import Array
+
+from codeit_jax.config import ModelConfig
+from codeit_jax.errors import UserError
+from codeit_jax.model import Params, T5Model
+from codeit_jax.model.huggingface import load_pretrained, save_pretrained
+from codeit_jax.model.relative_position import relative_buckets
+from codeit_jax.training.loss import token_nll
+
+DATA = Path(__file__).parent / "data"
+VOCABULARY = 41
+KINDS = ("relu-tied", "gated-gelu-untied")
+
+
+def config_of(kind: str) -> ModelConfig:
+    feed_forward, _, tie = kind.rpartition("-")
+    return ModelConfig(
+        d_model=16,
+        d_ff=24,
+        d_kv=4,
+        num_heads=3,
+        num_encoder_layers=2,
+        num_decoder_layers=2,
+        feed_forward=feed_forward,
+        tie_embeddings=tie == "tied",
+        dropout=0.0,
+    )
+
+
+@pytest.fixture(params=KINDS)
+def golden(request: pytest.FixtureRequest) -> tuple[T5Model, Params, dict[str, np.ndarray]]:
+    config = config_of(request.param)
+    params = load_pretrained(DATA / request.param, config, VOCABULARY)
+    return T5Model(config, VOCABULARY), params, dict(np.load(DATA / request.param / "expected.npz"))
+
+
+def teacher_forced(model: T5Model, params: Params, expected: dict[str, np.ndarray]) -> Array:
+    network = model.bind(params)
+    targets = expected["targets"]
+    inputs = np.concatenate([np.zeros((len(targets), 1), np.int32), targets[:, :-1]], axis=1)
+    encoded = network.encode(expected["tokens"], expected["mask"])
+    return network.logits(network.decode(inputs, encoded, expected["mask"]))
+
+
+def test_logits_equal_torch(golden):
+    model, params, expected = golden
+    logits = jax.jit(lambda p: teacher_forced(model, p, expected))(params)
+    np.testing.assert_allclose(logits, expected["logits"], atol=1e-4)
+    assert np.std(expected["logits"]) > 0.3  # numbers that could be wrong
+
+
+def test_loss_and_gradient_norm_equal_torch(golden):
+    model, params, expected = golden
+
+    def loss(p: Params) -> Array:
+        mask = np.ones(expected["targets"].shape, bool)
+        total, count = token_nll(teacher_forced(model, p, expected), expected["targets"], mask)
+        return total / count
+
+    value, gradient = jax.jit(jax.value_and_grad(loss))(params)
+    norm = np.sqrt(sum(np.square(leaf).sum() for leaf in jax.tree.leaves(gradient)))
+    np.testing.assert_allclose(value, expected["loss"], rtol=1e-5)
+    np.testing.assert_allclose(norm, expected["grad_norm"], rtol=1e-4)
+
+
+def test_export_reads_back_bit_equal(golden, tmp_path):
+    model, params, _ = golden
+    save_pretrained(tmp_path, params, model, pad_id=0, end_id=2, start_id=0)
+    again = load_pretrained(tmp_path, model.config, VOCABULARY)
+    jax.tree.map(np.testing.assert_array_equal, again, params)
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [({"d_ff": 25}, "d_ff is 24"), ({"num_heads": 2}, "num_heads is 3"), ({"num_decoder_layers": 3}, "is 2")],
+)
+def test_another_configuration_is_a_user_error(change, found):
+    import dataclasses
+
+    with pytest.raises(UserError, match=found):
+        load_pretrained(DATA / "relu-tied", dataclasses.replace(config_of("relu-tied"), **change), VOCABULARY)
+
+
+def test_another_vocabulary_is_a_user_error():
+    with pytest.raises(UserError, match="vocab_size is 41, expected 42"):
+        load_pretrained(DATA / "relu-tied", config_of("relu-tied"), 42)
+
+
+@pytest.mark.parametrize("damage", ["missing", "extra", "nan", "shape", "integer", "alias", "truncated", "absent"])
+def test_damaged_weights_are_a_user_error(tmp_path, damage):
+    from safetensors.numpy import load_file, save_file
+
+    source = DATA / "relu-tied"
+    tensors = load_file(source / "model.safetensors")
+    name = "encoder.block.1.layer.1.DenseReluDense.wi.weight"
+    match damage:
+        case "missing":
+            del tensors[name]
+        case "extra":
+            tensors["encoder.block.9.surprise"] = np.ones(3, np.float32)
+        case "nan":
+            tensors[name][0, 0] = np.nan
+        case "shape":
+            tensors[name] = tensors[name][:-1].copy()
+        case "integer":
+            tensors[name] = np.ones(tensors[name].shape, np.int32)
+        case "alias":
+            tensors["lm_head.weight"] = tensors["shared.weight"] + 1
+    (tmp_path / "config.json").write_text((source / "config.json").read_text())
+    if damage != "absent":
+        save_file(tensors, tmp_path / "model.safetensors")
+    if damage == "truncated":
+        file = tmp_path / "model.safetensors"
+        file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(UserError) as error:
+        load_pretrained(tmp_path, config_of("relu-tied"), VOCABULARY)
+    assert "\n" not in str(error.value)
+
+
+def test_relative_buckets_against_a_scan():
+    """Every distance on its own: half exact, half logarithmic, both directions apart."""
+
+    def one(distance: int, bidirectional: bool) -> int:
+        offset, buckets = 0, 32
+        if bidirectional:
+            buckets = 16
+            offset, distance = (16, distance) if distance > 0 else (0, -distance)
+        else:
+            distance = max(-distance, 0)
+        if distance < buckets // 2:
+            return offset + distance
+        exact = buckets // 2
+        large = exact + int(np.log(distance / exact) / np.log(128 / exact) * (buckets - exact) + 1e-9)
+        return offset + min(large, buckets - 1)
+
+    positions = np.arange(300)
+    for bidirectional in (True, False):
+        table = relative_buckets(positions, positions, bidirectional=bidirectional, num_buckets=32, max_distance=128)
+        want = [[one(int(k - q), bidirectional) for k in positions[::7]] for q in positions[::11]]
+        np.testing.assert_array_equal(table[::11, ::7], want)
+
+
+def test_padding_changes_nothing(golden):
+    model, params, expected = golden
+    network = model.bind(params)
+    row = expected["tokens"][1:, :97]
+    short = network.encode(row, np.ones((1, 97), bool))
+    padded = network.encode(np.pad(row, ((0, 0), (0, 31))), np.arange(128)[None] < 97)
+    np.testing.assert_allclose(padded[:, :97], short, atol=1e-5)
+
+
+def test_allowed_tokens_are_columns_of_the_full_head(golden):
+    model, params, expected = golden
+    network = model.bind(params)
+    hidden = jax.random.normal(jax.random.key(0), (3, 16))
+    chosen = np.array([1, 5, 40])
+    np.testing.assert_allclose(network.logits(hidden, chosen), network.logits(hidden)[:, chosen], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("size", "millions"),
+    [
+        (dict(d_model=512, d_ff=2048, num_heads=8, num_encoder_layers=6, num_decoder_layers=6), 60.5),
+        (dict(d_model=768, d_ff=3072, num_heads=12, num_encoder_layers=12, num_decoder_layers=12), 222.9),
+        (dict(d_model=1024, d_ff=4096, num_heads=16, num_encoder_layers=24, num_decoder_layers=24), 737.7),
+    ],
+)
+def test_published_sizes(size, millions):
+    model = T5Model(ModelConfig(**size), 32100)
+    assert round(model.num_parameters() / 1e6, 1) == pytest.approx(millions, abs=0.21)
+
+
+def test_dropout_needs_a_key_and_changes_with_it():
+    model = T5Model(ModelConfig(d_model=16, d_ff=16, d_kv=4, num_heads=2, num_encoder_layers=2, num_decoder_layers=1), 20)
+    params = jax.jit(model.init)(jax.random.key(0))
+    tokens, mask = jnp.ones((1, 8), jnp.int32), jnp.ones((1, 8), bool)
+    encode = jax.jit(lambda key: model.bind(params).encode(tokens, mask, key))
+    plain, a, b = (np.asarray(encode(key)) for key in (None, jax.random.key(1), jax.random.key(2)))
+    assert not np.allclose(a, b)
+    assert not np.allclose(a, plain)
+    np.testing.assert_array_equal(a, encode(jax.random.key(1)))

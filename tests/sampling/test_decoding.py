@@ -1,0 +1,152 @@
+"""Twin, exact and statistical tests of the sampling loop: against whole-sequence decoding and a NumPy sampler."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from codeit_jax.config import ModelConfig
+from codeit_jax.model import T5Model
+from codeit_jax.sampling.decoding import DecodingSettings, sample_tokens
+from codeit_jax.sampling.methods import draw, step_uniforms
+from codeit_jax.sampling.sampler import sample_keys
+
+MODEL = T5Model(
+    ModelConfig(d_model=24, d_ff=32, d_kv=6, num_heads=3, num_encoder_layers=2, num_decoder_layers=2, dropout=0.0), 30
+)
+SETTINGS = DecodingSettings(max_tokens=11, segment=4, top_k=4, start_id=0, end_id=2, pad_id=0)
+ALLOWED = np.array([2, 4, 5, 7, 11, 28], np.int32)
+TEMPERATURE = np.float32(0.9)
+
+
+@pytest.fixture(scope="module")
+def batch(random_params) -> dict[str, jax.Array]:
+    rng = np.random.default_rng(0)
+    params = random_params(MODEL)
+    # Larger embeddings make peaked distributions, so that a wrong logit changes tokens.
+    params["embedding"] = params["embedding"] * 2
+    tokens = rng.integers(3, 30, (3, 10))
+    mask = np.arange(10)[None] < np.array([[10], [7], [3]])
+    return {"params": params, "tokens": tokens, "mask": mask, "keys": sample_keys(jax.random.key(5), ["a", "b", "c"], 4)}
+
+
+def run(batch, settings=SETTINGS, rows=slice(None)):
+    return jax.device_get(
+        sample_tokens(
+            MODEL,
+            settings,
+            batch["params"],
+            batch["tokens"][rows],
+            batch["mask"][rows],
+            batch["keys"][rows],
+            TEMPERATURE,
+            ALLOWED,
+        )
+    )
+
+
+def test_cached_loop_equals_decoding_the_whole_prefix_again(batch):
+    """Encoder states repeated for every sample, no cache, the same uniform numbers: token for token the same."""
+
+    @jax.jit
+    def logits_of(tokens, mask, prefix):
+        network = MODEL.bind(batch["params"])
+        return network.logits(network.decode(prefix, network.encode(tokens, mask), mask), ALLOWED)
+
+    sampled = run(batch)
+    tokens = np.repeat(batch["tokens"], 4, axis=0)
+    mask = np.repeat(batch["mask"], 4, axis=0)
+    keys = batch["keys"].reshape(12)
+    prefix = np.zeros((12, 12), np.int32)
+    finished, log_probs = np.zeros(12, bool), np.zeros(12)
+    for step in range(11):
+        logits = logits_of(tokens, mask, prefix)[:, step]
+        column, log_prob = draw(logits, step_uniforms(keys, step), TEMPERATURE, 4)
+        token = np.where(finished, 0, ALLOWED[np.asarray(column)])
+        log_probs += np.where(finished, 0.0, log_prob)
+        finished |= token == 2
+        prefix[:, step + 1] = token
+    np.testing.assert_array_equal(sampled.tokens.reshape(12, 11), prefix[:, 1:])
+    np.testing.assert_array_equal(sampled.finished.reshape(12), finished)
+    np.testing.assert_allclose(sampled.log_probs.reshape(12), log_probs, atol=1e-3)
+    assert finished.any()
+    assert not finished.all()
+
+
+def test_a_sample_does_not_depend_on_its_batch(batch):
+    whole = run(batch)
+    for row in range(3):
+        alone = run(batch, rows=slice(row, row + 1))
+        np.testing.assert_array_equal(alone.tokens[0], whole.tokens[row])
+
+
+def test_the_segment_length_changes_nothing(batch):
+    for segment in (3, 11):
+        other = run(batch, dataclasses.replace(SETTINGS, segment=segment))
+        np.testing.assert_array_equal(other.tokens, run(batch).tokens)
+
+
+def test_nothing_follows_the_end_token(batch):
+    for row in run(batch).tokens.reshape(12, 11):
+        ends = np.flatnonzero(row == 2)
+        assert len(ends) <= 1
+        if len(ends):
+            assert (row[ends[0] + 1 :] == 0).all()
+        assert set(row.tolist()) <= {0, *ALLOWED.tolist()}
+
+
+def test_forced_tokens_give_exact_arrays(batch):
+    """A head that prefers one token after each token walks a known path; uneven paths end where they should."""
+    path = {0: 4, 4: 5, 5: 7, 7: 2}  # start -> 4 -> 5 -> 7 -> end
+    params = jax.tree.map(jnp.zeros_like, batch["params"])
+    embedding = np.zeros((30, 24), np.float32)
+    for token in path:
+        embedding[token, token] = 1.0
+    # With all layers zero the decoder's output is the normalized embedding of the last token: the head reads it through
+    # an untied table.
+    model = T5Model(dataclasses.replace(MODEL.config, tie_embeddings=False), 30)
+    head = np.zeros((30, 24), np.float32)
+    for token, following in path.items():
+        head[following, token] = 50.0
+    params = {**params, "embedding": jnp.asarray(embedding), "head": jnp.asarray(head)}
+    for stack in ("encoder", "decoder"):
+        params[stack]["final_norm"] = {"scale": jnp.ones(24)}
+    sampled = sample_tokens(
+        model, SETTINGS, params, batch["tokens"], batch["mask"], batch["keys"], jnp.float32(1.0), jnp.arange(30)
+    )
+    want = np.zeros((3, 4, 11), np.int32)
+    want[..., :4] = [4, 5, 7, 2]
+    np.testing.assert_array_equal(sampled.tokens, want)
+    assert np.asarray(sampled.finished).all()
+
+
+def test_drawn_frequencies_follow_the_softmax():
+    """Chi-square against NumPy's softmax with top-k and temperature, 40,000 draws; |z| of the statistic below 4."""
+    rng = np.random.default_rng(1)
+    logits = rng.normal(size=12).astype(np.float32) * 2
+    uniforms = rng.random(40_000).astype(np.float32)
+    columns, _ = draw(jnp.tile(logits, (40_000, 1)), jnp.asarray(uniforms), jnp.float32(0.7), 5)
+    kept = np.argsort(-logits)[:5]
+    weights = np.exp(logits[kept].astype(np.float64) / 0.7)
+    want = 40_000 * weights / weights.sum()
+    counts = np.bincount(np.asarray(columns), minlength=12)
+    assert counts.sum() == counts[kept].sum()
+    chi2 = ((counts[kept] - want) ** 2 / want).sum()
+    assert abs(chi2 - 4) / np.sqrt(2 * 4) < 4
+
+
+def test_extreme_uniforms_stay_inside():
+    logits = jnp.asarray([[0.0, 1.0, 2.0]] * 2)
+    columns, log_probs = draw(logits, jnp.asarray([0.0, np.nextafter(np.float32(1), np.float32(0))]), jnp.float32(1), 0)
+    assert columns.tolist() == [0, 2]
+    np.testing.assert_allclose(log_probs, jax.nn.log_softmax(logits[0])[jnp.array([0, 2])], rtol=1e-5)
+
+
+def test_keys_depend_on_task_and_sample_only():
+    key = jax.random.key(3)
+    both = jax.random.key_data(sample_keys(key, ["x", "y"], 3))
+    np.testing.assert_array_equal(both[1], jax.random.key_data(sample_keys(key, ["y"], 3))[0])
+    np.testing.assert_array_equal(both[:, :2], jax.random.key_data(sample_keys(key, ["x", "y"], 2)))
+    assert len({tuple(row) for row in both.reshape(-1, 2).tolist()}) == 6

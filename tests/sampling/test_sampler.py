@@ -1,0 +1,71 @@
+"""Exact and contract tests of the sampler: buckets, devices, compilations."""
+
+import jax
+import numpy as np
+import pytest
+
+from codeit_jax.arc import Example
+from codeit_jax.config import ModelConfig, ParallelConfig, SamplingConfig
+from codeit_jax.model import T5Model
+from codeit_jax.parallel import make_mesh
+from codeit_jax.sampling import Sampler
+from codeit_jax.sampling.decoding import sample_tokens
+from codeit_jax.text import build_tokenizer
+
+TOKENIZER = build_tokenizer("native")
+MODEL = T5Model(
+    ModelConfig(d_model=16, d_ff=16, d_kv=4, num_heads=2, num_encoder_layers=1, num_decoder_layers=1, dropout=0.0),
+    TOKENIZER.vocabulary_size,
+)
+
+
+def make_prompts(sizes):
+    rng = np.random.default_rng(0)
+    prompts = []
+    for number, size in enumerate(sizes):
+        grid = tuple(map(tuple, rng.integers(0, 10, (size, size)).tolist()))
+        prompts.append((f"task{number}", TOKENIZER.encode_prompt([Example(grid, grid)], max_tokens=128)))
+    return prompts
+
+
+def make_sampler(num_devices: int, prompts_per_batch: int = 4) -> Sampler:
+    return Sampler(
+        MODEL,
+        TOKENIZER,
+        SamplingConfig(samples_per_task=3, prompts_per_batch=prompts_per_batch),
+        prompt_buckets=(32, 128),
+        max_program_tokens=12,
+        mesh=make_mesh(ParallelConfig(), jax.devices()[:num_devices]),
+    )
+
+
+@pytest.fixture(scope="module")
+def params(random_params):
+    return random_params(MODEL)
+
+
+def collect(sampler, params, prompts):
+    key = jax.random.key(9)
+    return {(p.task_id, p.sample): (p.text, p.finished) for batch in sampler.sample(params, prompts, key) for p in batch}
+
+
+def test_every_task_gets_its_samples_in_any_layout(params):
+    prompts = make_prompts([2, 3, 7, 2, 4, 6, 3])
+    want = collect(make_sampler(1), params, prompts)
+    assert set(want) == {(f"task{n}", s) for n in range(7) for s in range(3)}
+    assert collect(make_sampler(1, prompts_per_batch=16), params, prompts) == want
+    assert collect(make_sampler(1), params, prompts[::-1]) == want
+
+
+def test_eight_devices_sample_what_one_does(params):
+    prompts = make_prompts([2, 3, 7, 2, 4, 6, 3])
+    assert collect(make_sampler(8), params, prompts) == collect(make_sampler(1), params, prompts)
+
+
+def test_one_compilation_a_bucket(params):
+    sampler = make_sampler(1, prompts_per_batch=2)
+    before = sample_tokens._cache_size()
+    collect(sampler, params, make_prompts([2, 2, 2, 7, 7, 2, 7]))
+    assert sample_tokens._cache_size() - before == 2
+    collect(sampler, params, make_prompts([2, 7, 7, 2, 2]))
+    assert sample_tokens._cache_size() - before == 2
