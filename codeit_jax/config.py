@@ -35,6 +35,7 @@ class DataConfig:
     search_tasks: str = "arc1/evaluation"  # their test outputs are read only to score
     training_tasks: str = "arc1/training"
     seeds: str = "builtin"  # a programs file with `def solve_<task id>(I):`, or our own
+    fresh_inputs: NonNegativeFloat = 0.0  # further experiences for each seed and mutant, on other tasks' inputs
     num_search_tasks: PositiveInt | None = None  # the first N by id; None is all
 
 
@@ -97,6 +98,7 @@ class SamplingConfig:
     top_k: NonNegativeInt = 50  # active by default in the released code; 0 is off
     prompts_per_batch: PositiveInt = 16
     vocabulary: Literal["program", "full"] = "program"  # draw among the tokens that a program can contain, or among all
+    grammar: Literal["off", "syntax", "typed"] = "off"  # what may come next in a program; the native tokenizer only
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

@@ -7,7 +7,7 @@ from codeit_jax.arc import Example
 from codeit_jax.errors import UserError
 from codeit_jax.evaluation import solve_report
 from codeit_jax.hindsight import Experience, Origin, execute, relabel
-from codeit_jax.loop import PRETRAINING, StageRecord
+from codeit_jax.loop import PRETRAINING, StageRecord, stage_rng
 from codeit_jax.mutation import Mutant, generate_mutants
 from codeit_jax.progress import Reporter
 from codeit_jax.screening import screen_programs
@@ -46,6 +46,7 @@ def initial_experiences(bench: Workbench, reporter: Reporter) -> tuple[list[Expe
     for mutant in mutants:
         programs.setdefault(str(mutant.program), ("mutant", mutant.program))
         experiences.append(_mutant_experience(mutant, bench))
+    experiences.extend(_fresh_experiences(bench, list(programs.values())))
     return experiences, list(programs.values())
 
 
@@ -92,6 +93,33 @@ def _seed_experiences(bench: Workbench) -> list[Experience]:
         for execution in execute(by_task, bench.training_tasks, bench.pool)
     ]
     return [experience for experience in relabeled if experience is not None]
+
+
+def _fresh_experiences(bench: Workbench, programs: list[InitialProgram]) -> list[Experience]:
+    """Run programs on the demonstration inputs of random other tasks (`data.fresh_inputs` times each, on average).
+
+    A program teaches something there if it gives a valid grid for every input and isn't the identity on all of them.
+    """
+    config = bench.config
+    rng = stage_rng(config.seed, PRETRAINING, "fresh")
+    experiences = []
+    for tasks in (bench.search_tasks, bench.training_tasks):
+        count = round(config.data.fresh_inputs * len(programs) / 2)
+        drawn: dict[str, list[InitialProgram]] = {}
+        for task, program in zip(rng.integers(len(tasks), size=count), rng.integers(len(programs), size=count), strict=True):
+            drawn.setdefault(tasks[int(task)].id, []).append(programs[program])
+        origins = {(task_id, str(program)): origin for task_id, rows in drawn.items() for origin, program in rows}
+        texts = {task_id: [str(program) for _, program in rows] for task_id, rows in drawn.items()}
+        for execution in execute(texts, tasks, bench.pool):
+            task = tasks[execution.task_id]
+            outputs = tuple(outcome.grid for outcome in execution.outcomes)
+            if None in outputs or outputs == task.demonstration_inputs:
+                continue
+            origin = origins[execution.task_id, execution.program]
+            experience = relabel(execution, task, config.hindsight, origin=origin, iteration=PRETRAINING)
+            if experience is not None:
+                experiences.append(experience)
+    return experiences
 
 
 def _mutant_experience(mutant: Mutant, bench: Workbench) -> Experience:

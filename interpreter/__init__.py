@@ -5,8 +5,9 @@
     with InterpreterPool(num_workers=2) as pool:
         results = pool.run([Job(texts, grids)])
 
-Programs are data: they are parsed to a list of calls of table entries and never reach Python's own compiler. What they may cost is
-bounded by deterministic budgets (`Limits`), so a verdict never depends on the machine. Needs the standard library only.
+Programs are data: they are parsed to a list of calls of table entries and never reach Python's own compiler. What they
+may cost is bounded by deterministic budgets (`Limits`), so a verdict never depends on the machine. Needs the standard
+library only.
 """
 
 from interpreter.batch import run_batch

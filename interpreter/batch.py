@@ -1,9 +1,9 @@
 """Many programs on the same grids: every distinct call is made once.
 
-A grid has a table of calls, keyed by the ids of the callee and of the arguments; equal values have one id, so calls meet however
-their arguments came about. A failed call is kept like any other. Each program gets the outcome and the work that it has alone,
-whatever else is in the batch: a call gives the same under the same line budget (`interpreter.machine`), and iteration orders are
-properties of the values.
+A grid has a table of calls, keyed by the ids of the callee and of the arguments; equal values have one id, so calls
+meet however their arguments came about. A failed call is kept like any other. Each program gets the outcome and the
+work that it has alone, whatever else is in the batch: a call gives the same under the same line budget
+(`interpreter.machine`), and iteration orders are properties of the values.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,12 +43,18 @@ def run_batch(
     Returns:
         For each program a list of an outcome for each grid, as `interpreter.run` gives them.
     """
-    batch = Batch(grids, limits, expected=expected, stop_at_first_miss=stop_at_first_miss)
-    known: dict[tuple[Instruction, ...], list[Outcome]] = {}
-    for program in programs:
-        if program.lines not in known:
-            known[program.lines] = batch.run(program)
-    return [list(known[program.lines]) for program in programs]
+    distinct = {program.lines: program for program in programs}
+    if stop_at_first_miss:
+        batch = Batch(grids, limits, expected=expected, stop_at_first_miss=True)
+        rows = {lines: batch.run(program) for lines, program in distinct.items()}
+    else:
+        # One grid after the other, so that its tables may fill the memory.
+        rows = {lines: [] for lines in distinct}
+        for grid in grids:
+            batch = Batch([grid], limits)
+            for lines, program in distinct.items():
+                rows[lines] += batch.run(program)
+    return [list(rows[program.lines]) for program in programs]
 
 
 class Batch:

@@ -1,9 +1,9 @@
 """How large the results of calls can be, counted as trees, without looking at every one.
 
-Values share parts: `x2 = combine(x1, x1)`, line after line, is a tree of 2^k nodes in few objects, and hashing or comparing it
-takes 2^k steps. So the weight of every line's value is bounded. Weighing takes about 20 ns a node, as much as many primitives;
-so the results of primitives that only rearrange their arguments are not weighed while a bound that follows from the arguments'
-bounds suffices. The verdict is that of the exact weight either way.
+Values share parts: `x2 = combine(x1, x1)`, line after line, is a tree of 2^k nodes in few objects, and hashing or
+comparing it takes 2^k steps. So the weight of every line's value is bounded. Weighing takes about 20 ns a node, as
+much as many primitives; so the results of primitives that only rearrange their arguments are not weighed while a bound
+that follows from the arguments' bounds suffices. The verdict is that of the exact weight either way.
 """
 
 from itertools import chain
@@ -16,14 +16,17 @@ _CONTAINERS = frozenset({tuple, frozenset})
 _SLACK = 32
 
 # A part of an argument occurs at most once in the result, or twice counting the rows of a transposed grid.
-_REARRANGING = """
-    identity branch both either combine intersection difference dedupe order merge initset insert remove other first last totuple
-    astuple pair sfilter mfilter extract argmax argmin sizefilter colorfilter mostcommon leastcommon crop subgrid rot90 rot180 rot270
-    hmirror vmirror dmirror cmirror downscale hconcat vconcat tophalf bottomhalf lefthalf righthalf trim compress cellwise replace
-    switch fill paint underfill underpaint recolor toindices shift normalize
-""".split()
+_REARRANGING = (
+    *("identity", "branch", "both", "either", "astuple", "pair"),
+    *("combine", "intersection", "difference", "dedupe", "order", "merge", "initset", "insert", "remove", "totuple"),
+    *("other", "first", "last", "sfilter", "mfilter", "extract", "argmax", "argmin", "mostcommon", "leastcommon"),
+    *("sizefilter", "colorfilter", "rot90", "rot180", "rot270", "hmirror", "vmirror", "dmirror", "cmirror"),
+    *("crop", "subgrid", "trim", "tophalf", "bottomhalf", "lefthalf", "righthalf", "compress", "downscale"),
+    *("hconcat", "vconcat", "cellwise", "replace", "switch", "fill", "paint", "underfill", "underpaint"),
+    *("recolor", "toindices", "shift", "normalize"),
+)
 # Every cell of the grid gives at most two cells (colour, (row, column)), each perhaps in a set of its own.
-_TAKING_APART = "asindices asobject ofcolor objects partition fgpartition frontiers toobject".split()
+_TAKING_APART = ("asindices", "asobject", "ofcolor", "objects", "partition", "fgpartition", "frontiers", "toobject")
 
 
 class Growth(NamedTuple):
@@ -31,7 +34,8 @@ class Growth(NamedTuple):
 
     Attributes:
         factor: the result weighs at most this many times what the arguments weigh together.
-        repeated: positions of arguments that may occur many times in the result; the factor holds if these are single nodes.
+        repeated: positions of arguments that may occur many times in the result; the factor holds if these are single
+            nodes.
     """
 
     factor: int
@@ -46,7 +50,7 @@ class Growth(NamedTuple):
 
 
 GROWTH: dict[str, Growth] = {
-    name: Growth(factor, tuple(k for k, parameter in enumerate(SIGNATURES[name].parameters) if parameter.type == "Integer"))
+    name: Growth(factor, tuple(k for k, p in enumerate(SIGNATURES[name].parameters) if p.type == "Integer"))
     for factor, names in ((2, _REARRANGING), (12, _TAKING_APART))
     for name in names
 }

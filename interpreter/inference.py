@@ -12,7 +12,8 @@ from interpreter.program import Program
 def infer_types(program: Program, grids: Iterable[Grid], limits: Limits = DEFAULT_LIMITS) -> list[str | None]:
     """Return the type name of each line's value.
 
-    A line has the type that it gives on the first grid on which it does not fail; None if it fails on all of them, or gives none.
+    A line has the type that it gives on the first grid on which it does not fail; None if it fails on all of them, or
+    gives none.
     """
     machine = Machine(limits)
     types: list[str | None] = [None] * len(program.lines)
@@ -34,7 +35,7 @@ def infer_types_batch(
 
 
 def type_name(value: Any) -> str | None:
-    """Classify a value; the first match wins, in the order of CodeIt's mutator. None is for none and undefined variables."""
+    """Classify a value; the first match wins, in the order of CodeIt's mutator. None is for none and undefined."""
     if isinstance(value, tuple):
         return _tuple_type(value)
     if isinstance(value, frozenset):

@@ -1,11 +1,11 @@
 """Running one program on one grid.
 
-Every call is made by `Machine.call`, which the shared table of `interpreter.batch` uses too: the line's work budget is set, the
-primitive charges it (see `interpreter.work`), the result is weighed (see `interpreter.growth`). So a call's result, its work or
-its failure depend on its callee and arguments only, and not on what ran before.
+Every call is made by `Machine.call`, which the shared table of `interpreter.batch` uses too: the line's work budget is
+set, the primitive charges it (see `interpreter.work`), the result is weighed (see `interpreter.growth`). So a call's
+result, its work or its failure depend on its callee and arguments only, and not on what ran before.
 
-Within a program, a call that is repeated with equal arguments denotes the same value: closures compare by identity, and this makes
-them equal whether or not calls are shared between programs.
+Within a program, a call that is repeated with equal arguments denotes the same value: closures compare by identity,
+and this makes them equal whether or not calls are shared between programs.
 
 The work meter is one object per process: running programs in several threads at once is not supported.
 """
@@ -40,7 +40,7 @@ UNDEFINED = _Undefined()
 
 
 class Result(NamedTuple):
-    """What a call gave: its value, the work units it took, and an upper bound on the value's weight (see `interpreter.growth`)."""
+    """What a call gave: a value, the work it took, and an upper bound on the value's weight (`interpreter.growth`)."""
 
     value: Any
     work: int
@@ -194,8 +194,8 @@ def finish(value: Any, work: int, mode: Mode) -> Outcome:
 def as_grid(value: Any, mode: Mode) -> Grid | None:
     """Return `value` with plain integer cells if it is a valid output grid, else None.
 
-    A valid grid is a tuple of equally long tuples of integers 0-9, in mode "native" of 1 to 30 rows and columns. `()` is valid in
-    mode "codeit" only.
+    A valid grid is a tuple of equally long tuples of integers 0-9, in mode "native" of 1 to 30 rows and columns. `()`
+    is valid in mode "codeit" only.
     """
     if type(value) is not tuple or set(map(type, value)) - {tuple}:
         return None

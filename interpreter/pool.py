@@ -1,12 +1,12 @@
 """A pool of worker processes that run programs: every program gets an answer, whatever becomes of its worker.
 
-The pool alone decides: workers only answer, in the order asked, and a worker that dies, hangs or writes anything else is killed
-and replaced. The program that it was at is tried once more alone in a new worker; if that fails too, its verdict is
-`Status.DIED` or `Status.TIMEOUT`. The rest is run again. Outcomes do not depend on the number of workers.
+The pool alone decides: workers only answer, in the order asked, and a worker that dies, hangs or writes anything else
+is killed and replaced. The program that it was at is tried once more alone in a new worker; if that fails too, its
+verdict is `Status.DIED` or `Status.TIMEOUT`. The rest is run again. Outcomes do not depend on the number of workers.
 
-Not covered: a worker runs as the same user; see `interpreter.sandbox` for what it cannot do. Verdicts TIMEOUT and DIED depend on
-the machine, unlike all others. The pool is not for several threads at once, and if the thread that started a worker ends, the
-kernel may end the worker (it is then replaced).
+Not covered: a worker runs as the same user; see `interpreter.sandbox` for what it cannot do. Verdicts TIMEOUT and DIED
+depend on the machine, unlike all others. The pool is not for several threads at once, and if the thread that started a
+worker ends, the kernel may end the worker (it is then replaced).
 """
 
 import dataclasses

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import IO, cast
 
@@ -155,10 +156,8 @@ class WorkerProcess:
 
     def kill(self) -> str:
         """End the process and everything it started; return how it ended."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         code = self._process.wait()
         self.stdin.close()
         self.stdout.close()

@@ -1,17 +1,17 @@
 """The program grammar: text to slots and back.
 
-A program is at most 64 lines `name = callee(argument, ...)`, one call a line. Names are resolved while parsing: a slot is an
-index into the row "primitives, constants, input grid, results of the lines", so nothing is looked up by name at run time and
-what is not in the table cannot be named. Nothing is ever evaluated: a line is cut at fixed separators and its pieces are
-dictionary keys.
+A program is at most 64 lines `name = callee(argument, ...)`, one call a line. Names are resolved while parsing: a slot
+is an index into the row "primitives, constants, input grid, results of the lines", so nothing is looked up by name at
+run time and what is not in the table cannot be named. Nothing is ever evaluated: a line is cut at fixed separators and
+its pieces are dictionary keys.
 
-Mode "native": a target is `x` and a number (any numbering), assigned once, before use; the last line, and no other, assigns `O`;
-primitives get exactly their number of arguments. Lines end in "\\n"; blank characters stand only where the form above has them;
-newlines after the last line are dropped.
+Mode "native": a target is `x` and a number (any numbering), assigned once, before use; the last line, and no other,
+assigns `O`; primitives get exactly their number of arguments. Lines end in "\\n"; blank characters stand only where
+the form above has them; newlines after the last line are dropped.
 
-Mode "codeit": the syntax check of the CodeIt release. Targets may have any name but a primitive's; constants and `I` may be
-reassigned; a line may name itself (which fails when run); numbers of arguments are not checked; no right-hand side may occur
-twice. Unlike there, a target must be an identifier (any other could never be used).
+Mode "codeit": the syntax check of the CodeIt release. Targets may have any name but a primitive's; constants and `I`
+may be reassigned; a line may name itself (which fails when run); numbers of arguments are not checked; no right-hand
+side may occur twice. Unlike there, a target must be an identifier (any other could never be used).
 """
 
 import re

@@ -1,8 +1,9 @@
 """Frames between a pool and its workers.
 
-A frame is a length (uint32, little endian) and that many bytes. To a worker goes a `Chunk`: input grids, wanted outputs and
-program texts. From a worker come a greeting and then an `Answer` for each program. Every count is checked against the bytes that
-are there, and nothing is unpickled: what a worker writes can be wrong, but it cannot do anything.
+A frame is a length (uint32, little endian) and that many bytes. To a worker goes a `Chunk`: input grids, wanted
+outputs and program texts. From a worker come a greeting and then an `Answer` for each program. Every count is checked
+against the bytes that are there, and nothing is unpickled: what a worker writes can be wrong, but it cannot do
+anything.
 """
 
 import struct

@@ -1,13 +1,13 @@
 """What a worker process gives up before it runs programs.
 
-Programs cannot name anything but DSL primitives, so nothing here is the boundary that keeps them in; it is the second line, for
-a defect of the interpreter. `confine` sets resource limits (address space, no files to write, few descriptors, no core dump),
-asks the kernel to kill the worker with its parent, and, where the kernel offers them, adds landlock (no file system) and seccomp
-(no sockets, no new processes, no tracing).
+Programs cannot name anything but DSL primitives, so nothing here is the boundary that keeps them in; it is the second
+line, for a defect of the interpreter. `confine` sets resource limits (address space, no files to write, few
+descriptors, no core dump), asks the kernel to kill the worker with its parent, and, where the kernel offers them, adds
+landlock (no file system) and seccomp (no sockets, no new processes, no tracing).
 
-Not covered: a worker keeps its user, sees the host's process list, and can use CPU and memory up to its limits. Timing and other
-side channels are open. Where landlock or seccomp is missing (old kernels, macOS, other processors than x86-64 and arm64) an
-escaped program could read what its user can. RLIMIT_AS is not enforced on macOS.
+Not covered: a worker keeps its user, sees the host's process list, and can use CPU and memory up to its limits. Timing
+and other side channels are open. Where landlock or seccomp is missing (old kernels, macOS, other processors than
+x86-64 and arm64) an escaped program could read what its user can. RLIMIT_AS is not enforced on macOS.
 """
 
 import ctypes

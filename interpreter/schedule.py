@@ -1,8 +1,9 @@
 """How jobs are cut into portions, and which worker gets which.
 
-The cut depends on the jobs alone. A big job is cut by grids, since programs share work on one grid and not between grids, and then
-into stretches of programs; a job that stops at misses is cut by programs only. A worker keeps taking portions of one unit (the
-same job and grids), so that its tables serve on; when no whole unit is left, it helps with the one that has most portions left.
+The cut depends on the jobs alone. A big job is cut by grids, since programs share work on one grid and not between
+grids, and then into stretches of programs; a job that stops at misses is cut by programs only. A worker keeps taking
+portions of one unit (the same job and grids), so that its tables serve on; when no whole unit is left, it helps with
+the one that has most portions left.
 """
 
 from collections import deque
@@ -99,7 +100,7 @@ class Schedule:
         self._again.extendleft(reversed(portions))
 
     def next(self, unit: Unit | None) -> tuple[Portion, Unit | None] | None:
-        """Return the next portion for a worker that is at `unit`, and the unit that it is at then; None if all are given out."""
+        """Return the next portion for a worker that is at `unit`, and where it is then; None if all are given out."""
         if self._again:
             return self._again.popleft(), unit
         if not unit:

@@ -1,6 +1,8 @@
-"""The process that runs programs for a pool: reads chunks from its standard input, writes answers to its standard output.
+"""The process that runs programs for a pool: reads chunks from its standard input, writes answers to its standard
+output.
 
-It imports nothing but the interpreter and the standard library, so that it starts fast and holds little that could be abused.
+It imports nothing but the interpreter and the standard library, so that it starts fast and holds little that could be
+abused.
 """
 
 import gc

@@ -8,7 +8,7 @@ from codeit_jax.replay.keys import DigestArray
 from codeit_jax.replay.tree_levels import FloatArray, IntArray
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Batch:
     """Draws from a buffer; row i of everything belongs to draw i."""
 

@@ -209,16 +209,19 @@ class PrioritizedReplayBuffer:
         With the `generation` of the batch, writes to slots whose item has been replaced or removed since are dropped;
         without, all slots have to be taken. Of equal indices the last one wins.
         """
-        slots = np.atleast_1d(np.asarray(indices))
-        raw = np.broadcast_to(np.asarray(priority, dtype=np.float64), slots.shape)
+        slots = np.atleast_1d(np.asarray(indices, dtype=np.int64))
+        raw = np.asarray(priority, dtype=np.float64)
         check_priorities(raw)
+        if raw.shape != slots.shape:
+            raw = np.broadcast_to(raw, slots.shape)
         with self.lock:
-            current = self.slots.generation[slots]
+            current = self.slots.generation.take(slots)
             if generation is not None:
-                same = (current == generation) & (current > 0)
+                same = current == generation
                 if not same.all():
                     slots, raw = slots[same], raw[same]
-            elif not current.all():
+                    current = current[same]
+            if not current.all():
                 raise ValueError(f"slot {int(slots[current == 0][0])} is empty")
             self.priorities.set(slots, raw, self.priorities.masses(raw))
         return len(slots)

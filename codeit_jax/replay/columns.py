@@ -233,7 +233,7 @@ def _cast(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     if array.dtype == dtype:
         return array
     integers = array.dtype.kind in "biu" and dtype.kind in "iu"
-    if not integers and not np.can_cast(array.dtype, dtype, "same_kind"):
+    if array.size and not integers and not np.can_cast(array.dtype, dtype, "same_kind"):
         raise TypeError(f"values are {array.dtype}: the column holds {dtype}")
     cast = array.astype(dtype)
     if integers and not np.array_equal(cast, array):

@@ -57,4 +57,5 @@ def _winners_in_batch(names: DigestArray, raw: FloatArray, on_duplicate: OnDupli
         winners = np.lexsort((-raw, names[:, 1], names[:, 0]))[starts]
     else:
         winners = first
-    return winners[np.argsort(first)]
+    in_order: IntArray = winners[np.argsort(first)]
+    return in_order

@@ -46,17 +46,19 @@ class Priorities:
         """
         exponent = self.alpha if alpha is None else alpha
         shifted = raw + self.eps if self.eps else raw
-        if self.zero == "error" and shifted.size and not shifted.min() > 0.0:
+        has_zero = bool(shifted.size) and not np.minimum.reduce(shifted, axis=None) > 0.0
+        if has_zero and self.zero == "error":
             raise ValueError("a priority is zero: zero='error' refuses it")
-        if exponent == 1.0:
+        if exponent == 1.0 or not shifted.size:
             return shifted
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", under="ignore"):
             mass: FloatArray = np.power(shifted, exponent)
-        if mass.size and mass.max() == np.inf:
+        if np.maximum.reduce(mass, axis=None) == np.inf:
             raise OverflowError(f"a priority to the power alpha = {exponent} is beyond float64")
-        if exponent == 0.0 and self.zero != "never":
-            return mass
-        return np.where(shifted > 0.0, np.maximum(mass, _SMALLEST), 0.0)
+        np.maximum(mass, _SMALLEST, out=mass)
+        if has_zero and (exponent > 0.0 or self.zero == "never"):
+            mass[shifted == 0.0] = 0.0
+        return mass
 
     def set(self, slots: IntArray, raw: FloatArray, masses: FloatArray) -> None:
         """Set slots to raw priorities and the masses that belong to them."""
@@ -130,12 +132,14 @@ class Priorities:
         Draws of mass zero, which there are only once the positive masses are used up, get the weight of the smallest
         mass: no weight is ever zero, infinite or NaN.
         """
-        smallest = masses.min(initial=np.inf)
+        if beta == 0.0 or not len(masses):
+            return np.ones(len(masses))
+        smallest = np.minimum.reduce(masses)
         if smallest <= 0.0:
             smallest = masses[masses > 0.0].min(initial=np.inf)
+            if smallest == np.inf:
+                return np.ones(len(masses))
             masses = np.where(masses > 0.0, masses, smallest)
-        if beta == 0.0 or smallest == np.inf:
-            return np.ones(len(masses))
         if max_weight == "batch":
             reference = smallest
         elif max_weight == "buffer":

@@ -16,6 +16,7 @@ Method = Literal["iid", "stratified", "systematic"]
 Indices = int | np.integer[Any] | slice | npt.ArrayLike
 
 STATE_VERSION = 1
+_INFINITY_BITS = 0x7FF0_0000_0000_0000
 
 
 class SumTree:
@@ -236,10 +237,14 @@ class SumTree:
             return np.empty(index.shape, np.int64), 0
         if index.dtype.kind not in "iu":
             raise IndexError(f"indices are {index.dtype}: must be integers")
-        smallest, largest = int(index.min()), int(index.max())
-        if smallest < 0 or largest >= self._capacity + allow_end:
-            raise IndexError(f"indices span [{smallest}, {largest}]: must be in [0, {self._capacity})")
-        return index.astype(np.int64, copy=False), largest + 1
+        index = np.asarray(index, dtype=np.int64, order="C")
+        if index.size == 1:
+            largest = int(index.item())
+        else:  # a negative index looks huge: one pass
+            largest = int(np.maximum.reduce(index.view(np.uint64), axis=None))
+        if not 0 <= largest < self._capacity + allow_end:
+            raise IndexError(f"indices span [{index.min()}, {index.max()}]: must be in [0, {self._capacity})")
+        return index, largest + 1
 
     def _targets(self, n: int, method: Method, rng: np.random.Generator) -> FloatArray:
         """Return n ascending targets in [0, total)."""
@@ -280,8 +285,14 @@ class SumTree:
 
 def check_priorities(priorities: FloatArray) -> None:
     """Raise ValueError unless all priorities are finite and not negative."""
-    if priorities.size and not (priorities.min() >= 0.0 and priorities.max() < math.inf):
-        raise ValueError(f"priorities span [{priorities.min()}, {priorities.max()}]: must be finite and not negative")
+    if priorities.size <= 1:
+        if not priorities.size or 0.0 <= priorities.item() < math.inf:
+            return
+        raise ValueError(f"priority is {priorities.item()}: must be finite and not negative")
+    bits = np.maximum.reduce(priorities.view(np.uint64), axis=None)  # negative, NaN and inf have the largest: one pass
+    if bits < _INFINITY_BITS or (priorities.min() >= 0.0 and priorities.max() < math.inf):  # the latter for -0.0
+        return
+    raise ValueError(f"priorities span [{priorities.min()}, {priorities.max()}]: must be finite and not negative")
 
 
 def restored_generator(state: Mapping[str, Any]) -> np.random.Generator:

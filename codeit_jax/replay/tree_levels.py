@@ -8,7 +8,7 @@ IntArray = npt.NDArray[np.int64]
 
 FANOUT = 8
 SHIFT = 3
-_SUM_CHUNK = 16_384
+_SUM_CHUNK = 32_768
 _GATHER_ROWS = 2048
 _DEDUPLICATE_FROM = 512
 

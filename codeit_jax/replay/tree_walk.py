@@ -90,7 +90,7 @@ class TreeWalk:
         for start in range(0, len(targets), _PIECE):
             piece = slice(start, start + _PIECE)
             self._descend(table.level, targets[piece], nodes[piece], values[piece])
-        if values.min() <= 0.0:
+        if np.minimum.reduce(values) <= 0.0:
             self._leave_empty_leaves(nodes, values)
         return nodes, values
 

@@ -9,8 +9,9 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from codeit_jax.model.layers import DecoderLayer
+from codeit_jax.model.layers import MASKED, DecoderLayer
 from codeit_jax.model.t5 import T5, Params, T5Model, mask_bias
+from codeit_jax.sampling.grammar import Grammar, GrammarState, advance, allowed_columns, initial_state
 from codeit_jax.sampling.methods import draw, step_uniforms
 
 KeysValues = tuple[jax.Array, jax.Array]
@@ -53,7 +54,7 @@ class SampledTokens:
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=("step", "last", "tokens", "log_probs", "finished", "caches"),
+    data_fields=("step", "last", "tokens", "log_probs", "finished", "caches", "grammar"),
     meta_fields=(),
 )
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,7 @@ class _LoopState:
     log_probs: jax.Array  # float32 [R]
     finished: jax.Array  # bool [R]
     caches: tuple[KeysValues, ...]  # for each layer [R, H, positions, K] twice
+    grammar: GrammarState | None  # None when every token is allowed everywhere
 
 
 @partial(jax.jit, static_argnames=("model", "settings"))
@@ -76,6 +78,7 @@ def sample_tokens(
     keys: jax.Array,
     temperature: jax.Array,
     allowed: jax.Array,
+    grammar: Grammar | None = None,
 ) -> SampledTokens:
     """Draw S programs for each prompt.
 
@@ -85,6 +88,7 @@ def sample_tokens(
         keys: a JAX key for each sample [P, S]; consumed. A sample depends on its own key and prompt only.
         temperature: scalar.
         allowed: int32 [A], the token ids that may be drawn.
+        grammar: which of them may come next, where; None lets all come everywhere.
     """
     network = model.bind(params)
     num_prompts, num_samples = keys.shape
@@ -97,8 +101,13 @@ def sample_tokens(
 
     def body(state: _LoopState) -> _LoopState:
         hidden, caches = _decode_step(network, layers, state, cross, cross_bias, num_prompts)
+        logits, position = network.logits(hidden, allowed), state.grammar
+        if grammar is not None and position is not None:
+            logits = jnp.where(allowed_columns(grammar, position), logits, MASKED)
         uniforms = step_uniforms(row_keys, state.step)
-        column, log_prob = draw(network.logits(hidden, allowed), uniforms, temperature, settings.top_k)
+        column, log_prob = draw(logits, uniforms, temperature, settings.top_k)
+        if grammar is not None and position is not None:
+            position = advance(grammar, position, column)
         token = jnp.where(state.finished, settings.pad_id, allowed[column])
         return _LoopState(
             step=state.step + 1,
@@ -107,9 +116,10 @@ def sample_tokens(
             log_probs=state.log_probs + jnp.where(state.finished, 0.0, log_prob),
             finished=state.finished | (token == settings.end_id),
             caches=caches,
+            grammar=position,
         )
 
-    state = _initial_state(network, settings, rows)
+    state = _initial_state(network, settings, rows, grammar)
     for end in _segment_ends(settings):
         state = _grow_caches(state, end)
         state = jax.lax.while_loop(lambda s, end=end: (s.step < end) & ~jnp.all(s.finished), body, state)
@@ -126,7 +136,7 @@ def _segment_ends(settings: DecodingSettings) -> list[int]:
     return [*ends, settings.max_tokens]
 
 
-def _initial_state(network: T5, settings: DecodingSettings, rows: int) -> _LoopState:
+def _initial_state(network: T5, settings: DecodingSettings, rows: int, grammar: Grammar | None) -> _LoopState:
     config = network.config
     empty = jnp.zeros((rows, config.num_heads, 0, config.d_kv), config.dtype)
     return _LoopState(
@@ -136,6 +146,7 @@ def _initial_state(network: T5, settings: DecodingSettings, rows: int) -> _LoopS
         log_probs=jnp.zeros((rows,), jnp.float32),
         finished=jnp.zeros((rows,), bool),
         caches=((empty, empty),) * config.num_decoder_layers,
+        grammar=None if grammar is None else initial_state(grammar, rows),
     )
 
 

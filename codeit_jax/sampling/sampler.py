@@ -10,10 +10,13 @@ import numpy as np
 from jax.sharding import Mesh
 
 from codeit_jax.config import SamplingConfig
+from codeit_jax.errors import UserError
 from codeit_jax.model import Params, T5Model
 from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards, replicated
 from codeit_jax.sampling.decoding import DecodingSettings, SampledTokens, sample_tokens
+from codeit_jax.sampling.grammar import Grammar, build_grammar
 from codeit_jax.text.buckets import group_rows, pad_rows
+from codeit_jax.text.native import NativeTokenizer
 from codeit_jax.text.tokenizer import EncodedPrompt, Tokenizer
 
 CACHE_SEGMENT = 64
@@ -71,6 +74,7 @@ class Sampler:
             tokenizer.program_token_ids if config.vocabulary == "program" else np.arange(tokenizer.vocabulary_size)
         )
         self._allowed = jnp.asarray(allowed, jnp.int32)
+        self._grammar = _grammar_for(tokenizer, config)
         self._settings = DecodingSettings(
             max_tokens=max_program_tokens,
             segment=CACHE_SEGMENT,
@@ -132,6 +136,7 @@ class Sampler:
             jax.device_put(keys, rows),
             jax.device_put(np.float32(self._config.temperature), replicated(self._mesh)),
             jax.device_put(self._allowed, replicated(self._mesh)),
+            None if self._grammar is None else jax.device_put(self._grammar, replicated(self._mesh)),
         )
 
     def _decode(self, task_ids: list[str], samples: SampledTokens) -> list[SampledProgram]:
@@ -146,6 +151,17 @@ class Sampler:
             for row, task_id in enumerate(task_ids)
             for sample in range(self._config.samples_per_task)
         ]
+
+
+def _grammar_for(tokenizer: Tokenizer, config: SamplingConfig) -> Grammar | None:
+    if config.grammar == "off":
+        return None
+    if not isinstance(tokenizer, NativeTokenizer) or config.vocabulary != "program":
+        raise UserError(
+            f"sampling.grammar is {config.grammar!r}, expected 'off' with the {tokenizer.name} tokenizer and "
+            f"sampling.vocabulary {config.vocabulary!r}: the grammar needs one token for each name"
+        )
+    return build_grammar([tokenizer.token_names[index] for index in tokenizer.program_token_ids], config.grammar)
 
 
 def sample_keys(key: jax.Array, task_ids: Sequence[str], num_samples: int) -> jax.Array:

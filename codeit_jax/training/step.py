@@ -104,7 +104,7 @@ def train_step(
         return total / jnp.maximum(count, 1), count
 
     (loss, num_tokens), gradient = jax.value_and_grad(loss_fn, has_aux=True)(state.params)
-    grad_norm = optax.global_norm(gradient)
+    grad_norm = optax.tree.norm(gradient)
     updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
     stepped = TrainState(step=state.step + 1, params=optax.apply_updates(state.params, updates), opt_state=opt_state)
     finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm)

@@ -60,7 +60,10 @@ def add(a: Value, b: Value) -> Value:
         total = a + b
         return total if -_SMALL < total < _SMALL else _bounded(total)
     if type(a) is tuple and type(b) is tuple:
-        return _pair(a[0] + b[0], a[1] + b[1])
+        row, column = a[0] + b[0], a[1] + b[1]
+        if type(row) is int and type(column) is int and -_SMALL < row < _SMALL and -_SMALL < column < _SMALL:
+            return (row, column)
+        return _bounded((row, column))
     return _componentwise(operator.add, a, b)
 
 
@@ -70,7 +73,10 @@ def subtract(a: Value, b: Value) -> Value:
         total = a - b
         return total if -_SMALL < total < _SMALL else _bounded(total)
     if type(a) is tuple and type(b) is tuple:
-        return _pair(a[0] - b[0], a[1] - b[1])
+        row, column = a[0] - b[0], a[1] - b[1]
+        if type(row) is int and type(column) is int and -_SMALL < row < _SMALL and -_SMALL < column < _SMALL:
+            return (row, column)
+        return _bounded((row, column))
     return _componentwise(operator.sub, a, b)
 
 

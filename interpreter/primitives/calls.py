@@ -1,37 +1,35 @@
 """What every higher-order primitive needs: bounded nesting of calls, and a verdict that does not depend on hash order."""
 
-from interpreter.values import Value, ordered
+from collections.abc import Callable
+
+from interpreter.values import Value, in_order, ordered
 from interpreter.work import METER, SizeExceeded
 
 _FRAMES = 3  # of a higher-order primitive itself
-
-
-class Entered:
-    """Count the frames of a function called by a primitive: self-application must end before the host's stack does.
-
-    Raises:
-        SizeExceeded: functions call one another too deeply.
-    """
-
-    __slots__ = ("frames",)
-
-    def __init__(self, function: Value) -> None:
-        self.frames: int = _FRAMES + getattr(function, "height", 0)
-
-    def __enter__(self) -> None:
-        METER.depth += self.frames
-        if METER.depth > METER.max_depth:
-            METER.depth -= self.frames
-            raise SizeExceeded("functions nested too deeply")
-
-    def __exit__(self, *failure: object) -> None:
-        METER.depth -= self.frames
 
 
 class _Walk:
     """How sets are walked: canonically while a failure is being reproduced."""
 
     canonical = False
+
+
+def enter(function: Value) -> int:
+    """Count the frames of a function that a primitive is about to call, and return their number, for `leave`.
+
+    Raises:
+        SizeExceeded: functions call one another too deeply. Self-application must end before the host's stack does.
+    """
+    frames: int = _FRAMES + getattr(function, "height", 0)
+    if METER.depth + frames > METER.max_depth:
+        raise SizeExceeded("functions nested too deeply")
+    METER.depth += frames
+    return frames
+
+
+def leave(frames: int) -> None:
+    """Take back what `enter` counted."""
+    METER.depth -= frames
 
 
 def call_each(function: Value, container: Value) -> list[Value]:
@@ -41,33 +39,48 @@ def call_each(function: Value, container: Value) -> list[Value]:
     is the verdict. So after one the calls are made again in canonical order; calls inside then start with that order, so that
     nested failures do not multiply the repetitions.
     """
-    frames = _FRAMES + getattr(function, "height", 0)
-    METER.depth += frames
+    frames = enter(function)
     try:
-        if METER.depth > METER.max_depth:
-            raise SizeExceeded("functions nested too deeply")
         if type(container) is not frozenset or len(container) < 2:
             return [function(value) for value in container]
-        return _call_on_set(function, container)
-    finally:
-        METER.depth -= frames
-
-
-def _call_on_set(function: Value, values: frozenset[Value]) -> list[Value]:
-    if _Walk.canonical:
-        result_of = {value: function(value) for value in ordered(values)}
-        return [result_of[value] for value in values]
-    left = METER.left
-    try:
-        return [function(value) for value in values]
-    except MemoryError:
-        raise
-    except Exception:
-        METER.left = left
-        _Walk.canonical = True
+        if _Walk.canonical:
+            result_of = {value: function(value) for value in ordered(container)}
+            return [result_of[value] for value in container]
+        left = METER.left
         try:
-            for value in ordered(values):
-                function(value)
-        finally:
-            _Walk.canonical = False
-        raise
+            return [function(value) for value in container]
+        except MemoryError:
+            raise
+        except Exception:
+            _reproduce(left, lambda: [function(value) for value in ordered(container)])
+            raise
+    finally:
+        leave(frames)
+
+
+def call_combinations(function: Value, a: Value, b: Value) -> list[Value]:
+    """Call the function on every pair of an element of a and an element of b, walking sets as `call_each` does."""
+    frames = enter(function)
+    try:
+        if _Walk.canonical:
+            return [function(x, y) for x in in_order(a) for y in in_order(b)]
+        left = METER.left
+        try:
+            return [function(x, y) for x in a for y in b]
+        except MemoryError:
+            raise
+        except Exception:
+            _reproduce(left, lambda: [function(x, y) for x in in_order(a) for y in in_order(b)])
+            raise
+    finally:
+        leave(frames)
+
+
+def _reproduce(left: float, walk: Callable[[], object]) -> None:
+    """Fail again, in canonical order, with the work that was left before."""
+    METER.left = left
+    _Walk.canonical = True
+    try:
+        walk()
+    finally:
+        _Walk.canonical = False

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import chain
 
+from interpreter.primitives.bounds import components_of
 from interpreter.primitives.raster import count_colors, flatten
 from interpreter.values import Value, first_of, in_order
 from interpreter.weight import weigh, weigh_nested
@@ -24,6 +25,8 @@ def _colors(element: Value) -> Iterable[Value]:
         charge(count_cells(element))
         return chain.from_iterable(element)
     charge(len(element))
+    if frozenset in set(map(type, element)):
+        return [components_of(cell)[0] for cell in element]
     return [color for color, _ in element]
 
 
@@ -64,8 +67,7 @@ def colorcount(element: Value, value: Value) -> Value:
     if type(element) is tuple:
         charge(count_cells(element))
         return sum([row.count(value) for row in element])
-    charge(len(element))
-    return len([color for color, _ in element if color == value])
+    return [color == value for color in _colors(element)].count(True)
 
 
 def first_color(obj: Value) -> Value:

@@ -2,7 +2,7 @@
 
 from itertools import chain
 
-from interpreter.primitives.bounds import bounds, holds_cells
+from interpreter.primitives.bounds import bounds, components_of, holds_cells, side
 from interpreter.primitives.colors import count_cells
 from interpreter.primitives.measurements import shape, ulcorner
 from interpreter.primitives.raster import GUARD, MAX_CELLS, flatten, index_table, is_regular, select
@@ -51,7 +51,7 @@ def ofcolor(grid: Value, value: Value) -> Value:
 
 def index(grid: Value, loc: Value) -> Value:
     """Return the colour at a location, or none outside the grid."""
-    i, j = loc
+    i, j = components_of(loc)
     height, width = len(grid), len(grid[0])
     return grid[i][j] if 0 <= i < height and 0 <= j < width else None
 
@@ -74,7 +74,7 @@ def crop(grid: Value, start: Value, dims: Value) -> Value:
     if not rows:
         return ()
     left, right = start[1], start[1] + dims[1]
-    charge(count_cells(rows))
+    charge(len(rows) * len(rows[0]))
     return tuple([row[left:right] for row in rows])
 
 
@@ -118,8 +118,7 @@ def hmirror(piece: Value) -> Value:
         charge(len(piece))
         return piece[::-1]
     charge(len(piece))
-    top, _, bottom, _ = bounds(piece)
-    total = top + bottom
+    total = side(piece, 0, min) + side(piece, 0, max)
     if holds_cells(piece):
         return frozenset([(value, (total - i, j)) for value, (i, j) in piece])
     return frozenset([(total - i, j) for i, j in piece])
@@ -131,8 +130,7 @@ def vmirror(piece: Value) -> Value:
         charge(count_cells(piece))
         return tuple([row[::-1] for row in piece])
     charge(len(piece))
-    _, left, _, right = bounds(piece)
-    total = left + right
+    total = side(piece, 1, min) + side(piece, 1, max)
     if holds_cells(piece):
         return frozenset([(value, (i, total - j)) for value, (i, j) in piece])
     return frozenset([(i, total - j) for i, j in piece])
@@ -191,8 +189,9 @@ def righthalf(grid: Value) -> Value:
 
 def trim(grid: Value) -> Value:
     """Drop the outermost rows and columns."""
-    charge(count_cells(grid))
-    return tuple([row[1:-1] for row in grid[1:-1]])
+    rows = grid[1:-1]
+    charge(len(rows) * len(rows[0]) if rows else 1)
+    return tuple([row[1:-1] for row in rows])
 
 
 def cellwise(a: Value, b: Value, fallback: Value) -> Value:

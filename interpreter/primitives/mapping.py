@@ -1,6 +1,6 @@
 """Calling a function on every element."""
 
-from interpreter.primitives.calls import Entered, call_each
+from interpreter.primitives.calls import call_combinations, call_each, enter, leave
 from interpreter.primitives.containers import kind_of, merge
 from interpreter.values import Value, in_order
 from interpreter.weight import weigh_nested
@@ -22,8 +22,11 @@ def rapply(functions: Value, value: Value) -> Value:
     charge(len(functions))
     results = []
     for function in in_order(functions):
-        with Entered(function):
+        frames = enter(function)
+        try:
             results.append(function(value))
+        finally:
+            leave(frames)
     weigh_nested(results)
     return kind(results)
 
@@ -43,8 +46,11 @@ def mapply(function: Value, container: Value) -> Value:
 def papply(function: Value, a: Value, b: Value) -> Value:
     """Call the function on paired elements, as far as the shorter container goes."""
     charge(min(len(a), len(b)))
-    with Entered(function):
+    frames = enter(function)
+    try:
         results = [function(x, y) for x, y in zip(in_order(a), in_order(b), strict=False)]
+    finally:
+        leave(frames)
     weigh_nested(results)
     return tuple(results)
 
@@ -59,8 +65,6 @@ def prapply(function: Value, a: Value, b: Value) -> Value:
     if not len(a):
         return frozenset()
     reserve(len(a) * len(b))
-    with Entered(function):
-        rights = list(in_order(b))
-        results = [function(left, right) for left in in_order(a) for right in rights]
+    results = call_combinations(function, a, b)
     weigh_nested(results)
     return frozenset(results)

@@ -1,9 +1,7 @@
 """Extent, corners, centres and periods of pieces, and how two patches lie to each other."""
 
-from collections.abc import Callable
-
-from interpreter.primitives.bounds import bounds, extreme, indices_of, plain_bounds
-from interpreter.primitives.patches import normalize, shift
+from interpreter.primitives.bounds import along, bounds, indices_of, side
+from interpreter.primitives.patches import normalize
 from interpreter.values import Value
 from interpreter.work import charge
 
@@ -12,7 +10,8 @@ def height(piece: Value) -> Value:
     """Count the rows of a grid or of a patch's bounding box."""
     if type(piece) is tuple or not len(piece):
         return len(piece)
-    return lowermost(piece) - uppermost(piece) + 1
+    charge(len(piece))
+    return side(piece, 0, max) - side(piece, 0, min) + 1
 
 
 def width(piece: Value) -> Value:
@@ -21,7 +20,8 @@ def width(piece: Value) -> Value:
         return 0
     if type(piece) is tuple:
         return len(piece[0])
-    return rightmost(piece) - leftmost(piece) + 1
+    charge(len(piece))
+    return side(piece, 1, max) - side(piece, 1, min) + 1
 
 
 def shape(piece: Value) -> Value:
@@ -59,33 +59,28 @@ def hline(patch: Value) -> Value:
     return columns == len(patch) and rows == 1
 
 
-def _side(patch: Value, number: int, choose: Callable[..., Value]) -> Value:
-    """Return one side of the bounding box; only its own axis is looked at where coordinates are odd."""
-    charge(len(patch))
-    try:
-        return plain_bounds(patch)[number]
-    except (TypeError, ValueError, IndexError, StopIteration):
-        return extreme(patch, number % 2, choose)
-
-
 def uppermost(patch: Value) -> Value:
     """Return the first row; empty fails."""
-    return _side(patch, 0, min)
+    charge(len(patch))
+    return side(patch, 0, min)
 
 
 def lowermost(patch: Value) -> Value:
     """Return the last row; empty fails."""
-    return _side(patch, 2, max)
+    charge(len(patch))
+    return side(patch, 0, max)
 
 
 def leftmost(patch: Value) -> Value:
     """Return the first column; empty fails."""
-    return _side(patch, 1, min)
+    charge(len(patch))
+    return side(patch, 1, min)
 
 
 def rightmost(patch: Value) -> Value:
     """Return the last column; empty fails."""
-    return _side(patch, 3, max)
+    charge(len(patch))
+    return side(patch, 1, max)
 
 
 def _corner(patch: Value, row: int, column: int) -> Value:
@@ -144,8 +139,11 @@ def centerofmass(patch: Value) -> Value:
 
 def _shared(a: Value, b: Value, axis: int) -> bool:
     charge(len(a) + len(b))
-    found = [frozenset([(i, j)[axis] for i, j in indices_of(patch)]) for patch in (a, b)]
-    return not found[0].isdisjoint(found[1])
+    try:
+        return not set(along(a, axis)).isdisjoint(along(b, axis))
+    except (TypeError, ValueError, IndexError, StopIteration):
+        found = [{(i, j)[axis] for i, j in indices_of(patch)} for patch in (a, b)]
+        return not found[0].isdisjoint(found[1])
 
 
 def hmatching(a: Value, b: Value) -> Value:
@@ -177,13 +175,21 @@ def position(a: Value, b: Value) -> Value:
     return (down, 1 if column_a < column_b else -1)
 
 
+def _repeats(obj: Value, down: int, right: int) -> bool:
+    """Tell whether every cell that has room for it is found again so far up and to the left."""
+    charge(len(obj))
+    for value, (i, j) in obj:
+        if i >= down and j >= right and (value, (i - down, j - right)) not in obj:
+            return False
+    return True
+
+
 def hperiod(obj: Value) -> Value:
     """Return the smallest shift to the left that maps the object into itself, or its width; wide indices fail."""
     normalized = normalize(obj)
     extent = width(normalized)
     for period in range(1, extent):
-        shifted = shift(normalized, (0, -period))
-        if frozenset([(value, (i, j)) for value, (i, j) in shifted if j >= 0]) <= normalized:
+        if _repeats(normalized, 0, period):
             return period
     return extent
 
@@ -193,7 +199,6 @@ def vperiod(obj: Value) -> Value:
     normalized = normalize(obj)
     extent = height(normalized)
     for period in range(1, extent):
-        shifted = shift(normalized, (-period, 0))
-        if frozenset([(value, (i, j)) for value, (i, j) in shifted if i >= 0]) <= normalized:
+        if _repeats(normalized, period, 0):
             return period
     return extent

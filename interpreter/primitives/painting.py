@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from interpreter.primitives.bounds import indices_of
+from interpreter.primitives.bounds import components_of, indices_of
 from interpreter.primitives.colors import count_cells, mostcolor
 from interpreter.primitives.patches import shift
 from interpreter.values import Value, in_order
@@ -48,9 +48,11 @@ def fill(grid: Value, value: Value, patch: Value) -> Value:
 
 def _without_conflicts(obj: Value) -> Value:
     """Return the cells so that the winner of a conflict comes last: in any order if no index occurs twice."""
-    if len({index for _, index in obj}) == len(obj):
+    indices = {index for _, index in obj}
+    if len(indices) == len(obj) and set(map(type, indices)) == {tuple}:
         return obj
-    return in_order(obj)
+    cells = [components_of(cell) for cell in in_order(obj)]
+    return [(value, components_of(index)) for value, index in cells]
 
 
 def paint(grid: Value, obj: Value) -> Value:

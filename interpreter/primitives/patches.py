@@ -2,8 +2,8 @@
 
 from itertools import repeat
 
-from interpreter.primitives.bounds import bounds, holds_cells, indices_of
-from interpreter.values import Value, in_order
+from interpreter.primitives.bounds import bounds, components_of, holds_cells, indices_of
+from interpreter.values import Value
 from interpreter.weight import weigh
 from interpreter.work import charge
 
@@ -36,7 +36,18 @@ def shift(patch: Value, directions: Value) -> Value:
     if not len(patch):
         return patch
     charge(len(patch))
-    down, right = directions
+    down, right = components_of(directions)
+    if type(down) is not int or type(right) is not int:
+        return _shifted(patch, down, right)
+    try:
+        if type(next(iter(patch))[1]) is tuple:
+            return frozenset([(value, (i + down, j + right)) for value, (i, j) in patch])
+        return frozenset([(i + down, j + right) for i, j in patch])
+    except (TypeError, ValueError, IndexError):
+        return _shifted(patch, down, right)  # perhaps mixed kinds, of which Python's first is not the canonically first
+
+
+def _shifted(patch: Value, down: Value, right: Value) -> Value:
     if holds_cells(patch):
         return frozenset([(value, (i + down, j + right)) for value, (i, j) in patch])
     return frozenset([(i + down, j + right) for i, j in patch])

@@ -1,14 +1,17 @@
 """Picking elements: by position, by an extreme key, by frequency."""
 
 from collections import Counter
-from itertools import compress
+from collections.abc import Iterable
+from itertools import compress, islice
 from typing import Any
 
 from interpreter.primitives.containers import kind_of, merge
-from interpreter.primitives.calls import Entered, call_each
+from interpreter.primitives.calls import call_each, enter, leave
 from interpreter.values import Value, compares_simply, first_of, in_order, last_of, ordered
 from interpreter.weight import weigh_nested
 from interpreter.work import charge
+
+_NUMBERS = {int, bool}
 
 
 def first(container: Value) -> Value:
@@ -44,12 +47,12 @@ def minimum(container: Value) -> Value:
     return _extreme_element(container, min)
 
 
-def _keys(container: Value, compfunc: Value) -> tuple[list[Value], list[Value]]:
+def _keys(container: Value, compfunc: Value) -> tuple[Iterable[Value], list[Value]]:
     """Return elements and their keys; in canonical order unless the keys are all integers."""
     charge(2 * len(container))
-    elements = list(container)
+    elements: Iterable[Value] = container
     keys = call_each(compfunc, container)
-    if type(container) is frozenset and not set(map(type, keys)) <= {int, bool}:
+    if type(container) is frozenset and not _NUMBERS.issuperset(map(type, keys)):
         key_of = dict(zip(elements, keys, strict=True))
         elements = ordered(container)
         keys = [key_of[element] for element in elements]
@@ -77,7 +80,7 @@ def _best_element(container: Value, compfunc: Value, extreme: Any) -> Value:
     elements, keys = _keys(container, compfunc)
     best = extreme(keys)
     if type(container) is tuple or keys.count(best) == 1:
-        return elements[keys.index(best)]
+        return next(islice(elements, keys.index(best), None))
     return first_of(frozenset([element for element, key in zip(elements, keys, strict=True) if key == best]))
 
 
@@ -141,8 +144,11 @@ def extract(container: Value, condition: Value) -> Value:
     """Return the first element that satisfies the condition; none fails."""
     elements = in_order(container)
     charge(len(container))
-    with Entered(condition):
+    frames = enter(condition)
+    try:
         for element in elements:
             if condition(element):
                 return element
+    finally:
+        leave(frames)
     raise ValueError("no element satisfies the condition")

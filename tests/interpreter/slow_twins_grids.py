@@ -18,7 +18,7 @@ from slow_twins_values import head, listed
 def _colors(element):
     if isinstance(element, tuple):
         return [v for row in element for v in row]
-    return [v for v, _ in element]
+    return [v for v, _ in map(listed, element)]
 
 
 def palette(element): return frozenset(_colors(element))
@@ -38,7 +38,7 @@ def leastcolor(element):
 def colorcount(element, value):
     if isinstance(element, tuple):
         return sum(row.count(value) for row in element)
-    return sum(v == value for v, _ in element)
+    return sum(v == value for v in _colors(element))
 
 
 def color(obj): return head(obj)[0]
@@ -69,7 +69,7 @@ def _inside(grid, i, j): return 0 <= i < len(grid) and 0 <= j < len(grid[0])
 
 
 def index(grid, loc):
-    i, j = loc
+    i, j = listed(loc)
     height, width = len(grid), len(grid[0])
     return grid[i][j] if 0 <= i < height and 0 <= j < width else None
 

@@ -1,6 +1,6 @@
 """Plain twins of the primitives on patches, written line by line from the specification."""
 
-from slow_twins_values import head
+from slow_twins_values import head, listed
 
 
 def is_object(patch):
@@ -97,7 +97,7 @@ def recolor(value, patch): return frozenset((value, index) for index in toindice
 def shift(patch, directions):
     if len(patch) == 0:
         return patch
-    down, right = directions
+    down, right = listed(directions)
     if is_object(patch):
         return frozenset((v, (i + down, j + right)) for v, (i, j) in patch)
     return frozenset((i + down, j + right) for i, j in patch)

@@ -1,9 +1,9 @@
-"""Twin tests: a shared batch against each program run by itself, over random programs, orders, dialects and table sizes."""
+"""Twin tests: a shared batch against each program alone, over random programs, orders, dialects and table sizes."""
 
 import random
 
 import pytest
-from random_programs import random_program
+from program_texts import program_text, random_program
 
 from interpreter import Limits, Status, batch, parse, run, run_batch
 from interpreter.batch import Batch
@@ -22,7 +22,9 @@ def generated(number, seed):
     return [parse(random_program(rng)) for _ in range(number)]
 
 
-@pytest.mark.parametrize("limits", [Limits(), Limits(mode="codeit"), Limits(work_per_line=300, work_per_program=800, max_items=500)])
+@pytest.mark.parametrize(
+    "limits", [Limits(), Limits(mode="codeit"), Limits(work_per_line=300, work_per_program=800, max_items=500)]
+)
 def test_outcomes_are_those_of_each_program_alone(limits):
     programs = generated(500, 2)
     outcomes = run_batch(programs, GRIDS, limits)
@@ -54,9 +56,13 @@ def test_equal_calls_are_made_once(monkeypatch):
     shared = Batch(GRIDS[:1])
     call = shared._machine.call
     monkeypatch.setattr(shared._machine, "call", lambda f, a, w: made.append(f) or call(f, a, w))
-    texts = ["x1 = hmirror(I)\nO = vmirror(x1)", "x5 = hmirror(I)\nx6 = vmirror(x5)\nO = hmirror(x6)", "x1 = rot180(I)\nO = hmirror(x1)"]
+    texts = [
+        "x1 = hmirror(I)\nO = vmirror(x1)",
+        "x5 = hmirror(I)\nx6 = vmirror(x5)\nO = hmirror(x6)",
+        "x1 = rot180(I)\nO = hmirror(x1)",
+    ]
     outcomes = [shared.run(parse(text)) for text in texts]
-    # rot180 equals the two mirrors, so that what follows it is known: three calls for the first two programs, one for the third.
+    # Three calls for the first two programs; rot180 gives what the two mirrors gave, so what follows it is known.
     assert len(made) == 4
     assert outcomes == [[run(parse(text), GRIDS[0])] for text in texts]
 
@@ -64,16 +70,27 @@ def test_equal_calls_are_made_once(monkeypatch):
 @pytest.mark.parametrize(
     "text",
     [
-        "x1 = compose(size, size)\nx2 = compose(size, size)\nx3 = equality(x1, x2)\nO = canvas(x3, UNITY)",
-        "x1 = lbind(add, ONE)\nx2 = lbind(add, TWO)\nx3 = initset(x2)\nx4 = insert(x1, x3)\nx5 = first(x4)\nx6 = x5(FIVE)\n"
-        "O = canvas(x6, UNITY)",
-        "x1 = lbind(lbind, add)\nx2 = palette(I)\nx3 = apply(x1, x2)\nx4 = rapply(x3, ONE)\nx5 = maximum(x4)\nO = canvas(x5, UNITY)",
-        "x1 = lbind(rbind, subtract)\nx2 = palette(I)\nx3 = apply(x1, x2)\nx4 = last(x3)\nx5 = x4(NINE)\nO = canvas(x5, UNITY)",
+        program_text("compose(size, size)", "compose(size, size)", "equality(x1, x2)", "canvas(@, UNITY)"),
+        program_text(
+            "lbind(add, ONE)",
+            "lbind(add, TWO)",
+            "initset(x2)",
+            "insert(x1, x3)",
+            "first(@)",
+            "x5(FIVE)",
+            "canvas(@, UNITY)",
+        ),
+        program_text(
+            "lbind(lbind, add)", "palette(I)", "apply(x1, x2)", "rapply(@, ONE)", "maximum(@)", "canvas(@, UNITY)"
+        ),
+        program_text(
+            "lbind(rbind, subtract)", "palette(I)", "apply(x1, x2)", "last(@)", "x4(NINE)", "canvas(@, UNITY)"
+        ),
     ],
 )
 def test_closures_in_containers_are_as_if_alone(text):
     """Closures made for one program must not show in another: neither by being equal nor by their order."""
-    reverse = "x1 = lbind(add, TWO)\nx2 = lbind(add, ONE)\nx3 = compose(size, size)\nx4 = x1(ONE)\nO = canvas(x4, UNITY)"
+    reverse = program_text("lbind(add, TWO)", "lbind(add, ONE)", "compose(size, size)", "x1(ONE)", "canvas(@, UNITY)")
     programs = [parse(reverse), parse(text), parse(reverse), parse(text)]
     for grid in GRIDS:
         alone = [[run(program, grid)] for program in programs]

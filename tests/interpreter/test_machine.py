@@ -1,8 +1,9 @@
-"""Exact tests of running one program: verdicts, work, output grids, the CodeIt rules; bombs must end by the deterministic limits."""
+"""Exact tests of running one program: verdicts, work, grids, CodeIt's rules; bombs end by the deterministic limits."""
 
 import tracemalloc
 
 import pytest
+from program_texts import program_text
 
 from interpreter import Limits, Status, infer_types, parse, run
 from interpreter.machine import as_grid
@@ -91,42 +92,48 @@ def test_primitives_are_unlimited_after_a_run():
     assert METER.left == float("inf")
 
 
-def previous(*calls):
-    """Write a program of these calls; `@` stands for the variable of the line before."""
-    names = [f"x{number}" for number in range(1, len(calls))] + ["O"]
-    return "\n".join(f"{name} = {call.replace('@', before)}" for name, before, call in zip(names, ["I", *names], calls, strict=False))
-
-
+HUNDRED = "multiply(TEN, TEN)"
 BOMBS = {
-    "canvas of 10^10 cells": "x1 = multiply(TEN, TEN)\nx2 = multiply(x1, x1)\nx3 = multiply(x2, TEN)\n"
-    "x4 = astuple(x3, x3)\nO = canvas(ZERO, x4)",
-    "upscaled ten times": previous(*["upscale(I, TEN)"], *["upscale(@, TEN)"] * 9),
-    "products of products": previous("asindices(I)", *["product(@, @)"] * 6, "first(@)"),
-    "huge integers": previous("multiply(TEN, TEN)", *["multiply(@, @)"] * 30, "canvas(@, UNITY)"),
-    "repeat of repeats": previous("multiply(TEN, TEN)", "multiply(@, @)", "repeat(I, @)", *["repeat(@, x2)"] * 5, "first(@)"),
-    "interval": previous("multiply(TEN, TEN)", *["multiply(@, @)"] * 3, "interval(ZERO, @, ONE)", "first(@)"),
-    "doubled tuples": previous("astuple(I, I)", *["astuple(@, @)"] * 60, "first(@)"),
-    "concatenated": previous("vconcat(I, I)", *["vconcat(@, @)"] * 60, "first(@)"),
-    "one heavy part many times": previous(
-        "astuple(I, I)", *["astuple(@, @)"] * 10, "repeat(@, ONE)", *["combine(@, @)"] * 40, "initset(@)", "first(@)"
+    "canvas of 10^10 cells": program_text(
+        HUNDRED, "multiply(@, @)", "multiply(@, TEN)", "astuple(@, @)", "canvas(ZERO, @)"
     ),
-    "sets in sets": previous("initset(I)", *["initset(@)"] * 50, *["product(@, @)"] * 8, "first(@)"),
-    "tower of compositions": previous("compose(hmirror, vmirror)", *["compose(@, @)"] * 58, "apply(@, I)"),
-    "power of power": previous(
-        "multiply(TEN, TEN)", "power(hmirror, x1)", *["power(@, x1)"] * 10, "apply(@, I)"
+    "upscaled ten times": program_text(*["upscale(@, TEN)"] * 10),
+    "products of products": program_text("asindices(I)", *["product(@, @)"] * 6, "first(@)"),
+    "huge integers": program_text(HUNDRED, *["multiply(@, @)"] * 30, "canvas(@, UNITY)"),
+    "repeat of repeats": program_text(
+        HUNDRED, "multiply(@, @)", "repeat(I, @)", *["repeat(@, x2)"] * 5, "first(@)"
     ),
-    "doubling closure in one line": "x1 = fork(astuple, identity, identity)\nx2 = multiply(TEN, TEN)\nx3 = power(x1, x2)\nO = x3(I)",
-    "doubling closure, hashed": "x1 = fork(combine, identity, identity)\nx2 = multiply(TEN, TEN)\nx3 = power(x1, x2)\n"
-    "x4 = compose(initset, x3)\nO = x4(I)",
-    "nesting closure": "x1 = multiply(TEN, TEN)\nx2 = power(initset, x1)\nx3 = power(x2, x1)\nO = x3(I)",
-    "self-application": "x1 = fork(apply, identity, identity)\nx2 = lbind(apply, x1)\nx3 = rbind(apply, I)\n"
-    "x4 = compose(x3, identity)\nx5 = lbind(compose, x4)\nx6 = power(x5, TEN)\nO = x6(apply)",
-    "prapply of everything": "x1 = asindices(I)\nx2 = prapply(astuple, x1, x1)\nx3 = prapply(astuple, x2, x2)\n"
-    "x4 = prapply(astuple, x3, x3)\nO = first(x4)",
-    "far away box": "x1 = multiply(TEN, TEN)\nx2 = multiply(x1, x1)\nx3 = multiply(x2, x2)\nx4 = astuple(x3, x3)\nx5 = initset(x4)\n"
-    "x6 = insert(ORIGIN, x5)\nx7 = backdrop(x6)\nO = first(x7)",
-    "far away line": "x1 = multiply(TEN, TEN)\nx2 = multiply(x1, x1)\nx3 = multiply(x2, x2)\nx4 = toivec(x3)\nx5 = connect(ORIGIN, x4)\n"
-    "O = first(x5)",
+    "interval": program_text(HUNDRED, *["multiply(@, @)"] * 3, "interval(ZERO, @, ONE)", "first(@)"),
+    "doubled tuples": program_text(*["astuple(@, @)"] * 61, "first(@)"),
+    "concatenated": program_text(*["vconcat(@, @)"] * 61, "first(@)"),
+    "one heavy part many times": program_text(
+        *["astuple(@, @)"] * 10, "repeat(@, ONE)", *["combine(@, @)"] * 40, "initset(@)", "first(@)"
+    ),
+    "sets in sets": program_text(*["initset(@)"] * 51, *["product(@, @)"] * 8, "first(@)"),
+    "tower of compositions": program_text(
+        "compose(hmirror, vmirror)", *["compose(@, @)"] * 58, "apply(@, I)"
+    ),
+    "tower of identities": program_text("compose(identity, identity)", *["compose(@, @)"] * 58, "apply(@, I)"),
+    "power of power": program_text(HUNDRED, "power(hmirror, x1)", *["power(@, x1)"] * 10, "apply(@, I)"),
+    "doubling closure in one line": program_text(
+        HUNDRED, "fork(astuple, identity, identity)", "power(x2, x1)", "x3(I)"
+    ),
+    "doubling closure, hashed": program_text(
+        HUNDRED, "fork(combine, identity, identity)", "power(x2, x1)", "compose(initset, @)", "x4(I)"
+    ),
+    "nesting closure": program_text(HUNDRED, "power(initset, x1)", "power(x2, x1)", "x3(I)"),
+    "self-application": program_text(
+        "fork(apply, identity, identity)", "lbind(apply, x1)", "rbind(apply, I)", "compose(@, identity)",
+        "lbind(compose, @)", "power(@, TEN)", "x6(apply)",
+    ),
+    "prapply of everything": program_text("asindices(I)", *["prapply(astuple, @, @)"] * 3, "first(@)"),
+    "far away box": program_text(
+        HUNDRED, "multiply(@, @)", "multiply(@, @)", "astuple(@, @)", "initset(@)", "insert(ORIGIN, @)", "backdrop(@)",
+        "first(@)",
+    ),
+    "far away line": program_text(
+        HUNDRED, "multiply(@, @)", "multiply(@, @)", "toivec(@)", "connect(ORIGIN, @)", "first(@)"
+    ),
 }  # fmt: skip
 
 LARGE = tuple(tuple((i * j) % 10 for j in range(30)) for i in range(30))
@@ -136,13 +143,13 @@ LARGE = tuple(tuple((i * j) % 10 for j in range(30)) for i in range(30))
 def test_bombs_end_by_the_limits_with_little_memory(text):
     tracemalloc.start()
     try:
-        outcome = outcome_of(text, LARGE)
+        outcome = outcome_of(text, LARGE, work_per_line=200_000)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert outcome.status in (Status.WORK, Status.SIZE, Status.ERROR, Status.INVALID)
-    assert peak < 128 << 20
-    assert outcome_of(text, LARGE) == outcome
+    assert peak < 64 << 20
+    assert outcome_of(text, LARGE, work_per_line=200_000) == outcome
 
 
 def test_a_verdict_does_not_depend_on_the_callers_stack():
@@ -202,8 +209,8 @@ x13 = repeat(ONE, TWO)
 x14 = repeat(ONE, THREE)
 O = index(I, TEN)"""
     assert infer_types(parse(text), [GRID]) == [
-        "Integer", "IntegerTuple", "Object", "Objects", "Indices", "IndicesSet", "IntegerSet", "Cell", "Boolean", "Callable",
-        "Container", "GridTuple", "IntegerTuple", "Container", None,
+        "Integer", "IntegerTuple", "Object", "Objects", "Indices", "IndicesSet", "IntegerSet", "Cell", "Boolean",
+        "Callable", "Container", "GridTuple", "IntegerTuple", "Container", None,
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Twin tests of the pool against runs in this process, for any number of workers and any cut; exact tests of its surface."""
+"""Twin tests of the pool against runs in this process, for any workers and cut; exact tests of its surface."""
 
 import os
 import random
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from random_programs import random_program
+from program_texts import random_program
 
 import interpreter
 from interpreter import InterpreterPool, Job, Limits, PoolError, ProgramError, Status, parse, run, schedule
@@ -51,7 +51,8 @@ def test_results_are_those_of_this_process_in_the_order_asked(num_workers):
 
 def test_the_cut_of_big_jobs_does_not_show(monkeypatch):
     rng = random.Random(2)
-    jobs = [Job([random_program(rng) for _ in range(120)], GRIDS), Job([random_program(rng) for _ in range(40)], GRIDS[:1])]
+    texts = [random_program(rng) for _ in range(160)]
+    jobs = [Job(texts[:120], GRIDS), Job(texts[120:], GRIDS[:1])]
     expected = [alone(job, Limits()) for job in jobs]
     monkeypatch.setattr(schedule, "SMALL_JOB_EXECUTIONS", 50)
     monkeypatch.setattr(schedule, "PORTION_PROGRAMS", 7)

@@ -1,4 +1,4 @@
-"""Exact tests with worker processes that really misbehave: exactly the culprit gets a verdict, and nothing is lost or moved."""
+"""Exact tests with workers that really misbehave: only the culprit gets a verdict, nothing is lost or moved."""
 
 import dataclasses
 import json
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import misbehaving_worker
 import pytest
+from program_texts import program_text
 
 import interpreter
 from interpreter import InterpreterPool, Job, Limits, Status, parse, run
@@ -74,13 +75,14 @@ def test_many_faults_among_many_programs_of_many_jobs():
     quick = sorted(set(misbehaving_worker.FAULTS) - HANGING - {"flood"})
     jobs = []
     for _ in range(20):
-        texts = rng.choices(["O = hmirror(I)", "O = vmirror(I)", "x1 = size(I)\nO = canvas(x1, UNITY)"], k=rng.randint(1, 60))
+        texts = rng.choices([GOOD, "O = vmirror(I)", "x1 = size(I)\nO = canvas(x1, UNITY)"], k=rng.randint(1, 60))
         if rng.random() < 0.4:
             texts.insert(rng.randrange(len(texts)), rng.choice(quick))
         jobs.append(Job(texts, GRIDS))
     with misbehaving_pool(2, 60.0) as pool:
         results = pool.run(jobs)
-    assert [[statuses(row) for row in rows] for rows in results] == [[verdict(text) for text in job.programs] for job in jobs]
+    got = [[statuses(row) for row in rows] for rows in results]
+    assert got == [[verdict(text) for text in job.programs] for job in jobs]
 
 
 def test_a_worker_that_dies_between_runs_is_replaced():
@@ -100,10 +102,10 @@ def test_a_worker_process_that_never_greets_is_given_up(monkeypatch):
 
 def test_without_budgets_the_backstops_hold():
     texts = [
-        "x1 = multiply(TEN, TEN)\nx2 = multiply(x1, x1)\nx3 = multiply(x2, TEN)\nx4 = astuple(x3, x3)\nO = canvas(ZERO, x4)",
-        "x1 = asindices(I)\nx2 = product(x1, x1)\nx3 = product(x2, x2)\nO = first(x3)",
-        "x1 = fork(combine, identity, identity)\nx2 = multiply(TEN, TEN)\nx3 = power(x1, x2)\nO = x3(I)",
-        "x1 = compose(hmirror, vmirror)\n" + "".join(f"x{k} = compose(x{k - 1}, x{k - 1})\n" for k in range(2, 50)) + "O = x49(I)",
+        program_text("multiply(TEN, TEN)", "multiply(@, @)", "multiply(@, TEN)", "astuple(@, @)", "canvas(ZERO, @)"),
+        program_text("asindices(I)", "product(@, @)", "product(@, @)", "first(@)"),
+        program_text("multiply(TEN, TEN)", "fork(combine, identity, identity)", "power(x2, x1)", "x3(I)"),
+        program_text("compose(hmirror, vmirror)", *["compose(@, @)"] * 48, "x49(I)"),
     ]
     unlimited = 1 << 62
     limits = Limits(
@@ -129,8 +131,19 @@ pool.run([Job(["loop"], [((1,),)])] * 2)
 
 
 def test_workers_die_with_their_parent():
-    command = [sys.executable, "-I", "-S", "-c", WORKER_THAT_LOOPS, FOLDER, SCRIPT, json.dumps(dataclasses.asdict(Limits()))]
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, FOLDER, json.dumps(command)], stdout=subprocess.PIPE, text=True)
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        WORKER_THAT_LOOPS,
+        FOLDER,
+        SCRIPT,
+        json.dumps(dataclasses.asdict(Limits())),
+    ]
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, FOLDER, json.dumps(command)], stdout=subprocess.PIPE, text=True
+    )
     assert parent.stdout is not None
     workers = [int(number) for number in parent.stdout.readline().split()]
     assert len(workers) == 2

@@ -23,8 +23,11 @@ from interpreter.protocol import (
 GRID = ((1, 2), (3, 4))
 CHUNK = Chunk(7, True, (GRID, ((0,),)), ((), ((),), GRID), ("O = hmirror(I)", "", "é\ud800"))
 ANSWER = Answer(
-    7, 3, [Outcome(Status.OK, GRID, "", 99), Outcome(Status.ERROR, None, "TypeError at line 3", 1 << 40), Outcome(Status.OK, ((),))]
+    7,
+    3,
+    [Outcome(Status.OK, GRID, "", 99), Outcome(Status.ERROR, None, "TypeError", 1 << 40), Outcome(Status.OK, ((),))],
 )
+FRAMES = [(encode_answer(ANSWER), decode_answer), (encode_chunk(CHUNK), decode_chunk)]
 
 
 def content(frame):
@@ -44,7 +47,8 @@ def test_what_is_written_is_read():
 def test_every_status_and_long_messages():
     for status in Status:
         outcome = Outcome(status, GRID if status is Status.OK else None, "x" * 1000, 5)
-        assert decode_answer(content(encode_answer(Answer(0, 0, [outcome])))).outcomes == [outcome._replace(message="x" * 255)]
+        answer = decode_answer(content(encode_answer(Answer(0, 0, [outcome]))))
+        assert answer.outcomes == [outcome._replace(message="x" * 255)]
 
 
 def test_a_text_too_long_for_the_grammar_is_cut():
@@ -70,7 +74,7 @@ def test_a_huge_frame_is_refused_before_it_arrives():
         frames.next()
 
 
-@pytest.mark.parametrize(("encoded", "decode"), [(encode_answer(ANSWER), decode_answer), (encode_chunk(CHUNK), decode_chunk)])
+@pytest.mark.parametrize(("encoded", "decode"), FRAMES)
 def test_a_cut_or_prolonged_frame_is_refused(encoded, decode):
     whole = content(encoded)
     for length in range(len(whole)):
@@ -91,9 +95,10 @@ def test_any_bytes_are_a_value_or_an_error(data):
 @settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_changed_bytes_are_a_value_or_an_error(data):
-    for encoded, decode in ((encode_answer(ANSWER), decode_answer), (encode_chunk(CHUNK), decode_chunk)):
+    for encoded, decode in FRAMES:
         changed = bytearray(content(encoded))
-        for position, value in data.draw(st.lists(st.tuples(st.integers(0, len(changed) - 1), st.integers(0, 255)), max_size=4)):
+        changes = st.tuples(st.integers(0, len(changed) - 1), st.integers(0, 255))
+        for position, value in data.draw(st.lists(changes, max_size=4)):
             changed[position] = value
         with suppress(ProtocolError):
             decode(bytes(changed))

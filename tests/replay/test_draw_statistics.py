@@ -1,9 +1,10 @@
-"""Draws follow their law: statistical (fixed seeds; bounds are |z| < 4.5, 1 in 150,000 by chance), exact on small cases."""
+"""Draws follow their law: statistical (fixed seeds; |z| < 4.5 is exceeded 1 time in 150,000), exact on small cases."""
 
 import itertools
 
 import numpy as np
 import pytest
+
 from codeit_jax.replay import SumTree
 from codeit_jax.replay.without_replacement import RACE_FROM_SHARE, race, race_keys
 

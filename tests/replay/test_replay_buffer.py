@@ -5,9 +5,10 @@ import threading
 
 import numpy as np
 import pytest
-from codeit_jax.replay import Column, LowestPriority, MaxAge, Payload, PrioritizedReplayBuffer, Ring, Tokens
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from codeit_jax.replay import Column, LowestPriority, MaxAge, Payload, PrioritizedReplayBuffer, Ring, Tokens
 
 SCHEMA = {"reward": np.float32, "pixels": Column(np.uint8, (2, 2)), "prompt": Tokens()}
 
@@ -227,23 +228,23 @@ def test_nothing_changes_if_anything_is_wrong():
     buffer.add(items([1]), 1.0, key=["a"])
     before = buffer.state_dict()
     wrong = [
-        lambda: buffer.add(items([1, 2]), [1.0, np.nan]),
-        lambda: buffer.add(items([1, 2]), [1.0, 0.0]),
-        lambda: buffer.add(items([1, 2]), [1.0, 2.0, 3.0]),
-        lambda: buffer.add(items([1, 2]), 1.0, key=["b", "b"]),
-        lambda: buffer.add(items([1, 2]), 1.0, key=["b", "a"]),
-        lambda: buffer.add(items([1, 2]), 1.0, key=["b"]),
-        lambda: buffer.add(items([1, 2, 3, 4]), 1.0),
-        lambda: buffer.add({**items([1, 2]), "prompt": [[1]]}, 1.0),
-        lambda: buffer.add({**items([1]), "prompt": [[65_536]]}, 1.0),
-        lambda: buffer.add({**items([1]), "pixels": np.zeros((1, 3, 2), np.uint8)}, 1.0),
-        lambda: buffer.add({**items([1]), "pixels": np.full((1, 2, 2), 256)}, 1.0),
-        lambda: buffer.add({"reward": np.zeros(1, np.float32)}, 1.0),
-        lambda: buffer.update_priorities([0], -1.0),
-        lambda: buffer.sample(2, replacement=False),
+        ("finite", lambda: buffer.add(items([1, 2]), [1.0, np.nan])),
+        ("refuses it", lambda: buffer.add(items([1, 2]), [1.0, 0.0])),
+        ("priority has shape", lambda: buffer.add(items([1, 2]), [1.0, 2.0, 3.0])),
+        ("occur twice", lambda: buffer.add(items([1, 2]), 1.0, key=["b", "b"])),
+        ("already", lambda: buffer.add(items([1, 2]), 1.0, key=["b", "a"])),
+        ("1 values of key for 2 items", lambda: buffer.add(items([1, 2]), 1.0, key=["b"])),
+        ("capacity is 3", lambda: buffer.add(items([1, 2, 3, 4]), 1.0)),
+        ("different lengths", lambda: buffer.add({**items([1, 2]), "prompt": [[1]]}, 1.0)),
+        ("uint16 holds", lambda: buffer.add({**items([1]), "prompt": [[65_536]]}, 1.0)),
+        ("values have shape", lambda: buffer.add({**items([1]), "pixels": np.zeros((1, 3, 2), np.uint8)}, 1.0)),
+        ("outside the range", lambda: buffer.add({**items([1]), "pixels": np.full((1, 2, 2), 256)}, 1.0)),
+        ("items have columns", lambda: buffer.add({"reward": np.zeros(1, np.float32)}, 1.0)),
+        ("finite", lambda: buffer.update_priorities([0], -1.0)),
+        ("has 1 items", lambda: buffer.sample(2, replacement=False)),
     ]
-    for call in wrong:
-        with pytest.raises(ValueError):
+    for message, call in wrong:
+        with pytest.raises(ValueError, match=message):
             call()
     with pytest.raises(TypeError):
         buffer.add({**items([1]), "pixels": np.zeros((1, 2, 2))}, 1.0)
@@ -253,7 +254,9 @@ def test_nothing_changes_if_anything_is_wrong():
     np.testing.assert_equal(after["raw"], before["raw"])
 
 
-@pytest.mark.parametrize("argument", [{"alpha": -1}, {"eps": np.nan}, {"zero": "no"}, {"on_duplicate": "no"}, {"max_weight": "no"}])
+@pytest.mark.parametrize(
+    "argument", [{"alpha": -1}, {"eps": np.nan}, {"zero": "no"}, {"on_duplicate": "no"}, {"max_weight": "no"}]
+)
 def test_refuses_bad_settings(argument):
     with pytest.raises(ValueError, match=next(iter(argument))):
         PrioritizedReplayBuffer(3, **argument)

@@ -1,10 +1,11 @@
-"""Contract: what other replay buffers get wrong, one test each (the class of implementation is named in the docstring)."""
+"""Contract: what other replay buffers get wrong, one test each; its docstring says what they do."""
 
 import copy
 import pickle
 
 import numpy as np
 import pytest
+
 from codeit_jax.replay import LowestPriority, PrioritizedReplayBuffer, SumTree
 
 

@@ -1,4 +1,4 @@
-"""Sum tree: twin (a plain list of floats), exact (fractions), contract. Draw statistics are in test_draw_statistics."""
+"""Sum tree: twin (a plain list of floats), exact (fractions), contract. For statistics see test_draw_statistics."""
 
 import copy
 import pickle
@@ -6,9 +6,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from codeit_jax.replay import SumTree
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from codeit_jax.replay import SumTree
 
 CAPACITIES = (1, 2, 7, 8, 9, 63, 64, 65, 500, 513, 4097)
 any_float = st.floats(0, 1e300) | st.sampled_from([0.0, 5e-324, 1e-310, 1e-19, 0.5, 1.0, 1e15, 1e16, 1e300])
@@ -51,7 +52,9 @@ def test_matches_a_list_whatever_the_history(history, data):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(any_float, min_size=1, max_size=300), st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=600))
+@given(
+    st.lists(any_float, min_size=1, max_size=300), st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=600)
+)
 def test_query_agrees_with_exact_prefix_sums(priorities, shares):
     """Each mass lies in the interval of its leaf up to rounding of the sums, and the leaf is never empty."""
     tree = SumTree(len(priorities))

@@ -5,10 +5,11 @@ import sys
 
 import numpy as np
 import pytest
-from codeit_jax.replay import TokenArena, TokenRows
-from codeit_jax.replay.keys import KeyIndex, digest, digests
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from codeit_jax.replay import TokenArena, TokenRows
+from codeit_jax.replay.keys import KeyIndex, digest, digests
 
 rows = st.lists(st.integers(0, 65_535), max_size=30)
 
@@ -78,7 +79,12 @@ def test_tokens_take_two_bytes_each():
 
 
 keys = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.binary(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=5)
+    | st.binary(max_size=5),
     lambda inner: st.tuples(inner, inner) | st.frozensets(inner, max_size=3),
     max_leaves=5,
 )
@@ -105,10 +111,11 @@ def test_tuples_are_told_apart_by_their_parts():
 
 def test_digests_do_not_depend_on_the_process():
     code = "from codeit_jax.replay.keys import digest; print(digest((('t', 1.5), frozenset('abc'))).hex())"
-    runs = {
-        subprocess.run([sys.executable, "-c", code], env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)}, capture_output=True, text=True, check=True).stdout
-        for seed in ("0", "1")
-    }  # fmt: skip
+    runs = set()
+    for seed in ("0", "1"):
+        environment = {"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)}
+        run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        runs.add(run.stdout)
     assert runs == {digest((("t", 1.5), frozenset("abc"))).hex() + "\n"}
 
 

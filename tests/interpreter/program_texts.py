@@ -1,4 +1,4 @@
-"""Random programs whose arguments mostly fit the annotated types."""
+"""Program texts: written from a list of calls, or at random with arguments that mostly fit the annotated types."""
 
 import random
 
@@ -17,6 +17,13 @@ _FITTING = {
     "Tuple": ("Tuple", "TupleTuple", "Grid"),
     "Objects": ("Objects", "FrozenSet"),
 }
+
+
+def program_text(*calls: str) -> str:
+    """Write a program of these calls, assigned to x1, x2, ... and O; `@` stands for the line before."""
+    names = [f"x{number}" for number in range(1, len(calls))] + ["O"]
+    lines = zip(names, ["I", *names[:-1]], calls, strict=True)
+    return "\n".join(f"{name} = {call.replace('@', before)}" for name, before, call in lines)
 
 
 def random_program(rng: random.Random) -> str:

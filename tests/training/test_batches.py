@@ -1,0 +1,80 @@
+"""Exact and property tests of batches: every row once, few shapes, right shift, masks."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codeit_jax.config import TextConfig
+from codeit_jax.replay import TokenRows
+from codeit_jax.text import build_tokenizer
+from codeit_jax.training.batches import collate, plan_batches, useful_share
+from codeit_jax.training.experience_replay import Draw
+
+TOKENIZER = build_tokenizer("native")
+TEXT = TextConfig(prompt_buckets=(8, 16, 32), program_buckets=(4, 12))
+
+
+def make_draw(prompt_lengths, program_lengths):
+    rng = np.random.default_rng(0)
+    rows = [
+        TokenRows.from_rows([rng.integers(5, 300, length).tolist() for length in lengths])
+        for lengths in (prompt_lengths, program_lengths)
+    ]
+    number = len(prompt_lengths)
+    return Draw(
+        prompts=rows[0], programs=rows[1], origins=np.zeros(number, np.int8), performance=np.zeros(number, np.float32)
+    )
+
+
+lengths = st.lists(st.tuples(st.integers(1, 32), st.integers(1, 12)), min_size=0, max_size=80)
+
+
+@given(lengths, st.integers(1, 9), st.integers(0, 5))
+@settings(deadline=None, max_examples=150)
+def test_a_plan_holds_every_row_once_in_known_shapes(pairs, batch_size, seed):
+    draw = make_draw([p for p, _ in pairs], [t for _, t in pairs])
+    plan = plan_batches(draw, TEXT, batch_size, np.random.default_rng(seed))
+    rows = np.concatenate([batch.rows for batch in plan]) if plan else np.empty(0)
+    assert sorted(rows.tolist()) == list(range(len(pairs)))
+    assert sum(len(batch.rows) < batch_size for batch in plan) <= 1
+    for batch in plan:
+        assert batch.prompt_length in TEXT.prompt_buckets
+        assert batch.program_length in TEXT.program_buckets
+        assert batch.prompt_length >= draw.prompts.lengths[batch.rows].max()
+        assert batch.program_length >= draw.programs.lengths[batch.rows].max()
+    assert 0 < useful_share(draw, plan, batch_size) <= 1
+
+
+def test_a_plan_is_a_function_of_its_generator():
+    draw = make_draw(list(range(1, 30)), [3] * 29)
+    plans = [plan_batches(draw, TEXT, 4, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    assert [b.rows.tolist() for b in plans[0]] == [b.rows.tolist() for b in plans[1]]
+    assert [b.rows.tolist() for b in plans[0]] != [b.rows.tolist() for b in plans[2]]
+
+
+def test_collate_pads_shifts_and_masks():
+    draw = Draw(
+        prompts=TokenRows.from_rows([[7, 8, 9], [5]]),
+        programs=TokenRows.from_rows([[40, 2], [41, 42, 2]]),
+        origins=np.zeros(2, np.int8),
+        performance=np.zeros(2, np.float32),
+    )
+    plan = plan_batches(draw, TEXT, 3, np.random.default_rng(0))
+    assert len(plan) == 1
+    batch = collate(draw, plan[0], TOKENIZER, batch_size=3)
+    order = plan[0].rows.tolist()
+    pad, start = TOKENIZER.pad_id, TOKENIZER.start_id
+    targets = np.array([[40, 2, pad, pad], [41, 42, 2, pad]])
+    np.testing.assert_array_equal(batch.decoder_target_tokens[:2], targets[order])
+    np.testing.assert_array_equal(batch.decoder_input_tokens[:2], np.insert(targets, 0, start, axis=1)[order][:, :4])
+    np.testing.assert_array_equal(batch.loss_mask.sum(axis=1), [*np.array([2, 3])[order], 0])
+    np.testing.assert_array_equal(batch.encoder_mask[:2].sum(axis=1), np.array([3, 1])[order])
+    assert batch.encoder_input_tokens.shape == (3, 8)
+    released = collate(draw, plan[0], TOKENIZER, batch_size=3, pad_loss=True)
+    np.testing.assert_array_equal(released.loss_mask.sum(axis=1), [4, 4, 0])
+
+
+def test_a_row_longer_than_its_buckets_is_refused():
+    with pytest.raises(ValueError, match="33"):
+        plan_batches(make_draw([33], [2]), TEXT, 4, np.random.default_rng(0))
