@@ -1,15 +1,18 @@
 """Checkpoints: one consistent cut of everything that decides how a run goes on.
 
-A cut is the folder `checkpoints/<number>` with the train state (orbax) and `meta.json` (counters, sizes of the line files),
-and `replay/<number>` with the replay. It is written in this order: replay, state, meta, then the manifest
-`checkpoints/<number>.sha256` with size and SHA-256 of every file; the manifest's rename is the commit. Orbax doesn't check
-its array data: a flipped bit would restore as a wrong number without an error, so the manifest is verified before a restore.
+A cut is the folder `checkpoints/<number>` with the train state (orbax) and `meta.json` (counters, sizes of the line
+files), and `replay/<number>` with the replay. It is written in this order: replay, state, meta, then the manifest
+`checkpoints/<number>.sha256` with size and SHA-256 of every file; the manifest's rename is the commit. Orbax doesn't
+check its array data: a flipped bit would restore as a wrong number without an error, so the manifest is verified before
+a restore.
 """
 
 import hashlib
 import json
+import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,44 +71,44 @@ def save(
             shutil.rmtree(leftover, ignore_errors=True)
             leftover.mkdir(parents=True)
         save_replay(replay)
-        with ocp.StandardCheckpointer() as checkpointer:
+        with _checkpointer() as checkpointer:
             checkpointer.save(folder / "state", state)
         write_atomically(folder / "meta.json", json.dumps({**meta, "line_files": directory.line_file_sizes()}))
         write_atomically(_manifest(directory, number), json.dumps(_digests(directory, number)))
     except (OSError, ValueError) as error:
-        free = shutil.disk_usage(directory.path).free
-        first_line = str(error).splitlines()[0]
-        raise StorageError(f"{folder}: the checkpoint can't be written ({first_line}; {free >> 20} MiB free)") from error
+        free = shutil.disk_usage(directory.path).free >> 20
+        problem = str(error).partition("\n")[0]
+        raise StorageError(f"{folder}: the checkpoint can't be written ({problem}; {free} MiB free)") from error
     for old in _numbers(directory)[:-keep]:
         _remove(directory, old)
 
 
 def latest(directory: RunDirectory, say: Callable[[str], None]) -> Cut | None:
-    """Find the newest checkpoint that is whole; damaged ones are told, renamed and passed over.
+    """Find the newest checkpoint that is whole; newer ones, damaged, are told and lose their rank as checkpoints.
 
     Returns:
         None for a directory without any checkpoint.
 
     Raises:
-        StorageError: there are checkpoints, but none is whole.
+        StorageError: there are checkpoints, but none is whole; all stay as they are.
     """
-    numbers = _numbers(directory)
-    for number in reversed(numbers):
+    damaged: list[int] = []
+    for number in reversed(_numbers(directory)):
         problem = _problem(directory, number)
         if problem is None:
-            folder = directory.checkpoints / str(number)
-            meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-            return Cut(number=number, state=folder / "state", replay=directory.replay / str(number), meta=meta)
-        say(f"checkpoint {number} is damaged ({problem}); it is kept as {number}.corrupt and the one before is used")
-        _manifest(directory, number).rename(directory.checkpoints / f"{number}.corrupt")
-    if numbers:
+            for newer in damaged:
+                _manifest(directory, newer).rename(directory.checkpoints / f"{newer}.corrupt")
+            return _read_cut(directory, number)
+        say(f"checkpoint {number} is damaged: {problem}")
+        damaged.append(number)
+    if damaged:
         raise StorageError(f"{directory.checkpoints}: no checkpoint is whole; start again with another --run-dir")
     return None
 
 
 def restore_state(cut: Cut, target: Any) -> Any:
     """Read the train state into the shapes, types and shardings of `target`, a tree of `jax.ShapeDtypeStruct`."""
-    with ocp.StandardCheckpointer() as checkpointer:
+    with _checkpointer() as checkpointer:
         return checkpointer.restore(cut.state, target)
 
 
@@ -114,13 +117,32 @@ def abstract(tree: Any) -> Any:
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), tree)
 
 
+@contextmanager
+def _checkpointer() -> Iterator[ocp.StandardCheckpointer]:
+    """Open orbax's checkpointer without its log, which prints several tracebacks for an error that is raised too."""
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with ocp.StandardCheckpointer() as checkpointer:
+            yield checkpointer
+    finally:
+        log.setLevel(level)
+
+
+def _read_cut(directory: RunDirectory, number: int) -> Cut:
+    folder = directory.checkpoints / str(number)
+    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    return Cut(number=number, state=folder / "state", replay=directory.replay / str(number), meta=meta)
+
+
 def _manifest(directory: RunDirectory, number: int) -> Path:
     return directory.checkpoints / f"{number}.sha256"
 
 
 def _numbers(directory: RunDirectory) -> list[int]:
     """Return the committed checkpoints, ascending."""
-    return sorted(int(file.stem) for file in directory.checkpoints.glob("*.sha256"))
+    return sorted(int(file.stem) for file in directory.checkpoints.glob("*.sha256") if file.stem.isdecimal())
 
 
 def _remove(directory: RunDirectory, number: int) -> None:
@@ -143,7 +165,7 @@ def _problem(directory: RunDirectory, number: int) -> str | None:
         expected = json.loads(_manifest(directory, number).read_text(encoding="utf-8"))
         found = _digests(directory, number)
     except (OSError, ValueError) as error:
-        return f"its manifest can't be read: {str(error).splitlines()[0]}"
+        return f"its manifest can't be read ({str(error).partition(chr(10))[0]})"
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             return f"{name} isn't as it was written"

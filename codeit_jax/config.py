@@ -1,31 +1,39 @@
 """The configuration of a run: one frozen dataclass per room, each room receives its own part.
 
 Every field has a default, so a preset names only what it changes. Values are validated on construction (types, ranges,
-unknown names); `config_loading` reads them from YAML files and the command line. The names of the paper's settings are in
-the field comments (Butt et al., ICML 2024, section 3.2 and appendix B).
+unknown names); `config_loading` reads them from YAML files and the command line. The names of the paper's settings are
+in the field comments (Butt et al., ICML 2024, section 3.2 and appendix B).
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 _STRICT = ConfigDict(extra="forbid")
 
-PositiveInt = Annotated[int, Field(gt=0)]
-NonNegativeInt = Annotated[int, Field(ge=0)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Probability = Annotated[float, Field(ge=0, le=1)]
+
+def _number(value: Any) -> Any:
+    """Refuse booleans, which would pass as 0 and 1."""
+    if isinstance(value, bool):
+        raise ValueError("a number")
+    return value
 
 
 def _ascending(lengths: tuple[int, ...]) -> tuple[int, ...]:
-    if list(lengths) != sorted(set(lengths)):
-        raise ValueError("lengths in ascending order, each once")
+    if not lengths or list(lengths) != sorted(set(lengths)):
+        raise ValueError("at least one length, in ascending order, each once")
     return lengths
 
 
-Buckets = Annotated[tuple[PositiveInt, ...], Field(min_length=1), AfterValidator(_ascending)]
+Number = BeforeValidator(_number)
+PositiveInt = Annotated[int, Field(gt=0), Number]
+NonNegativeInt = Annotated[int, Field(ge=0), Number]
+Seed = Annotated[int, Field(ge=0, lt=1 << 32), Number]  # jax.random.key would silently drop higher bits
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False), Number]
+NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False), Number]
+Probability = Annotated[float, Field(ge=0, le=1), Number]
+Buckets = Annotated[tuple[PositiveInt, ...], AfterValidator(_ascending)]
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -162,7 +170,7 @@ class CheckpointConfig:
 class ParallelConfig:
     """The device mesh; -1 takes what the other axes leave."""
 
-    data: Annotated[int, Field(ge=-1)] = -1
+    data: Annotated[int, Field(ge=-1), Number] = -1
     fsdp: PositiveInt = 1
     tensor: PositiveInt = 1
 
@@ -179,7 +187,7 @@ class RuntimeConfig:
 class Config:
     """Everything that decides a run; equal configurations and seeds give equal results."""
 
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     num_meta_iterations: NonNegativeInt = 100
     data: DataConfig = DataConfig()
     mutation: MutationConfig = MutationConfig()
@@ -195,5 +203,5 @@ class Config:
     runtime: RuntimeConfig = RuntimeConfig()
 
 
-# A resumed run may change these; every other field decides what the numbers mean, so changing it needs a new run directory.
+# A resumed run may change these. Every other field decides what the numbers mean; changing it needs a new directory.
 CHANGEABLE_ON_RESUME = ("num_meta_iterations", "interpreter.num_workers", "checkpoint", "parallel", "runtime")

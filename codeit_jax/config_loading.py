@@ -1,11 +1,12 @@
-"""Reading a configuration: YAML files with `base:` inheritance, then `key=value` overrides, each value with its origin.
+"""Reading a configuration: YAML files with `base:` inheritance, then `key=value` overrides, each with its origin.
 
-Order of precedence: defaults < base files < the files named, in order < overrides. An error names the value found, where it
-was given (file and line, or the command line) and what was expected.
+Order of precedence: defaults < base files < the files named, in order < overrides. An error names the value found,
+where it was given (file and line, or the command line) and what was expected.
 """
 
 import dataclasses
 import difflib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from codeit_jax.config import CHANGEABLE_ON_RESUME, Config
 from codeit_jax.errors import UserError
 
 _MAX_BASES = 16
+_MAX_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,6 @@ class _Setting:
 
     value: Any
     origin: str
-
 
 
 def load_config(files: Sequence[str | Path] = (), overrides: Sequence[str] = ()) -> Config:
@@ -53,15 +54,15 @@ def find_config_file(name: str | Path) -> Path:
     Raises:
         UserError: neither exists.
     """
-    path = Path(name).expanduser()
-    if path.is_file():
+    path = Path(os.path.expanduser(name))
+    if os.path.isfile(path):  # unlike Path.is_file, False for a name that the system refuses
         return path
     for folder in preset_folders():
         candidate = folder / (path.relative_to("configs") if path.parts[:1] == ("configs",) else path)
-        if candidate.is_file():
+        if os.path.isfile(candidate):
             return candidate
     known = ", ".join(f"configs/{preset}" for preset in _presets())
-    raise UserError(f"config file {str(name)!r} not found; expected a YAML file or one of {known}")
+    raise UserError(f"config file {_shown(str(name))} not found; expected a YAML file or one of {known}")
 
 
 def preset_folders() -> list[Path]:
@@ -99,25 +100,32 @@ def _read_file(path: Path, below: tuple[Path, ...]) -> dict[str, _Setting]:
         raise UserError(f"{path}: base files form a cycle ({chain}), expected none")
     if len(below) >= _MAX_BASES:
         raise UserError(f"{path}: more than {_MAX_BASES} levels of base files, expected fewer")
+    own = _own_settings(path)
+    settings: dict[str, _Setting] = {}
+    for base in _bases(own.pop("base", None)):
+        file = (path.parent / base).resolve()
+        if not os.path.isfile(file):
+            raise UserError(f"{path}: base file {_shown(base)} not found; expected a path relative to {path.parent}")
+        settings.update(_read_file(file, (*below, path)))
+    settings.update(own)
+    return settings
+
+
+def _own_settings(path: Path) -> dict[str, _Setting]:
+    """Read one file's settings, `base` among them, without those of its bases."""
     try:
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: can't be read ({error})") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f":{mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{place}: not valid YAML ({getattr(error, 'problem', None) or error})") from None
-    own: dict[str, _Setting] = {}
-    if root is not None:
-        own = dict(_flatten(root, prefix="", file=path))
-    settings: dict[str, _Setting] = {}
-    for base in _bases(own.pop("base", None)):
-        file = (path.parent / base).resolve()
-        if not file.is_file():
-            raise UserError(f"{path}: base file {base!r} not found; expected a path relative to {path.parent}")
-        settings.update(_read_file(file, (*below, path)))
-    settings.update(own)
-    return settings
+        raise UserError(f"{path}{place}: not valid YAML ({_problem(error)})") from None
+    if root is None:
+        return {}
+    if not isinstance(root, yaml.MappingNode):
+        raise UserError(f"{path}:{root.start_mark.line + 1}: the file is no mapping, expected `key: value` lines")
+    return dict(_flatten(root, prefix="", file=path, seen=set()))
 
 
 def _bases(setting: _Setting | None) -> list[str]:
@@ -125,41 +133,50 @@ def _bases(setting: _Setting | None) -> list[str]:
         return []
     bases = setting.value if isinstance(setting.value, list) else [setting.value]
     if not all(isinstance(base, str) for base in bases):
-        raise UserError(f"base is {setting.value!r} ({setting.origin}), expected a file name or a list of them")
+        raise UserError(f"base is {_shown(setting.value)} ({setting.origin}), expected a file name or a list of them")
     return bases
 
 
-def _flatten(node: yaml.Node, *, prefix: str, file: Path) -> Iterator[tuple[str, _Setting]]:
+def _flatten(node: yaml.MappingNode, *, prefix: str, file: Path, seen: set[str]) -> Iterator[tuple[str, _Setting]]:
     """Yield dotted key and setting for every leaf; refuses a key given twice, which YAML would let pass."""
-    if not isinstance(node, yaml.MappingNode):
-        place = f"{file}:{node.start_mark.line + 1}"
-        raise UserError(f"{place}: {prefix.rstrip('.') or 'the file'} is no mapping, expected `key: value` lines")
-    seen: set[str] = set()
     for key_node, value_node in node.value:
         place = f"{file}:{key_node.start_mark.line + 1}"
-        key = str(key_node.value)
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise UserError(f"{place}: a key is a list or a mapping, expected a name")
+        key = f"{prefix}{key_node.value}"
         if key in seen:
-            raise UserError(f"{place}: the key {prefix + key!r} is given twice, expected once")
+            raise UserError(f"{place}: the key {key!r} is given twice, expected once")
         seen.add(key)
-        if isinstance(value_node, yaml.MappingNode) and value_node.value:
-            yield from _flatten(value_node, prefix=f"{prefix}{key}.", file=file)
-        else:
-            try:
-                value = yaml.safe_load(yaml.serialize(value_node))
-            except yaml.YAMLError as error:
-                problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-                raise UserError(f"{place}: {prefix + key} can't be read ({problem})") from None
-            yield prefix + key, _Setting(value, place)
+        is_section = not prefix and isinstance(value_node, yaml.MappingNode) and value_node.value
+        if is_section:
+            yield from _flatten(value_node, prefix=f"{key}.", file=file, seen=seen)
+            continue
+        try:
+            value = yaml.constructor.SafeConstructor().construct_document(value_node)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise UserError(f"{place}: the value of {key!r} can't be read ({_problem(error)})") from None
+        yield key, _Setting(value, place)
 
 
 def _read_override(override: str) -> Iterator[tuple[str, _Setting]]:
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise UserError(f"override {override!r} (command line), expected section.field=value")
+        raise UserError(f"override {_shown(override)} (command line), expected section.field=value")
     try:
         yield key, _Setting(yaml.safe_load(text) if text else None, "command line")
-    except yaml.YAMLError:
-        raise UserError(f"override {override!r} (command line): the value isn't valid YAML") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UserError(f"override {_shown(override)} (command line): not valid YAML ({_problem(error)})") from None
+
+
+def _problem(error: Exception) -> str:
+    """Return the first line of what PyYAML says, without its excerpts."""
+    return str(getattr(error, "problem", None) or error).partition("\n")[0]
+
+
+def _shown(value: Any) -> str:
+    """Return a value for an error: one line of bounded length."""
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
 
 
 def _validate(settings: dict[str, _Setting]) -> Config:
@@ -170,11 +187,13 @@ def _validate(settings: dict[str, _Setting]) -> Config:
         if key in sections:
             if setting.value in (None, {}):
                 continue
-            raise UserError(f"{key} is {setting.value!r} ({setting.origin}), expected a mapping of its fields")
+            field = next(name for name in known if name.startswith(f"{key}."))
+            found = f"{key} is {_shown(setting.value)} ({setting.origin})"
+            raise UserError(f"{found}, expected its fields one by one, such as {field}")
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
             hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(sorted(sections))}.FIELD"
-            raise UserError(f"unknown key {key!r} ({setting.origin}); {hint}")
+            raise UserError(f"unknown key {_shown(key)} ({setting.origin}); {hint}")
         target = nested
         *path, name = key.split(".")
         for part in path:
@@ -190,10 +209,12 @@ def _first_line(error: ValidationError, settings: dict[str, _Setting]) -> str:
     """Tell the first of pydantic's findings as `key is value (origin), expected ...`."""
     first = error.errors(include_url=False)[0]
     location = [str(part) for part in first["loc"]]
-    key = next((k for n in range(len(location), 0, -1) if (k := ".".join(location[:n])) in settings), ".".join(location))
+    # The location goes deeper than the setting where one item of a list is at fault.
+    prefixes = (".".join(location[:length]) for length in range(len(location), 0, -1))
+    key = next((prefix for prefix in prefixes if prefix in settings), ".".join(location))
     origin = settings[key].origin if key in settings else "default"
     expected = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    return f"{key} is {first['input']!r} ({origin}), expected {expected}"
+    return f"{key} is {_shown(first['input'])} ({origin}), expected {expected}"
 
 
 def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -22,14 +22,17 @@ def initial_experiences(bench: Workbench, reporter: Reporter) -> tuple[list[Expe
     """Run the seed programs on their tasks and make mutants of them.
 
     Returns:
-        An experience for each program, on its own task's demonstrations; and the programs, each text once, for screening.
+        An experience for each program, on its own task's demonstrations; and the programs, each text once, for
+        screening.
 
     Raises:
         UserError: no seed program gives a valid grid on any demonstration of its task.
     """
     experiences = _seed_experiences(bench)
     if not experiences:
-        raise UserError(f"{bench.config.data.seeds}: no program runs on its task's demonstrations, expected at least one")
+        raise UserError(
+            f"{bench.config.data.seeds}: no program runs on its task's demonstrations, expected at least one"
+        )
     programs: dict[str, InitialProgram] = {str(seed.program): ("seed", seed.program) for seed in bench.seeds}
     mutation = bench.config.mutation
     reporter.say(f"making {mutation.num_programs} mutants ({mutation.method}, recipe {mutation.recipe})")
@@ -106,7 +109,9 @@ def _fresh_experiences(bench: Workbench, programs: list[InitialProgram]) -> list
     for tasks in (bench.search_tasks, bench.training_tasks):
         count = round(config.data.fresh_inputs * len(programs) / 2)
         drawn: dict[str, list[InitialProgram]] = {}
-        for task, program in zip(rng.integers(len(tasks), size=count), rng.integers(len(programs), size=count), strict=True):
+        for task, program in zip(
+            rng.integers(len(tasks), size=count), rng.integers(len(programs), size=count), strict=True
+        ):
             drawn.setdefault(tasks[int(task)].id, []).append(programs[program])
         origins = {(task_id, str(program)): origin for task_id, rows in drawn.items() for origin, program in rows}
         texts = {task_id: [str(program) for _, program in rows] for task_id, rows in drawn.items()}

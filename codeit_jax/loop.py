@@ -1,7 +1,7 @@
 """CodeIt's meta-iteration (paper, Algorithm 1): sample, execute, relabel, replay, fine-tune, score.
 
-Everything random is a pure function of the seed, the meta-iteration and the place in it, so that a run interrupted anywhere
-goes on from its last checkpoint exactly as if nothing had happened.
+Everything random is a pure function of the seed, the meta-iteration and the place in it, so that a run interrupted
+anywhere goes on from its last checkpoint exactly as if nothing had happened.
 """
 
 import zlib
@@ -111,7 +111,7 @@ class MetaIteration:
         return state, found
 
     def _sample(self, state: RunState) -> list[SampledProgram] | None:
-        """Draw programs for every search task; None when asked to stop, for a part of the tasks is no consistent cut."""
+        """Draw programs for every search task; None when asked to stop, for a part of the tasks is no cut."""
         bench, start = self._bench, perf_counter()
         key = stage_key(bench.config.seed, state.iteration, "sample")
         programs: list[SampledProgram] = []
@@ -145,7 +145,9 @@ class MetaIteration:
         with self._reporter.stage(f"{_name(state)}: executing") as advance:
             executions = execute(by_task, self._bench.search_tasks, self._bench.pool, on_progress=advance)
         statuses = [outcome.status for execution in executions for outcome in execution.outcomes]
-        shares = {f"{status.value}_share": _share(s is status for s in statuses) for status in Status if status in statuses}
+        shares = {
+            f"{status.value}_share": _share(s is status for s in statuses) for status in Status if status in statuses
+        }
         self._note(state, "execute", start, programs=len(executions), executions=len(statuses), **shares)
         return executions
 
@@ -206,8 +208,8 @@ class MetaIteration:
         self._note(state, "score", start, **report)
         policy, last, both = report["policy"], report["policy_last"], report["cumulative"]
         self._reporter.say(
-            f"{_name(state)}: solved by the policy {policy['demonstrations']} (demonstrations) / {policy['pass@3']} (pass@3), "
-            f"in this meta-iteration {last['demonstrations']} / {last['pass@3']}, "
+            f"{_name(state)}: solved by the policy {policy['demonstrations']} (demonstrations) / {policy['pass@3']} "
+            f"(pass@3), in this meta-iteration {last['demonstrations']} / {last['pass@3']}, "
             f"with the mutants {both['demonstrations']} / {both['pass@3']}; {len(new)} new programs"
         )
 
@@ -247,9 +249,7 @@ class MetaIteration:
         )
 
     def _note(self, state: RunState, stage: str, start: float, **values: Any) -> None:
-        self._record(
-            StageRecord(iteration=state.iteration, stage=stage, seconds=perf_counter() - start, values=values)
-        )
+        self._record(StageRecord(iteration=state.iteration, stage=stage, seconds=perf_counter() - start, values=values))
 
 
 def current_candidates(solutions: SolutionTable, executions: Sequence[Execution]) -> list[Candidate]:

@@ -1,4 +1,4 @@
-"""What people see while a run works: bars on a terminal, a plain line now and then elsewhere, and the same in log.txt."""
+"""What people see while a run works: bars on a terminal, now and then a plain line elsewhere; also in log.txt."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -86,5 +86,3 @@ def format_seconds(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-

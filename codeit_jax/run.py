@@ -16,7 +16,6 @@ import numpy as np
 from codeit_jax import checkpoint
 from codeit_jax.config import Config
 from codeit_jax.errors import PreemptedError
-from codeit_jax.evaluation import solve_report
 from codeit_jax.initial_data import initial_experiences, screen_initial_programs
 from codeit_jax.loop import PRETRAINING, MetaIteration, RunState, StageRecord, stage_key
 from codeit_jax.model.huggingface import load_pretrained
@@ -53,7 +52,10 @@ def train(config: Config, run_directory: Path, reporter: Reporter) -> dict[str, 
             reporter.say(f"{key} is now {new!r}, was {old!r}")
         reporter.open_log(directory.path / "log.txt")
         prepare_runtime(config.runtime)
-        with InterpreterPool(config.interpreter.num_workers, limits_of(config.interpreter)) as pool, _stop_flag() as stop:
+        with (
+            InterpreterPool(config.interpreter.num_workers, limits_of(config.interpreter)) as pool,
+            _stop_flag() as stop,
+        ):
             bench = build_workbench(config, pool)
             return _Run(bench, directory, reporter, stop).run()
     finally:
@@ -113,7 +115,9 @@ class _Run:
             if due or self._stop.asked:
                 self._save(state)
             if self._stop.asked:
-                raise PreemptedError(f"stopped as asked, everything is saved; the same command goes on from {self._directory.path}")
+                raise PreemptedError(
+                    f"stopped as asked, everything is saved; the same command goes on from {self._directory.path}"
+                )
             if finished:
                 self._estimate(state.iteration)
         return self._summarize(state)
@@ -229,8 +233,10 @@ class _Run:
     def _estimate(self, iteration: int) -> None:
         """Say how long the rest will take, judging by the last meta-iteration's stages."""
         left = self._bench.config.num_meta_iterations - iteration
-        seconds = sum(row["t_seconds"] for row in self._directory.read("metrics.jsonl") if row["iteration"] == iteration - 1)
-        if left and seconds:
+        seconds = sum(
+            row["t_seconds"] for row in self._directory.read("metrics.jsonl") if row["iteration"] == iteration - 1
+        )
+        if left and seconds and iteration > 0:
             self._reporter.say(f"{left} meta-iterations left, about {format_seconds(left * seconds)}")
 
     def _summarize(self, state: RunState) -> dict[str, Any]:
@@ -264,17 +270,25 @@ class _Run:
             best = min((c for c in candidates if c.solves_demonstrations), key=lambda c: len(c.program), default=None)
             if best is not None:
                 verdict = "tests too" if best.solves_tests else "not the tests"
-                say(f"{task.id}: the policy solves all demonstrations, {verdict}, by\n    " + best.program.replace("\n", "\n    "))
+                say(
+                    f"{task.id}: the policy solves all demonstrations, {verdict}, by\n    "
+                    + best.program.replace("\n", "\n    ")
+                )
         solved = summary["solved"]
         say("")
-        say(f"{'tasks solved of ' + str(len(tasks)):<28}{'demonstrations':>16}{'pass@1':>10}{'pass@3':>10}{'oracle':>10}")
+        say(f"{f'tasks solved of {len(tasks)}':<28}{'demonstrations':>16}{'pass@1':>10}{'pass@3':>10}{'oracle':>10}")
         names = {"policy": "sampled from the policy", "mutants": "seeds and mutants", "cumulative": "both"}
         for key, name in names.items():
             row = solved[key]
             say(f"{name:<28}{row['demonstrations']:>16}{row['pass@1']:>10}{row['pass@3']:>10}{row['oracle']:>10}")
         say(f"{summary['programs_sampled']} programs sampled, {summary['programs_unique']} of them distinct")
-        say(f"this call took {format_seconds(time.perf_counter() - self._start)}; run directory: {self._directory.path}")
-        say("next: the same command with a larger num_meta_iterations=N goes on from here; solutions.jsonl holds every program found")
+        say(
+            f"this call took {format_seconds(time.perf_counter() - self._start)}; run directory: {self._directory.path}"
+        )
+        say(
+            "next: the same command with a larger num_meta_iterations=N goes on from here; "
+            "solutions.jsonl holds every program found"
+        )
 
 
 def _describe(meta: dict[str, Any]) -> str:

@@ -28,7 +28,7 @@ class RunDirectory:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path.expanduser().absolute()
+        self.path = Path(os.path.expanduser(path)).absolute()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             # The lock is the kernel's: it disappears with its process, so a killed run leaves nothing to clean up.
@@ -37,10 +37,14 @@ class RunDirectory:
             raise StorageError(f"{self.path}: can't be used as a run directory ({error.strerror})") from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             self._lock.seek(0)
             holder = self._lock.read().strip() or "an unknown process"
+            self._lock.close()
             raise LockedError(f"{self.path}: in use by {holder}; expected one run at a time in a directory") from None
+        except OSError as error:
+            self._lock.close()
+            raise StorageError(f"{self.path}: can't be locked ({error.strerror})") from None
         self._lock.truncate(0)
         self._lock.write(f"pid {os.getpid()} on {socket.gethostname()}, started {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
         self._lock.flush()
@@ -67,6 +71,7 @@ class RunDirectory:
 
         Raises:
             UserError: a setting changed that decides what the run's numbers mean.
+            StorageError: the file can't be written.
         """
         file = self.path / "config.yaml"
         changes: dict[str, tuple[Any, Any]] = {}
@@ -74,21 +79,39 @@ class RunDirectory:
             changes = changed_settings(load_config([file]), config)
             for key, (old, new) in changes.items():
                 if not changeable_on_resume(key):
-                    raise UserError(f"{key} is {new!r}, expected {old!r} as in {file}; another value needs a new --run-dir")
+                    expected = f"expected {old!r} as in {file}; another value needs a new --run-dir"
+                    raise UserError(f"{key} is {new!r}, {expected}")
         write_atomically(file, to_yaml(config))
         return changes
 
     def append(self, name: str, rows: list[Mapping[str, Any]]) -> None:
-        """Append objects to a line file."""
-        with open(self.path / name, "a", encoding="utf-8") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
+        """Append objects to a line file.
+
+        Raises:
+            StorageError: the disk is full or can't be written.
+        """
+        path = self.path / name
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.writelines(json.dumps(row) + "\n" for row in rows)
+        except OSError as error:
+            raise StorageError(f"{path}: can't be written ({error.strerror})") from None
 
     def read(self, name: str) -> Iterator[dict[str, Any]]:
-        """Yield the objects of a line file."""
+        """Yield the objects of a line file; nothing if there is none.
+
+        Raises:
+            StorageError: a line is damaged.
+        """
         path = self.path / name
-        if path.exists():
-            with open(path, encoding="utf-8") as file:
-                yield from map(json.loads, file)
+        if not path.exists():
+            return
+        with open(path, "rb") as file:
+            for number, line in enumerate(file, start=1):
+                try:
+                    yield json.loads(line)
+                except ValueError:
+                    raise StorageError(f"{path}:{number}: damaged, expected one JSON object a line") from None
 
     def line_file_sizes(self) -> dict[str, int]:
         """Flush the line files to disk and return their sizes, to be stored with a checkpoint."""
@@ -109,16 +132,23 @@ class RunDirectory:
             path, size = self.path / name, sizes.get(name, 0)
             found = path.stat().st_size if path.exists() else 0
             if found < size:
-                raise StorageError(f"{path}: {found} bytes, expected at least {size} as when the checkpoint was written")
+                raise StorageError(f"{path}: {found} bytes, expected at least the {size} of the last checkpoint")
             if found > size:
                 os.truncate(path, size)
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replace a file so that a reader, or a crash, sees the old text or the new one, never a part."""
+    """Replace a file so that a reader, or a crash, sees the old text or the new one, never a part.
+
+    Raises:
+        StorageError: the disk is full or can't be written.
+    """
     temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise StorageError(f"{path}: can't be written ({error.strerror})") from None

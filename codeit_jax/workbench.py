@@ -120,7 +120,9 @@ def _usable_seeds(seeds: list[SeedProgram], tasks: TaskSet, source: str) -> list
     """Keep the programs of tasks that are there; none at all is an error."""
     usable = [seed for seed in seeds if seed.task_id in tasks]
     if not usable:
-        raise UserError(f"{source}: none of its {len(seeds)} programs is for a task of {tasks.source}, expected at least one")
+        raise UserError(
+            f"{source}: none of its {len(seeds)} programs is for a task of {tasks.source}, expected at least one"
+        )
     return usable
 
 

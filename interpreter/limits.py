@@ -14,7 +14,7 @@ class Limits:
     """Bounds on one execution; all but the last two are deterministic, so that verdicts never depend on the machine.
 
     The defaults leave room for anything that a person would write, at 0.1 to 0.2 microseconds a unit. Sampled and
-    mutated programs are better run with a fiftieth of that: one call in a hundred takes three quarters of the time.
+    mutated programs are better run with a tenth of that: one call in a hundred takes three quarters of the time.
 
     Attributes:
         mode: "native" for today's DSL, "codeit" for the dialect, syntax rules and length limit of the CodeIt release.

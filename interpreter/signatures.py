@@ -1,7 +1,7 @@
 """The typed signatures of the 160 primitives: parameter names, parameter types and result type.
 
-The types are the language's documentation; nothing checks them when a program runs. The mutator reads them, and the number of
-parameters of a primitive is derived from them.
+The types are the language's documentation; nothing checks them when a program runs. The mutator reads them, and the
+number of parameters of a primitive is derived from them.
 """
 
 from typing import NamedTuple
@@ -71,9 +71,7 @@ _DECLARATIONS: dict[str, tuple[str, ...]] = {
         "remove(value: Any, container: Container)",
         "sfilter(container: Container, condition: Callable)",
     ),
-    "Element": (
-        "upscale(element: Element, factor: Integer)",
-    ),
+    "Element": ("upscale(element: Element, factor: Integer)",),
     "FrozenSet": (
         "difference(a: FrozenSet, b: FrozenSet)",
         "initset(value: Any)",
@@ -217,9 +215,7 @@ _DECLARATIONS: dict[str, tuple[str, ...]] = {
         "totuple(container: FrozenSet)",
         "vsplit(grid: Grid, n: Integer)",
     ),
-    "TupleTuple": (
-        "pair(a: Tuple, b: Tuple)",
-    ),
+    "TupleTuple": ("pair(a: Tuple, b: Tuple)",),
 }
 
 
@@ -233,6 +229,8 @@ def _signature(declaration: str, result: str) -> Signature:
 SIGNATURES: dict[str, Signature] = {
     signature.name: signature
     for signature in sorted(
-        _signature(declaration, result) for result, declarations in _DECLARATIONS.items() for declaration in declarations
+        _signature(declaration, result)
+        for result, declarations in _DECLARATIONS.items()
+        for declaration in declarations
     )
 }

@@ -1,8 +1,8 @@
 """The canonical total order of DSL values, which replaces the hash order of sets wherever an order can be seen.
 
-The order is: none < numbers < tuples < sets < functions; numbers by value; tuples lexicographically, a prefix first; sets by
-their ascending element lists, a prefix first; functions by what they are made of (primitives by name, before closures), so that
-their order does not depend on what else was built.
+The order is: none < numbers < tuples < sets < functions; numbers by value; tuples lexicographically, a prefix
+first; sets by their ascending element lists, a prefix first; functions by what they are made of (primitives by
+name, before closures), so that their order does not depend on what else was built.
 """
 
 from collections.abc import Collection, Iterable

@@ -1,9 +1,10 @@
 """The logical size of nested values: what hashing, comparing or ordering them can cost.
 
-Sharing makes a nested value cheap to build and exponentially dear to walk (a pair of a pair of a pair ...), so every primitive
-that can nest values weighs what it is about to nest. Weighing costs more than most primitives. So where one call adds one level,
-it is left out unless many such calls can follow one another within a line: inside a long closure, or inside a function mapped by
-a mapped function. What a line as a whole gives is the machine's to weigh.
+Sharing makes a nested value cheap to build and exponentially dear to walk (a pair of a pair of a pair ...), so
+every primitive that can nest values weighs what it is about to nest. Weighing costs more than most primitives. So
+where one call adds one level, it is left out unless many such calls can follow one another within a line: inside a
+long closure, or inside a function mapped by a mapped function. What a line as a whole gives is the machine's to
+weigh.
 """
 
 from collections.abc import Collection

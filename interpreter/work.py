@@ -1,8 +1,9 @@
 """Deterministic work accounting: the units that a DSL call costs, and the sizes that it may reach.
 
-One unit is about one container element visited or produced. The machine gives every line of a program a budget; a primitive
-charges what it is about to do *before* it does it, so the verdict on a program never depends on the machine or its load.
-The meter is one object per process because primitives must stay callable on plain values, without a context argument.
+One unit is about one container element visited or produced. The machine gives every line of a program a budget; a
+primitive charges what it is about to do *before* it does it, so the verdict on a program never depends on the machine
+or its load. The meter is one object per process because primitives must stay callable on plain values, without a
+context argument.
 """
 
 import math

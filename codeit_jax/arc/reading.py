@@ -40,16 +40,16 @@ def parse_task(raw: object, *, task_id: str, where: str) -> Task:
     Raises:
         UserError: a key is missing, a grid is ragged, too small or too large, or a cell is no colour 0..9.
     """
+    name = f"{where}: task {task_id!r}"
     if not isinstance(raw, dict):
-        raise UserError(f"{where}: task {task_id} is {_kind(raw)}, expected an object with the keys train and test")
-    missing = [key for key in ("train", "test") if key not in raw]
-    if missing:
-        found = ", ".join(sorted(map(str, raw))[:5]) or "no keys"
-        raise UserError(f"{where}: task {task_id} has {found}, expected the keys train and test")
+        raise UserError(f"{name} is {_kind(raw)}, expected an object with the keys train and test")
+    if not {"train", "test"} <= raw.keys():
+        found = ", ".join(map(repr, sorted(raw)[:5])) or "no keys"
+        raise UserError(f"{name} has {found}, expected the keys train and test")
     return Task(
         id=task_id,
-        demonstrations=_parse_examples(raw["train"], f"{where}: task {task_id}, train"),
-        tests=_parse_examples(raw["test"], f"{where}: task {task_id}, test"),
+        demonstrations=_parse_examples(raw["train"], f"{name}, train"),
+        tests=_parse_examples(raw["test"], f"{name}, test"),
     )
 
 
@@ -65,7 +65,8 @@ def _parse_example(raw: object, where: str) -> Example:
     for key in ("input", "output"):
         if key not in raw:
             raise UserError(f"{where}: no {key}, expected the keys input and output")
-    return Example(input=_parse_grid(raw["input"], f"{where}.input"), output=_parse_grid(raw["output"], f"{where}.output"))
+    grids = {key: _parse_grid(raw[key], f"{where}.{key}") for key in ("input", "output")}
+    return Example(**grids)
 
 
 def _parse_grid(raw: object, where: str) -> Grid:

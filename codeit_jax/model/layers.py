@@ -3,9 +3,11 @@
 A module describes one layer; `Stack` holds the parameters of all layers of a stack on a leading axis and runs them with
 `jax.lax.scan`, so that compile time and checkpoints don't grow with depth.
 
-Shape letters: B rows, Q query length, L key length, H heads, K head width, D model width, F feed-forward width, N layers.
+Shape letters: B rows, Q query length, L key length, H heads, K head width, D model width, F feed-forward width,
+N layers.
 """
 
+import operator
 from collections.abc import Callable
 
 import jax
@@ -60,17 +62,20 @@ class Attention(nnx.Module):
         return jnp.einsum("...d,dhk->...hk", x, self.query[...].astype(x.dtype))
 
     def keys_values(self, x: Array) -> tuple[Array, Array]:
-        """Project [B, L, D] to keys and values [B, H, L, K]: head-major, so that a cache is read without a transpose."""
+        """Project [B, L, D] to keys and values [B, H, L, K]: head-major, to read caches without a transpose."""
         keys = jnp.einsum("bld,dhk->bhlk", x, self.key[...].astype(x.dtype))
         values = jnp.einsum("bld,dhk->bhlk", x, self.value[...].astype(x.dtype))
         return keys, values
 
-    def attend(self, queries: Array, keys: Array, values: Array, bias: Array, dropout_key: Array | None = None) -> Array:
+    def attend(
+        self, queries: Array, keys: Array, values: Array, bias: Array, dropout_key: Array | None = None
+    ) -> Array:
         """Mix values by the softmax of queries times keys plus bias, and project back.
 
         Args:
             queries: [B, Q, H, K].
-            keys: [B, H, L, K]. Rows that share their keys, as a prompt's samples do in cross-attention, are queries of one row.
+            keys: [B, H, L, K]. Rows that share their keys, as a prompt's samples do in cross-attention, are queries
+                of one row.
             values: [B, H, L, K].
             bias: broadcastable to [B, H, Q, L]: relative position bias and mask.
 
@@ -165,7 +170,7 @@ class Stack(nnx.Module):
         self.num_layers = num_layers
 
     def scan(self, x: Array, key: Array | None, *arguments: Array) -> Array:
-        """Run x through all layers; every layer gets the same further arguments, and its own child of the dropout key."""
+        """Run x through all layers, each with the same further arguments and its own child of the dropout key."""
         graph, states = nnx.split(self.layers)
         keys = None if key is None else jax.random.split(key, self.num_layers)
 
@@ -179,7 +184,8 @@ class Stack(nnx.Module):
     def unstacked(self) -> list[nnx.Module]:
         """Return the layers one by one, for a loop whose layers keep separate caches."""
         graph, states = nnx.split(self.layers)
-        return [nnx.merge(graph, jax.tree.map(lambda x: x[n], states)) for n in range(self.num_layers)]
+        rows = [jax.tree.map(operator.itemgetter(n), states) for n in range(self.num_layers)]
+        return [nnx.merge(graph, row) for row in rows]
 
 
 def _split(key: Array | None, num: int) -> Array | list[None]:

@@ -8,9 +8,9 @@ def relative_buckets(
 ) -> np.ndarray:
     """Return the bucket of every (query, key) pair.
 
-    Half of the buckets hold one distance each, the rest grow logarithmically up to `max_distance`; a bidirectional stack
-    spends half of all buckets on keys that come after the query. The logarithm is taken in float32, as in the published
-    checkpoints' training code: a float64 logarithm puts some distances into the neighbouring bucket.
+    Half of the buckets hold one distance each, the rest grow logarithmically up to `max_distance`; a bidirectional
+    stack spends half of all buckets on keys that come after the query. The logarithm is taken in float32, as in the
+    published checkpoints' training code: a float64 logarithm puts some distances into the neighbouring bucket.
 
     Args:
         query_positions: int [Q].
@@ -28,7 +28,9 @@ def relative_buckets(
     else:
         distance = np.maximum(-distance, 0)
     exact = num_buckets // 2
-    ratio = np.log(np.maximum(distance, 1).astype(np.float32) / np.float32(exact)) / np.float32(np.log(max_distance / exact))
+    ratio = np.log(np.maximum(distance, 1).astype(np.float32) / np.float32(exact)) / np.float32(
+        np.log(max_distance / exact)
+    )
     logarithmic = exact + (ratio * np.float32(num_buckets - exact)).astype(np.int32)
     bucket = np.where(distance < exact, distance, np.minimum(logarithmic, num_buckets - 1))
     return (offset + bucket).astype(np.int32)

@@ -6,7 +6,8 @@ Outside this package parameters are a nested dict of arrays and `T5Model` is a s
     params = model.init(key)
     encoded = model.bind(params).encode(tokens, mask)      # inside any jax.jit, jax.grad
 
-Shape letters: B rows, P prompts, S samples of a prompt, L encoder length, T decoder length, H heads, K head width, D model
+Shape letters: B rows, P prompts, S samples of a prompt, L encoder length, T decoder length, H heads, K head width, D
+    model
 width, V vocabulary, A allowed tokens.
 """
 
@@ -152,5 +153,5 @@ class T5Model:
 
 @lru_cache(maxsize=32)
 def _skeleton(model: T5Model) -> tuple[nnx.GraphDef[T5], nnx.State]:
-    """Return the network's structure with abstract parameters; tracing the constructor takes longer than a small model's step."""
+    """Return structure and abstract parameters, once: tracing the constructor takes longer than a small step."""
     return nnx.split(nnx.eval_shape(lambda: T5(model.config, model.vocabulary_size, jax.random.key(0))))

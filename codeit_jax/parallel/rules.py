@@ -39,8 +39,8 @@ def param_spec(path: str) -> PartitionSpec:
 def param_shardings(mesh: Mesh, tree: Any) -> Any:
     """Return a tree of shardings for parameters, or for an optimizer state that holds copies of them.
 
-    An axis that its mesh axis doesn't divide stays whole: CodeT5's 32,100 embedding rows over 8 devices, say. Leaves of an
-    optimizer state that aren't parameter-shaped (step counts) have no dict key in their path and are replicated.
+    An axis that its mesh axis doesn't divide stays whole: CodeT5's 32,100 embedding rows over 8 devices, say. Leaves
+    of an optimizer state that aren't parameter-shaped (step counts) have no dict key in their path and are replicated.
     """
 
     def sharding(path: tuple[Any, ...], leaf: Any) -> NamedSharding:

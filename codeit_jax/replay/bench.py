@@ -7,12 +7,14 @@ minimum over repeats of the process's CPU time. Only ratios within one run mean 
 import argparse
 import gc
 import importlib.util
+import itertools
 import json
 import platform
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +27,7 @@ from codeit_jax.replay.persistence import save_state
 from codeit_jax.replay.recipes import RECIPES
 from codeit_jax.replay.sum_tree import SumTree
 from codeit_jax.replay.token_arena import TokenArena
+from codeit_jax.replay.tree_levels import FloatArray, IntArray
 
 OURS = "ours"
 
@@ -120,7 +123,7 @@ def tree_cases(num_slots: int, batches: tuple[int, ...], repeats: int, missing: 
     peers, missing_here = available_trees(num_slots, rng)
     missing |= missing_here
     trees: dict[str, PeerTree] = {OURS: _OurTree(num_slots, rng), "ours stratified": _OurTreeStratified(num_slots, rng)}
-    trees |= {name: tree for name, tree in peers.items() if num_slots <= 1e6 or name != "loop tree (dqn_zoo)"}
+    trees |= peers
     for tree in trees.values():
         tree.fill(priorities)
     label = f"{num_slots:.0e}".replace("e+0", "e")
@@ -128,29 +131,30 @@ def tree_cases(num_slots: int, batches: tuple[int, ...], repeats: int, missing: 
     for batch in batches:
         indices = [rng.integers(0, num_slots, batch) for _ in range(16)]
         values = rng.random(batch)
-        actions = {
-            "sample": lambda tree, i, n=batch: tree.sample(n),
-            "update": lambda tree, i, v=values: tree.update(i, v),
-            "mixed": lambda tree, i, n=batch, v=values: (tree.sample(n), tree.update(i, v)),
-        }
-        for name, action in actions.items():
-            calls = {peer: _in_turn(action, tree, indices) for peer, tree in trees.items()}
+        for name in ("sample", "update", "mixed"):
+            calls = {peer: _action(name, tree, indices, values) for peer, tree in trees.items()}
             times = interleave(calls, repeats if batch >= 512 else 4 * repeats)
             stratified = times.pop("ours stratified")
             figures[f"{name} {batch} of {label}"] = times
             figures[f"stratified {name} {batch} of {label}"] = times | {OURS: stratified}
     fast = {name: tree for name, tree in trees.items() if name in (OURS, "torchrl", "tianshou", "cumsum", "flashbax")}
     figures[f"set all of {label}"] = interleave(
-        {name: (lambda tree=tree: tree.fill(priorities)) for name, tree in fast.items()},  # type: ignore[misc]
-        3,
+        {name: partial(tree.fill, priorities) for name, tree in fast.items()}, 3
     )
     return figures
 
 
-def _in_turn(action: Callable[..., object], tree: PeerTree, indices: list[Any]) -> Callable[[], object]:
-    """Return a call that goes round the index batches, so that no batch is in the cache from the last time."""
-    turn = iter(range(1 << 62))
-    return lambda: action(tree, indices[next(turn) % len(indices)])
+def _action(name: str, tree: PeerTree, indices: list[IntArray], values: FloatArray) -> Callable[[], object]:
+    """Return a call that draws, updates or both; it goes round the index batches, so that none is in the cache."""
+    turn = itertools.cycle(indices)
+
+    def act() -> None:
+        if name != "update":
+            tree.sample(len(values))
+        if name != "sample":
+            tree.update(next(turn), values)
+
+    return act
 
 
 def buffer_cases(num_slots: int, repeats: int, missing: dict[str, str]) -> Figures:
@@ -175,8 +179,11 @@ def buffer_cases(num_slots: int, repeats: int, missing: dict[str, str]) -> Figur
         def peer_round(n: int = batch, v: Any = values) -> None:
             peer.update_priorities(peer.sample(n, 0.4)["indexes"], v)
 
-        draws = {OURS: lambda n=batch: ours.sample(n), "cpprb": lambda n=batch: peer.sample(n, 0.4)}
-        figures[f"buffer sample {batch} of 1e6"] = interleave(draws, repeats)  # type: ignore[arg-type]
+        draws: dict[str, Callable[[], object]] = {
+            OURS: partial(ours.sample, batch),
+            "cpprb": partial(peer.sample, batch, 0.4),
+        }
+        figures[f"buffer sample {batch} of 1e6"] = interleave(draws, repeats)
         figures[f"buffer mixed {batch} of 1e6"] = interleave({OURS: our_round, "cpprb": peer_round}, repeats)
     return figures
 
@@ -193,15 +200,14 @@ def distinct_cases(sizes: tuple[tuple[int, int], ...], missing: dict[str, str]) 
         tree = SumTree(num_slots, rng=rng)
         tree[:] = weights
         calls: dict[str, Callable[[], object]] = {
-            OURS: lambda tree=tree, k=k: tree.sample(k, replacement=False),  # type: ignore[misc]
-            "Generator.choice": lambda n=num_slots, k=k, p=probabilities: rng.choice(n, k, replace=False, p=p),  # type: ignore[misc]
+            OURS: partial(tree.sample, k, replacement=False),
+            "Generator.choice": partial(rng.choice, num_slots, k, replace=False, p=probabilities),
         }
         if "torch.multinomial" not in missing:
             import torch
 
             torch.set_num_threads(1)
-            tensor = torch.from_numpy(weights)
-            calls["torch.multinomial"] = lambda w=tensor, k=k: torch.multinomial(w, k)  # type: ignore[misc]
+            calls["torch.multinomial"] = partial(torch.multinomial, torch.from_numpy(weights), k)
         label = str(num_slots) if num_slots < 1e6 else f"{num_slots:.0e}".replace("e+0", "e")
         figures[f"{k} of {label} without replacement"] = interleave(calls, 5)
     return figures

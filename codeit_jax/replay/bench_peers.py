@@ -223,11 +223,16 @@ TREES: dict[str, Callable[[int, np.random.Generator], PeerTree]] = {
 }
 
 
+_LARGE = 1_000_000
+_FAST_TO_FILL = ("torchrl", "torchrl stratified", "tianshou", "cumsum")
+
+
 def available_trees(num_slots: int, rng: np.random.Generator) -> tuple[dict[str, PeerTree], dict[str, str]]:
     """Return a tree of every library that can be used, and the reason for every one that can't."""
     trees: dict[str, PeerTree] = {}
     missing: dict[str, str] = {}
-    for name, make in TREES.items():
+    for name in TREES if num_slots <= _LARGE else _FAST_TO_FILL:
+        make = TREES[name]
         try:
             trees[name] = make(num_slots, rng)
         except (ImportError, OSError) as error:  # OSError: a shared library of the peer doesn't load

@@ -19,7 +19,7 @@ from codeit_jax.replay.persistence import load_state, save_state
 from codeit_jax.replay.priorities import MaxWeight, Priorities, ZeroPolicy
 from codeit_jax.replay.slots import SlotTable
 from codeit_jax.replay.sum_tree import Method, check_priorities
-from codeit_jax.replay.tree_levels import FloatArray, IntArray
+from codeit_jax.replay.tree_levels import FloatArray, IntArray, distinct
 
 _NONE: IntArray = np.empty(0, np.int64)
 
@@ -234,7 +234,7 @@ class PrioritizedReplayBuffer:
         """Remove as `remove` does, by the digests of the keys."""
         with self.lock:
             slots = self.keys.find(names)
-            slots = np.unique(slots[slots >= 0])
+            slots = distinct(np.sort(slots[slots >= 0]))
             self._remove_slots(slots)
         return len(slots)
 
@@ -326,7 +326,7 @@ class PrioritizedReplayBuffer:
     def _victims(self, needed: int) -> IntArray:
         victims = np.asarray(self.eviction(self.slots, self.priorities.raw, needed), dtype=np.int64)
         taken = self.slots.generation[victims] > 0
-        if len(victims) < needed or not taken.all() or len(np.unique(victims)) < len(victims):
+        if len(victims) < needed or not taken.all() or len(distinct(np.sort(victims))) < len(victims):
             raise ValueError(f"the eviction policy chose {victims}: must be distinct taken slots, {needed} are needed")
         return victims
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from codeit_jax.replay.tree_levels import FloatArray, IntArray
+from codeit_jax.replay.tree_levels import FloatArray, IntArray, distinct
 
 _BLOCK = 64
 
@@ -37,7 +37,7 @@ class _Reduction:
         below = values
         for level in self._levels:
             if changed is not None:
-                changed = np.unique(changed // _BLOCK)
+                changed = distinct(np.sort(changed // _BLOCK))
                 if 2 * len(changed) >= len(level):
                     changed = None
             whole = len(below) // _BLOCK

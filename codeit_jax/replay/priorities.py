@@ -112,7 +112,9 @@ class Priorities:
         slots = draw_without_replacement(self.tree, n, rng)
         missing = n - len(slots)
         if missing:
-            rest = np.setdiff1d(taken(), slots, assume_unique=True)
+            candidates, drawn = taken(), np.zeros(len(self.raw), bool)
+            drawn[slots] = True
+            rest = candidates[~drawn[candidates]]
             if self.zero == "never" or missing > len(rest):
                 raise ValueError(f"n is {n}: only {len(slots)} priorities are positive and {len(rest)} are zero")
             slots = np.concatenate([slots, rng.choice(rest, missing, replace=False)])

@@ -238,11 +238,9 @@ class SumTree:
         if index.dtype.kind not in "iu":
             raise IndexError(f"indices are {index.dtype}: must be integers")
         index = np.asarray(index, dtype=np.int64, order="C")
-        if index.size == 1:
-            largest = int(index.item())
-        else:  # a negative index looks huge: one pass
-            largest = int(np.maximum.reduce(index.view(np.uint64), axis=None))
-        if not 0 <= largest < self._capacity + allow_end:
+        bits = index.view(np.uint64)  # where a negative index looks huge: one pass finds both ends
+        largest = int(bits.item() if index.size == 1 else np.maximum.reduce(bits, axis=None))
+        if largest >= self._capacity + allow_end:
             raise IndexError(f"indices span [{index.min()}, {index.max()}]: must be in [0, {self._capacity})")
         return index, largest + 1
 

@@ -21,6 +21,13 @@ def aligned_zeros(count: int) -> FloatArray:
     return buffer[offset : offset + count]
 
 
+def distinct(ascending: IntArray) -> IntArray:
+    """Return the distinct values of an ascending array, which may be empty; `np.unique` would hash, 10x slower."""
+    first = np.ones(len(ascending), bool)
+    np.not_equal(ascending[1:], ascending[:-1], out=first[1:])
+    return ascending[first]
+
+
 class _RowSums:
     """Sums of eight consecutive values, in a fixed order: ((0+1)+(2+3))+((4+5)+(6+7)).
 
@@ -150,10 +157,7 @@ class TreeLevels:
                 self._recompute_all(level)
                 return
             if len(nodes) > _DEDUPLICATE_FROM:
-                keep = np.empty(len(nodes), bool)
-                keep[0] = True
-                np.not_equal(nodes[1:], nodes[:-1], out=keep[1:])
-                nodes = nodes[keep]
+                nodes = distinct(nodes)
             for start in range(0, len(nodes), _GATHER_ROWS):
                 self._recompute_nodes(level, nodes[start : start + _GATHER_ROWS])
             nodes = nodes >> SHIFT

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.tree_levels import FloatArray, IntArray
+from codeit_jax.replay.tree_levels import FloatArray, IntArray, distinct
 
 RACE_FROM_SHARE = 1 / 16
 _MIN_NEW_SHARE = 0.2
@@ -88,10 +88,7 @@ def _distinct_draws(tree: Drawable, k: int, rng: np.random.Generator) -> IntArra
     missing, poor_rounds = k, 0
     while missing:
         draws = tree.sample(missing, sort=True, rng=rng)
-        new = np.empty(len(draws), bool)
-        new[0] = True
-        np.not_equal(draws[1:], draws[:-1], out=new[1:])
-        draws = draws[new]
+        draws = distinct(draws)
         draws = draws[~seen.take(draws)]
         seen[draws] = True
         rounds.append(draws)

@@ -23,7 +23,8 @@ class DecodingSettings:
 
     Attributes:
         max_tokens: program length T, end token included.
-        segment: the self-attention cache grows by this many positions at a time, so that short programs never read a long cache.
+        segment: the self-attention cache grows by this many positions at a time, so that short programs never read a
+            long cache.
         top_k: draw among the k best tokens; 0 is off.
         start_id, end_id, pad_id: special tokens.
     """
@@ -43,7 +44,8 @@ class SampledTokens:
 
     Attributes:
         tokens: int32 [P, S, T], `pad_id` after the end token.
-        log_probs: float32 [P, S], log-probability of the sample under the policy at temperature 1, over the allowed tokens.
+        log_probs: float32 [P, S], log-probability of the sample under the policy at temperature 1, over the allowed
+            tokens.
         finished: bool [P, S], false where T tokens didn't suffice.
     """
 
@@ -173,7 +175,9 @@ def _decode_step(
     for layer, cache, (cross_keys, cross_values) in zip(layers, state.caches, cross, strict=True):
         y = layer.attention_norm(x)
         new = layer.attention.keys_values(y)
-        cache = tuple(jax.lax.dynamic_update_slice(c, n, (0, 0, state.step, 0)) for c, n in zip(cache, new, strict=True))
+        cache = tuple(
+            jax.lax.dynamic_update_slice(c, n, (0, 0, state.step, 0)) for c, n in zip(cache, new, strict=True)
+        )
         x = x + layer.attention.attend(layer.attention.queries(y), *cache, bias)
         # The samples of a prompt are queries of one row, so the prompt's keys and values are read once for all of them.
         y = layer.cross_norm(x).reshape(num_prompts, -1, x.shape[-1])

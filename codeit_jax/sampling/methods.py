@@ -7,8 +7,8 @@ import jax.numpy as jnp
 def draw(logits: jax.Array, uniforms: jax.Array, temperature: jax.Array, top_k: int) -> tuple[jax.Array, jax.Array]:
     """Draw one column a row.
 
-    One uniform number a row and an inverse-CDF lookup replace a Gumbel draw for every entry; with top-k only k entries are
-    looked at, and nothing is sorted beyond them.
+    One uniform number a row and an inverse-CDF lookup replace a Gumbel draw for every entry; with top-k only k
+    entries are looked at, and nothing is sorted beyond them.
 
     Args:
         logits: float32 [R, A].
@@ -33,5 +33,5 @@ def draw(logits: jax.Array, uniforms: jax.Array, temperature: jax.Array, top_k: 
 
 
 def step_uniforms(keys: jax.Array, step: jax.Array) -> jax.Array:
-    """Return one uniform number a row for this step: keys [R] -> float32 [R]; a row's numbers depend on its own key only."""
+    """Return a uniform number for each row: keys [R] -> float32 [R]; it depends on the row's key and the step only."""
     return jax.vmap(lambda key: jax.random.uniform(jax.random.fold_in(key, step)))(keys)

@@ -92,11 +92,12 @@ class Sampler:
         Args:
             params: the policy's parameters.
             prompts: task id and encoded prompt.
-            key: one JAX key for the whole stage; consumed. Every sample's key is folded from it, its task id and its index,
-                so that a sample doesn't depend on the batch it is in.
+            key: one JAX key for the whole stage; consumed. Every sample's key is folded from it, its task id and its
+                index, so that a sample doesn't depend on the batch it is in.
 
         Yields:
-            The programs of one batch: all samples of one task after another. Batches come by ascending prompt length, so
+            The programs of one batch: all samples of one task after another. Batches come by ascending prompt length,
+                so
             the tasks' order differs from the prompts'.
         """
         for length, rows in self._batches(prompts):

@@ -31,9 +31,9 @@ class PlannedBatch:
 def plan_batches(draw: Draw, text: TextConfig, batch_size: int, rng: np.random.Generator) -> list[PlannedBatch]:
     """Cut a draw into batches, each row once, in random order.
 
-    Rows are laid out bucket by bucket and cut every `batch_size` rows, so all batches but one are full; a batch across the
-    border of two buckets takes the larger shape. Program lengths run up in one prompt bucket and down in the next, so that
-    neighbours at a border differ in one axis only.
+    Rows are laid out bucket by bucket and cut every `batch_size` rows, so all batches but one are full; a batch
+    across the border of two buckets takes the larger shape. Program lengths run up in one prompt bucket and down in
+    the next, so that neighbours at a border differ in one axis only.
 
     Args:
         draw: N rows.

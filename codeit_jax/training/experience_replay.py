@@ -8,13 +8,14 @@ import numpy as np
 
 from codeit_jax.config import ReplayConfig, TextConfig
 from codeit_jax.hindsight import Experience
-from codeit_jax.replay import PrioritizedReplayBuffer, ReplayMixture, Tokens, TokenRows
+from codeit_jax.replay import PrioritizedReplayBuffer, ReplayMixture, TokenRows, Tokens
 from codeit_jax.text.tokenizer import Tokenizer
 
 ORIGINS = ("seed", "mutant", "policy")
 REPLAY_FILE = "replay.bin"
 
-# The released code adds this to every priority, so that programs without a solved demonstration are drawn after all others.
+# The released code adds this to every priority, so that programs without a solved demonstration are drawn after all
+# others.
 SMALLEST_PRIORITY = 1e-19
 
 

@@ -98,7 +98,8 @@ class Learner:
             on_progress: called with batches done and in all.
 
         Returns:
-            The new state, metrics of the steps taken, and the position of the next batch: `len(plan)` when all are done.
+            The new state, metrics of the steps taken, and the position of the next batch: `len(plan)` when all are
+                done.
 
         Raises:
             DivergedError: too many steps in a row weren't finite.

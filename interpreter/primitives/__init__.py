@@ -1,7 +1,7 @@
 """The 160 primitives, one module a family, as plain functions on plain values.
 
-A primitive is called with positional arguments, never changes them, charges its work to the meter before doing it, and fails
-by raising whatever its operations raise.
+A primitive is called with positional arguments, never changes them, charges its work to the meter before doing it,
+and fails by raising whatever its operations raise.
 """
 
 from interpreter.primitives import (
@@ -49,7 +49,8 @@ def _collect() -> dict[str, Value]:
     primitives: dict[str, Value] = {}
     for name, signature in SIGNATURES.items():
         (function,) = [
-            vars(family)[name] for family in _FAMILIES
+            vars(family)[name]
+            for family in _FAMILIES
             if name in vars(family) and vars(family)[name].__module__ == family.__name__
         ]
         primitives[name] = as_primitive(function, name, len(signature.parameters))

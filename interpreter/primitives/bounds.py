@@ -26,13 +26,13 @@ def indices_of(patch: Value) -> Value:
     """Return the indices of an object, and anything else as it is; no elements give the empty set."""
     if not len(patch):
         return frozenset()
-    if type(patch) is frozenset and type(next(iter(patch))[1]) is tuple:
-        try:
+    try:
+        if type(next(iter(patch))[1]) is tuple:
             indices = frozenset([index for _, index in patch])
-        except (TypeError, ValueError):
-            indices = frozenset()
-        if _TUPLE.issuperset(map(type, indices)) and indices:
-            return indices
+            if _TUPLE.issuperset(map(type, indices)):
+                return indices
+    except (TypeError, ValueError, IndexError):
+        pass  # mixed kinds, of which Python's first is not the canonically first
     if holds_cells(patch):
         return frozenset([index for _, index in patch])
     return patch

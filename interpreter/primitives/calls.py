@@ -35,27 +35,31 @@ def leave(frames: int) -> None:
 def call_each(function: Value, container: Value) -> list[Value]:
     """Call the function on every element, and list the results in the order in which Python iterates the container.
 
-    Sets are walked in hash order as long as nothing can tell. A failure can: which element fails first, and with how much work,
-    is the verdict. So after one the calls are made again in canonical order; calls inside then start with that order, so that
-    nested failures do not multiply the repetitions.
+    Sets are walked in hash order as long as nothing can tell. A failure can: which element fails first, and with
+    how much work, is the verdict. So after one the calls are made again in canonical order; calls inside then start
+    with that order, so that nested failures do not multiply the repetitions.
     """
     frames = enter(function)
     try:
-        if type(container) is not frozenset or len(container) < 2:
-            return [function(value) for value in container]
-        if _Walk.canonical:
-            result_of = {value: function(value) for value in ordered(container)}
-            return [result_of[value] for value in container]
-        left = METER.left
-        try:
-            return [function(value) for value in container]
-        except MemoryError:
-            raise
-        except Exception:
-            _reproduce(left, lambda: [function(value) for value in ordered(container)])
-            raise
+        if type(container) is frozenset and len(container) > 1:
+            return _call_on_set(function, container)
+        return [function(value) for value in container]
     finally:
-        leave(frames)
+        METER.depth -= frames
+
+
+def _call_on_set(function: Value, values: frozenset[Value]) -> list[Value]:
+    if _Walk.canonical:
+        result_of = {value: function(value) for value in ordered(values)}
+        return [result_of[value] for value in values]
+    left = METER.left
+    try:
+        return [function(value) for value in values]
+    except MemoryError:
+        raise
+    except Exception:
+        _reproduce(left, lambda: [function(value) for value in ordered(values)])
+        raise
 
 
 def call_combinations(function: Value, a: Value, b: Value) -> list[Value]:

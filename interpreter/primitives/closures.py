@@ -13,7 +13,8 @@ _LONGEST = 1 << 30
 def as_closure(
     function: Callable[..., Value], builder: str, parts: tuple[Value, ...], arity: int, repetitions: int = 1
 ) -> Value:
-    """Describe a new closure, in attributes: `arity`, `builder`, `parts`, `height` (frames) and `length` (primitive calls).
+    """Describe a new closure, in attributes: `arity`, `builder`, `parts`, `height` (frames) and `length` (primitive
+    calls).
 
     Args:
         function: what the closure does.

@@ -109,10 +109,7 @@ def replace(grid: Value, replacee: Value, replacer: Value) -> Value:
     if type(replacer) is not int:
         weigh((replacer,), copies=sum(map(len, rows)))
     return tuple(
-        [
-            tuple([replacer if cell == replacee else cell for cell in row]) if replacee in row else row
-            for row in rows
-        ]
+        [tuple([replacer if cell == replacee else cell for cell in row]) if replacee in row else row for row in rows]
     )
 
 

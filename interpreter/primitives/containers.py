@@ -1,6 +1,7 @@
 """Building, joining and filtering tuples and sets without calling a function."""
 
-from itertools import chain, product as pairs_of
+from itertools import chain
+from itertools import product as pairs_of
 from typing import cast
 
 from interpreter.values import Value, first_of, in_order, ordered

@@ -24,7 +24,7 @@ def objects(grid: Value, univalued: Value, diagonal: Value, without_bg: Value) -
     charge(4 * len(cells))
     height, width = len(grid), len(grid[0])
     table = raster.padded_index_table(height, width)
-    background = counts.index(max(counts)) if without_bg else None
+    background = counts.index(max(counts)) if without_bg else raster.GUARD
     if not univalued:
         mask = raster.full_mask(height, width)
         if without_bg:
@@ -128,7 +128,9 @@ def occurrences(grid: Value, obj: Value) -> Value:
     stride = width + 1
     charge(len(normalized) * (1 + len(cells) // 64))
     places = _corner_region(free_rows, free_columns, stride)
-    masks = {color: raster.mask_of(cells, color) for color in {value for value, _ in normalized} if 0 <= color < raster.GUARD}
+    masks = {
+        color: raster.mask_of(cells, color) for color in {value for value, _ in normalized} if 0 <= color < raster.GUARD
+    }
     for value, (i, j) in normalized:
         places &= masks.get(value, 0) >> (i * stride + j)
         if not places:

@@ -29,9 +29,7 @@ def asobject(grid: Value) -> Value:
     reserve(count_cells(grid))
     if is_regular(grid) and len(grid) * len(grid[0]) <= MAX_CELLS:
         return frozenset(zip(chain.from_iterable(grid), index_table(len(grid), len(grid[0])), strict=True))
-    return frozenset(
-        [(value, (i, j)) for i, row in enumerate(in_order(grid)) for j, value in enumerate(in_order(row))]
-    )
+    return frozenset([(value, (i, j)) for i, row in enumerate(in_order(grid)) for j, value in enumerate(in_order(row))])
 
 
 def ofcolor(grid: Value, value: Value) -> Value:
@@ -107,7 +105,7 @@ def rot270(grid: Value) -> Value:
 
 def _row_tuples(grid: Value) -> Value:
     """Return the rows, sets among them as tuples in canonical order."""
-    if set(map(type, grid)) <= {tuple}:
+    if type(grid) is not frozenset and set(map(type, grid)) <= {tuple}:
         return grid
     return [tuple(in_order(row)) for row in in_order(grid)]
 
@@ -207,6 +205,4 @@ def cellwise(a: Value, b: Value, fallback: Value) -> Value:
                 for left, right in zip(a, b, strict=False)
             ]
         )
-    return tuple(
-        [tuple([a[i][j] if a[i][j] == b[i][j] else fallback for j in range(width)]) for i in range(height)]
-    )
+    return tuple([tuple([a[i][j] if a[i][j] == b[i][j] else fallback for j in range(width)]) for i in range(height)])

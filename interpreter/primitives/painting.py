@@ -66,11 +66,7 @@ def underfill(grid: Value, value: Value, patch: Value) -> Value:
     _charge_painting(grid, value, patch)
     background = mostcolor(grid)
     height, width = len(grid), len(grid[0])
-    free = [
-        (i, j)
-        for i, j in indices_of(patch)
-        if 0 <= i < height and 0 <= j < width and grid[i][j] == background
-    ]
+    free = [(i, j) for i, j in indices_of(patch) if 0 <= i < height and 0 <= j < width and grid[i][j] == background]
     return _filled(grid, value, free)
 
 
@@ -81,7 +77,12 @@ def underpaint(grid: Value, obj: Value) -> Value:
     height, width = len(grid), len(grid[0])
     free: dict[Value, Value] = {}
     for value, (i, j) in _without_conflicts(obj):
-        if 0 <= i < height and 0 <= j < width and grid[i][j] == background and free.get((i, j), background) == background:
+        if (
+            0 <= i < height
+            and 0 <= j < width
+            and grid[i][j] == background
+            and free.get((i, j), background) == background
+        ):
             free[(i, j)] = value
     return _painted(grid, [(value, index) for index, value in free.items()])
 

@@ -26,9 +26,7 @@ def toobject(patch: Value, grid: Value) -> Value:
     """Return the object with the grid's colours at the patch's indices, as far as they are inside."""
     charge(len(patch))
     rows, columns = len(grid), len(grid[0])
-    return frozenset(
-        [(grid[i][j], (i, j)) for i, j in indices_of(patch) if 0 <= i < rows and 0 <= j < columns]
-    )
+    return frozenset([(grid[i][j], (i, j)) for i, j in indices_of(patch) if 0 <= i < rows and 0 <= j < columns])
 
 
 def shift(patch: Value, directions: Value) -> Value:

@@ -1,7 +1,7 @@
 """Regular grids of small colours seen as bytes and as integer bit masks, where one operation treats many cells.
 
-A mask has one bit a cell, row-major, bit 0 the upper left cell, and one empty guard column at the right of the grid, so that a
-shift by one never carries a cell into the next row.
+A mask has one bit a cell, row-major, bit 0 the upper left cell, and one empty guard column at the right of the
+grid, so that a shift by one never carries a cell into the next row.
 """
 
 from functools import lru_cache

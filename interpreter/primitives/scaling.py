@@ -7,7 +7,6 @@ from interpreter.primitives.bounds import bounds
 from interpreter.primitives.colors import count_cells
 from interpreter.primitives.geometry import crop
 from interpreter.values import Value, in_order
-from interpreter.weight import weigh
 from interpreter.work import charge, reserve
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from itertools import compress, islice
 from typing import Any
 
-from interpreter.primitives.containers import kind_of, merge
 from interpreter.primitives.calls import call_each, enter, leave
+from interpreter.primitives.containers import kind_of, merge
 from interpreter.values import Value, compares_simply, first_of, in_order, last_of, ordered
 from interpreter.weight import weigh_nested
 from interpreter.work import charge
@@ -105,7 +105,8 @@ def order(container: Value, compfunc: Value) -> Value:
         elements = ordered(container)
         keys = [key_of[element] for element in elements]
     positions = sorted(range(len(keys)), key=keys.__getitem__)
-    return tuple([elements[position] for position in positions])
+    listed = list(elements)
+    return tuple([listed[position] for position in positions])
 
 
 def _by_frequency(container: Value, extreme: Any) -> Value:

@@ -76,8 +76,27 @@ BY_TYPE = {
 FUNCTIONS = {
     1: st.sampled_from(
         [
-            "size", "first", "last", "identity", "color", "height", "width", "uppermost", "normalize", "toindices", "initset",
-            "positive", "even", "flip", "increment", "palette", "mostcolor", "leastcolor", "hmirror", "backdrop", "totuple",
+            "size",
+            "first",
+            "last",
+            "identity",
+            "color",
+            "height",
+            "width",
+            "uppermost",
+            "normalize",
+            "toindices",
+            "initset",
+            "positive",
+            "even",
+            "flip",
+            "increment",
+            "palette",
+            "mostcolor",
+            "leastcolor",
+            "hmirror",
+            "backdrop",
+            "totuple",
             ("compose", "size", "initset"),
             ("matcher", "first", 0),
             ("matcher", "size", 1),
@@ -89,7 +108,9 @@ FUNCTIONS = {
             ("rbind", "contained", (1, 2, 3)),
         ]
     ),
-    2: st.sampled_from(["astuple", "add", "combine", "shift", "recolor", "equality", "greater", ("lbind", "branch", True)]),
+    2: st.sampled_from(
+        ["astuple", "add", "combine", "shift", "recolor", "equality", "greater", ("lbind", "branch", True)]
+    ),
     3: st.sampled_from(["branch", "fill", "replace", "switch", "interval"]),
 }
 _CONTAINER_OF_FUNCTIONS = st.lists(FUNCTIONS[1].filter(lambda name: isinstance(name, str)), max_size=4)
@@ -104,7 +125,9 @@ def arguments_of(name):
             drawn.append(_CONTAINER_OF_FUNCTIONS.map(lambda names: ("functions", tuple(names))))
         elif parameter.type == "Callable" or parameter.name == "function":
             wanted = 2 if binary or (name == "fork" and parameter.name == "outer") else 1
-            both = st.one_of(FUNCTIONS[2], FUNCTIONS[3], FUNCTIONS[1]) if name in ("lbind", "rbind") else FUNCTIONS[wanted]
+            both = (
+                st.one_of(FUNCTIONS[2], FUNCTIONS[3], FUNCTIONS[1]) if name in ("lbind", "rbind") else FUNCTIONS[wanted]
+            )
             drawn.append(both.map(lambda function: ("function", function)))
         else:
             drawn.append(BY_TYPE[parameter.type])

@@ -2,8 +2,8 @@
 
 from slow_twins_patches import (
     is_object,
-    lowermost,
     leftmost,
+    lowermost,
     normalize,
     rightmost,
     shape,
@@ -21,8 +21,12 @@ def _colors(element):
     return [v for v, _ in map(listed, element)]
 
 
-def palette(element): return frozenset(_colors(element))
-def numcolors(element): return len(palette(element))
+def palette(element):
+    return frozenset(_colors(element))
+
+
+def numcolors(element):
+    return len(palette(element))
 
 
 def mostcolor(element):
@@ -41,8 +45,12 @@ def colorcount(element, value):
     return sum(v == value for v in _colors(element))
 
 
-def color(obj): return head(obj)[0]
-def colorfilter(objs, value): return frozenset(obj for obj in objs if color(obj) == value)
+def color(obj):
+    return head(obj)[0]
+
+
+def colorfilter(objs, value):
+    return frozenset(obj for obj in objs if color(obj) == value)
 
 
 def replace(grid, replacee, replacer):
@@ -65,7 +73,8 @@ def ofcolor(grid, value):
     return frozenset((i, j) for i, row in enumerate(listed(grid)) for j, v in enumerate(listed(row)) if v == value)
 
 
-def _inside(grid, i, j): return 0 <= i < len(grid) and 0 <= j < len(grid[0])
+def _inside(grid, i, j):
+    return 0 <= i < len(grid) and 0 <= j < len(grid[0])
 
 
 def index(grid, loc):
@@ -82,15 +91,24 @@ def crop(grid, start, dims):
     return tuple(row[start[1] : start[1] + dims[1]] for row in grid[start[0] : start[0] + dims[0]])
 
 
-def subgrid(patch, grid): return crop(grid, ulcorner(patch), shape(patch))
+def subgrid(patch, grid):
+    return crop(grid, ulcorner(patch), shape(patch))
 
 
-def _transposed(rows): return tuple(zip(*[listed(row) for row in rows], strict=False))
+def _transposed(rows):
+    return tuple(zip(*[listed(row) for row in rows], strict=False))
 
 
-def rot90(grid): return _transposed(grid[::-1])
-def rot180(grid): return tuple(tuple(listed(row)[::-1]) for row in grid[::-1])
-def rot270(grid): return _transposed(listed(grid))[::-1]
+def rot90(grid):
+    return _transposed(grid[::-1])
+
+
+def rot180(grid):
+    return tuple(tuple(listed(row)[::-1]) for row in grid[::-1])
+
+
+def rot270(grid):
+    return _transposed(listed(grid))[::-1]
 
 
 def _moved(patch, move):
@@ -126,8 +144,12 @@ def cmirror(piece):
     return vmirror(dmirror(vmirror(piece)))
 
 
-def hupscale(grid, factor): return tuple(tuple(v for v in listed(row) for _ in range(factor)) for row in listed(grid))
-def vupscale(grid, factor): return tuple(row for row in listed(grid) for _ in range(factor))
+def hupscale(grid, factor):
+    return tuple(tuple(v for v in listed(row) for _ in range(factor)) for row in listed(grid))
+
+
+def vupscale(grid, factor):
+    return tuple(row for row in listed(grid) for _ in range(factor))
 
 
 def upscale(element, factor):
@@ -149,8 +171,12 @@ def downscale(grid, factor):
     return tuple(tuple(grid[i][j] for j in range(width) if j % factor == 0) for i in range(height) if i % factor == 0)
 
 
-def hconcat(a, b): return tuple(x + y for x, y in zip(listed(a), listed(b), strict=False))
-def vconcat(a, b): return a + b
+def hconcat(a, b):
+    return tuple(x + y for x, y in zip(listed(a), listed(b), strict=False))
+
+
+def vconcat(a, b):
+    return a + b
 
 
 def hsplit(grid, n):
@@ -165,18 +191,29 @@ def vsplit(grid, n):
     return tuple(crop(grid, (k * step, 0), (height, len(grid[0]))) for k in range(n))
 
 
-def tophalf(grid): return grid[: len(grid) // 2]
-def bottomhalf(grid): return grid[len(grid) - len(grid) // 2 :]
-def lefthalf(grid): return rot270(tophalf(rot90(grid)))
-def righthalf(grid): return rot270(bottomhalf(rot90(grid)))
-def trim(grid): return tuple(row[1:-1] for row in grid[1:-1])
+def tophalf(grid):
+    return grid[: len(grid) // 2]
+
+
+def bottomhalf(grid):
+    return grid[len(grid) - len(grid) // 2 :]
+
+
+def lefthalf(grid):
+    return rot270(tophalf(rot90(grid)))
+
+
+def righthalf(grid):
+    return rot270(bottomhalf(rot90(grid)))
+
+
+def trim(grid):
+    return tuple(row[1:-1] for row in grid[1:-1])
 
 
 def cellwise(a, b, fallback):
     height, width = len(a), len(a[0])
-    return tuple(
-        tuple(a[i][j] if a[i][j] == b[i][j] else fallback for j in range(width)) for i in range(height)
-    )
+    return tuple(tuple(a[i][j] if a[i][j] == b[i][j] else fallback for j in range(width)) for i in range(height))
 
 
 def frontiers(grid):
@@ -223,8 +260,12 @@ def _of_colors(grid, colors):
     return frozenset(frozenset((v, index) for v, index in asobject(grid) if v == color) for color in colors)
 
 
-def partition(grid): return _of_colors(grid, palette(grid))
-def fgpartition(grid): return _of_colors(grid, palette(grid) - {mostcolor(grid)})
+def partition(grid):
+    return _of_colors(grid, palette(grid))
+
+
+def fgpartition(grid):
+    return _of_colors(grid, palette(grid) - {mostcolor(grid)})
 
 
 def occurrences(grid, obj):
@@ -248,10 +289,20 @@ def _painted(grid, cells):
     return tuple(tuple(row) for row in rows)
 
 
-def fill(grid, value, patch): return _painted(grid, [(value, index) for index in toindices(patch)])
-def paint(grid, obj): return _painted(grid, listed(obj))
-def cover(grid, patch): return fill(grid, mostcolor(grid), patch)
-def move(grid, obj, offset): return paint(cover(grid, obj), shift(obj, offset))
+def fill(grid, value, patch):
+    return _painted(grid, [(value, index) for index in toindices(patch)])
+
+
+def paint(grid, obj):
+    return _painted(grid, listed(obj))
+
+
+def cover(grid, patch):
+    return fill(grid, mostcolor(grid), patch)
+
+
+def move(grid, obj, offset):
+    return paint(cover(grid, obj), shift(obj, offset))
 
 
 def underfill(grid, value, patch):

@@ -18,12 +18,28 @@ def toindices(patch):
     return frozenset(index for _, index in patch) if is_object(patch) else patch
 
 
-def _rows(patch): return [i for i, j in toindices(patch)]
-def _columns(patch): return [j for i, j in toindices(patch)]
-def uppermost(patch): return min(_rows(patch))
-def lowermost(patch): return max(_rows(patch))
-def leftmost(patch): return min(_columns(patch))
-def rightmost(patch): return max(_columns(patch))
+def _rows(patch):
+    return [i for i, j in toindices(patch)]
+
+
+def _columns(patch):
+    return [j for i, j in toindices(patch)]
+
+
+def uppermost(patch):
+    return min(_rows(patch))
+
+
+def lowermost(patch):
+    return max(_rows(patch))
+
+
+def leftmost(patch):
+    return min(_columns(patch))
+
+
+def rightmost(patch):
+    return max(_columns(patch))
 
 
 def height(piece):
@@ -38,8 +54,12 @@ def width(piece):
     return len(piece[0]) if isinstance(piece, tuple) else rightmost(piece) - leftmost(piece) + 1
 
 
-def shape(piece): return (height(piece), width(piece))
-def portrait(piece): return height(piece) > width(piece)
+def shape(piece):
+    return (height(piece), width(piece))
+
+
+def portrait(piece):
+    return height(piece) > width(piece)
 
 
 def square(piece):
@@ -48,29 +68,56 @@ def square(piece):
     return height(piece) == width(piece) and height(piece) * width(piece) == len(piece)
 
 
-def vline(patch): return height(patch) == len(patch) and width(patch) == 1
-def hline(patch): return width(patch) == len(patch) and height(patch) == 1
-def ulcorner(patch): return (uppermost(patch), leftmost(patch)) if len(patch) else ()
-def urcorner(patch): return (uppermost(patch), rightmost(patch)) if len(patch) else ()
-def llcorner(patch): return (lowermost(patch), leftmost(patch)) if len(patch) else ()
-def lrcorner(patch): return (lowermost(patch), rightmost(patch)) if len(patch) else ()
-def corners(patch): return frozenset([ulcorner(patch), urcorner(patch), llcorner(patch), lrcorner(patch)])
-def center(patch): return (uppermost(patch) + height(patch) // 2, leftmost(patch) + width(patch) // 2)
+def vline(patch):
+    return height(patch) == len(patch) and width(patch) == 1
+
+
+def hline(patch):
+    return width(patch) == len(patch) and height(patch) == 1
+
+
+def ulcorner(patch):
+    return (uppermost(patch), leftmost(patch)) if len(patch) else ()
+
+
+def urcorner(patch):
+    return (uppermost(patch), rightmost(patch)) if len(patch) else ()
+
+
+def llcorner(patch):
+    return (lowermost(patch), leftmost(patch)) if len(patch) else ()
+
+
+def lrcorner(patch):
+    return (lowermost(patch), rightmost(patch)) if len(patch) else ()
+
+
+def corners(patch):
+    return frozenset([ulcorner(patch), urcorner(patch), llcorner(patch), lrcorner(patch)])
+
+
+def center(patch):
+    return (uppermost(patch) + height(patch) // 2, leftmost(patch) + width(patch) // 2)
 
 
 def centerofmass(patch):
     return tuple(sum(axis) // len(patch) for axis in zip(*toindices(patch), strict=False))
 
 
-def hmatching(a, b): return not set(_rows(a)).isdisjoint(_rows(b))
-def vmatching(a, b): return not set(_columns(a)).isdisjoint(_columns(b))
+def hmatching(a, b):
+    return not set(_rows(a)).isdisjoint(_rows(b))
+
+
+def vmatching(a, b):
+    return not set(_columns(a)).isdisjoint(_columns(b))
 
 
 def manhattan(a, b):
     return min(abs(i - k) + abs(j - m) for i, j in toindices(a) for k, m in toindices(b))
 
 
-def adjacent(a, b): return manhattan(a, b) == 1
+def adjacent(a, b):
+    return manhattan(a, b) == 1
 
 
 def bordering(patch, grid):
@@ -91,7 +138,8 @@ def position(a, b):
     return (1 if i < k else -1, 1 if j < m else -1)
 
 
-def recolor(value, patch): return frozenset((value, index) for index in toindices(patch))
+def recolor(value, patch):
+    return frozenset((value, index) for index in toindices(patch))
 
 
 def shift(patch, directions):
@@ -123,11 +171,24 @@ def vperiod(obj):
     return height(obj)
 
 
-def dneighbors(loc): return frozenset([(loc[0] + d, loc[1]) for d in (-1, 1)] + [(loc[0], loc[1] + d) for d in (-1, 1)])
-def ineighbors(loc): return frozenset((loc[0] + d, loc[1] + e) for d in (-1, 1) for e in (-1, 1))
-def neighbors(loc): return dneighbors(loc) | ineighbors(loc)
-def vfrontier(location): return frozenset((i, location[1]) for i in range(30))
-def hfrontier(location): return frozenset((location[0], j) for j in range(30))
+def dneighbors(loc):
+    return frozenset([(loc[0] + d, loc[1]) for d in (-1, 1)] + [(loc[0], loc[1] + d) for d in (-1, 1)])
+
+
+def ineighbors(loc):
+    return frozenset((loc[0] + d, loc[1] + e) for d in (-1, 1) for e in (-1, 1))
+
+
+def neighbors(loc):
+    return dneighbors(loc) | ineighbors(loc)
+
+
+def vfrontier(location):
+    return frozenset((i, location[1]) for i in range(30))
+
+
+def hfrontier(location):
+    return frozenset((location[0], j) for j in range(30))
 
 
 def connect(a, b):
@@ -150,7 +211,8 @@ def backdrop(patch):
     return frozenset((i, j) for i in rows for j in columns)
 
 
-def delta(patch): return backdrop(patch).difference(toindices(patch)) if len(patch) else frozenset()
+def delta(patch):
+    return backdrop(patch).difference(toindices(patch)) if len(patch) else frozenset()
 
 
 def _outline(patch, grown):
@@ -160,9 +222,16 @@ def _outline(patch, grown):
     return frozenset(upright + [(i, j) for i in (top, bottom) for j in range(left, right + 1)])
 
 
-def box(patch): return _outline(patch, 0) if len(patch) else patch
-def outbox(patch): return _outline(patch, 1)
-def inbox(patch): return _outline(patch, -1)
+def box(patch):
+    return _outline(patch, 0) if len(patch) else patch
+
+
+def outbox(patch):
+    return _outline(patch, 1)
+
+
+def inbox(patch):
+    return _outline(patch, -1)
 
 
 def gravitate(source, destination):

@@ -1,7 +1,7 @@
 """Plain twins of the primitives on numbers, containers and functions, written line by line from the specification.
 
-They are what the fast primitives are tested against, and the peer of the interpreter's benchmarks. Sets are iterated in canonical
-order wherever the order can be seen.
+They are what the fast primitives are tested against, and the peer of the interpreter's benchmarks. Sets are
+iterated in canonical order wherever the order can be seen.
 """
 
 import operator
@@ -79,38 +79,116 @@ def _each(operation, x):
     return operation(x) if isinstance(x, int) else (operation(x[0]), operation(x[1]))
 
 
-def add(a, b): return _both(operator.add, a, b)
-def subtract(a, b): return _both(operator.sub, a, b)
-def multiply(a, b): return _both(operator.mul, a, b)
-def divide(a, b): return _both(operator.floordiv, a, b)
-def invert(n): return _each(lambda v: -v, n)
-def double(n): return _each(lambda v: v * 2, n)
-def halve(n): return _each(lambda v: v // 2, n)
-def increment(x): return _each(lambda v: v + 1, x)
-def decrement(x): return _each(lambda v: v - 1, x)
-def crement(x): return _each(lambda v: v + (v > 0) - (v < 0), x)
-def sign(x): return _each(lambda v: (v > 0) - (v < 0), x)
-def even(n): return n % 2 == 0
-def positive(x): return x > 0
-def greater(a, b): return a > b
-def toivec(i): return (i, 0)
-def tojvec(j): return (0, j)
-def astuple(a, b): return (a, b)
+def add(a, b):
+    return _both(operator.add, a, b)
 
 
-def identity(x): return x
-def flip(b): return not b
-def equality(a, b): return a == b
-def both(a, b): return a and b
-def either(a, b): return a or b
-def branch(condition, a, b): return a if condition else b
+def subtract(a, b):
+    return _both(operator.sub, a, b)
 
 
-def size(container): return len(container)
-def contained(value, container): return value in container
-def combine(a, b): return same_kind(a, elements_of(a) + (listed(b) if isinstance(a, tuple) else elements_of(b)))
-def intersection(a, b): return a & b
-def difference(a, b): return same_kind(a, [v for v in a if v not in b])
+def multiply(a, b):
+    return _both(operator.mul, a, b)
+
+
+def divide(a, b):
+    return _both(operator.floordiv, a, b)
+
+
+def invert(n):
+    return _each(lambda v: -v, n)
+
+
+def double(n):
+    return _each(lambda v: v * 2, n)
+
+
+def halve(n):
+    return _each(lambda v: v // 2, n)
+
+
+def increment(x):
+    return _each(lambda v: v + 1, x)
+
+
+def decrement(x):
+    return _each(lambda v: v - 1, x)
+
+
+def crement(x):
+    return _each(lambda v: v + (v > 0) - (v < 0), x)
+
+
+def sign(x):
+    return _each(lambda v: (v > 0) - (v < 0), x)
+
+
+def even(n):
+    return n % 2 == 0
+
+
+def positive(x):
+    return x > 0
+
+
+def greater(a, b):
+    return a > b
+
+
+def toivec(i):
+    return (i, 0)
+
+
+def tojvec(j):
+    return (0, j)
+
+
+def astuple(a, b):
+    return (a, b)
+
+
+def identity(x):
+    return x
+
+
+def flip(b):
+    return not b
+
+
+def equality(a, b):
+    return a == b
+
+
+def both(a, b):
+    return a and b
+
+
+def either(a, b):
+    return a or b
+
+
+def branch(condition, a, b):
+    return a if condition else b
+
+
+def size(container):
+    return len(container)
+
+
+def contained(value, container):
+    return value in container
+
+
+def combine(a, b):
+    return same_kind(a, elements_of(a) + (listed(b) if isinstance(a, tuple) else elements_of(b)))
+
+
+def intersection(a, b):
+    return a & b
+
+
+def difference(a, b):
+    return same_kind(a, [v for v in a if v not in b])
 
 
 def dedupe(tup):
@@ -119,8 +197,13 @@ def dedupe(tup):
     return tuple(v for k, v in enumerate(tup) if tup.index(v) == k)
 
 
-def order(container, compfunc): return tuple(sorted(listed(container), key=compfunc))
-def repeat(item, num): return tuple(item for _ in range(num))
+def order(container, compfunc):
+    return tuple(sorted(listed(container), key=lambda v: compfunc(v)))
+
+
+def repeat(item, num):
+    return tuple(item for _ in range(num))
+
 
 def merge(containers):
     if isinstance(containers, frozenset):
@@ -128,8 +211,12 @@ def merge(containers):
     return same_kind(containers, [v for member in containers for v in listed(member)])
 
 
-def maximum(container): return max(listed(container), default=0)
-def minimum(container): return min(listed(container), default=0)
+def maximum(container):
+    return max(listed(container), default=0)
+
+
+def minimum(container):
+    return min(listed(container), default=0)
 
 
 def _best_key(best, container, compfunc):
@@ -145,35 +232,65 @@ def valmin(container, compfunc):
     return _best_key(min, container, compfunc) if len(container) else compfunc(0)
 
 
-
 def _best(best, container, compfunc):
     keys = [compfunc(v) for v in elements_of(container)]
     if not all(isinstance(k, int) for k in keys):
-        return best(listed(container), key=compfunc)
+        return best(listed(container), key=lambda v: compfunc(v))
     attained = best(keys)
     tied = [v for v, k in zip(container, keys, strict=True) if k == attained]
     return tied[0] if isinstance(container, tuple) else head(frozenset(tied))
 
 
-def argmax(container, compfunc): return _best(max, container, compfunc)
-def argmin(container, compfunc): return _best(min, container, compfunc)
-def mostcommon(container): return max(listed(frozenset(container)), key=container.count)
-def leastcommon(container): return min(listed(frozenset(container)), key=container.count)
-def initset(value): return frozenset([value])
-def insert(value, container): return container.union([value])
-def remove(value, container): return same_kind(container, [v for v in container if v != value])
-def other(container, value): return head(same_kind(container, [v for v in container if v != value]))
-def first(container): return head(container)
+def argmax(container, compfunc):
+    return _best(max, container, compfunc)
+
+
+def argmin(container, compfunc):
+    return _best(min, container, compfunc)
+
+
+def mostcommon(container):
+    return max(listed(frozenset(container)), key=container.count)
+
+
+def leastcommon(container):
+    return min(listed(frozenset(container)), key=container.count)
+
+
+def initset(value):
+    return frozenset([value])
+
+
+def insert(value, container):
+    return container.union([value])
+
+
+def remove(value, container):
+    return same_kind(container, [v for v in container if v != value])
+
+
+def other(container, value):
+    return head(same_kind(container, [v for v in container if v != value]))
+
+
+def first(container):
+    return head(container)
 
 
 def last(container):
     return max(container, key=key) if isinstance(container, frozenset) and len(container) > 1 else tuple(container)[-1]
 
 
+def totuple(container):
+    return tuple(listed(container))
 
-def totuple(container): return tuple(listed(container))
-def sfilter(container, condition): return same_kind(container, [v for v in container if condition(v)])
-def mfilter(container, function): return merge(sfilter(container, function))
+
+def sfilter(container, condition):
+    return same_kind(container, [v for v in container if condition(v)])
+
+
+def mfilter(container, function):
+    return merge(sfilter(container, function))
 
 
 def extract(container, condition):
@@ -183,16 +300,36 @@ def extract(container, condition):
     raise ValueError("nothing found")
 
 
-def interval(start, stop, step): return tuple(range(start, stop, step))
-def product(a, b): return frozenset((i, j) for i in a for j in b)
-def pair(a, b): return tuple(zip(listed(a), listed(b), strict=False))
-def sizefilter(container, n): return frozenset(v for v in container if len(v) == n)
+def interval(start, stop, step):
+    return tuple(range(start, stop, step))
 
 
-def compose(outer, inner): return Function(lambda x: outer(inner(x)), 1)
-def chain(h, g, f): return Function(lambda x: h(g(f(x))), 1)
-def matcher(function, target): return Function(lambda x: function(x) == target, 1)
-def fork(outer, a, b): return Function(lambda x: outer(a(x), b(x)), 1)
+def product(a, b):
+    return frozenset((i, j) for i in a for j in b)
+
+
+def pair(a, b):
+    return tuple(zip(listed(a), listed(b), strict=False))
+
+
+def sizefilter(container, n):
+    return frozenset(v for v in container if len(v) == n)
+
+
+def compose(outer, inner):
+    return Function(lambda x: outer(inner(x)), 1)
+
+
+def chain(h, g, f):
+    return Function(lambda x: h(g(f(x))), 1)
+
+
+def matcher(function, target):
+    return Function(lambda x: function(x) == target, 1)
+
+
+def fork(outer, a, b):
+    return Function(lambda x: outer(a(x), b(x)), 1)
 
 
 def power(function, n):
@@ -209,9 +346,25 @@ def lbind(function, fixed):
     return Function(lambda *free: function(fixed, *free), {2: 1, 3: 2}.get(function.arity, 3))
 
 
-def apply(function, container): return same_kind(container, [function(v) for v in container])
-def rapply(functions, value): return same_kind(functions, [function(value) for function in listed(functions)])
-def mapply(function, container): return merge(apply(function, container))
-def papply(function, a, b): return tuple(function(x, y) for x, y in zip(listed(a), listed(b), strict=False))
-def mpapply(function, a, b): return merge(papply(function, a, b))
-def prapply(function, a, b): return frozenset(function(i, j) for i in a for j in b)
+def apply(function, container):
+    return same_kind(container, [function(v) for v in container])
+
+
+def rapply(functions, value):
+    return same_kind(functions, [function(value) for function in listed(functions)])
+
+
+def mapply(function, container):
+    return merge(apply(function, container))
+
+
+def papply(function, a, b):
+    return tuple(function(x, y) for x, y in zip(listed(a), listed(b), strict=False))
+
+
+def mpapply(function, a, b):
+    return merge(papply(function, a, b))
+
+
+def prapply(function, a, b):
+    return frozenset(function(i, j) for i in a for j in b)

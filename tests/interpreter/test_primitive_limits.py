@@ -59,7 +59,9 @@ EXPLOSIONS = {
     "outbox": lambda: P["outbox"](FAR),
     "connect": lambda: P["connect"]((0, 0), (10**9, 10**9)),
     "shoot": lambda: P["shoot"]((0, 0), (0, 10**9)),
-    "manhattan": lambda: P["manhattan"](P["product"](range(0, 10**6, 1000), (0,)), P["product"](range(1, 10**6, 1000), (1,))),
+    "manhattan": lambda: P["manhattan"](
+        P["product"](range(0, 10**6, 1000), (0,)), P["product"](range(1, 10**6, 1000), (1,))
+    ),
     "gravitate": lambda: P["gravitate"](frozenset({(0, 0)}), frozenset({(0, 10**9)})),
     "integer by squaring": lambda: P["power"](twice("multiply"), 500)(3),
     "integer by doubling": lambda: P["power"](P["double"], 500)(3),
@@ -99,7 +101,9 @@ def test_explosion_ends_without_a_budget_too(name):
         EXPLOSIONS[name]()
 
 
-@pytest.mark.parametrize("builder", ["apply", "mapply", "sfilter", "mfilter", "argmax", "argmin", "valmax", "valmin", "order"])
+@pytest.mark.parametrize(
+    "builder", ["apply", "mapply", "sfilter", "mfilter", "argmax", "argmin", "valmax", "valmin", "order"]
+)
 @pytest.mark.parametrize("container", [ROW, frozenset(ROW)])
 def test_limits_pass_through_higher_order_primitives(builder, container, metered):
     spending = P["lbind"](P["repeat"], 0)

@@ -2,8 +2,8 @@
 
     python tests/model/make_golden.py        # needs the extra `torch`
 
-Each folder is a checkpoint as published (`config.json`, `model.safetensors`) with `expected.npz`: inputs, logits, loss, the
-gradient's norm and greedy continuations.
+Each folder is a checkpoint as published (`config.json`, `model.safetensors`) with `expected.npz`: inputs, logits,
+loss, the gradient's norm and greedy continuations.
 """
 
 import json
@@ -19,7 +19,15 @@ KINDS = {
     "relu-tied": {"feed_forward_proj": "relu", "tie_word_embeddings": True},
     "gated-gelu-untied": {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False},
 }
-SIZES = {"d_model": 16, "d_ff": 24, "d_kv": 4, "num_heads": 3, "num_layers": 2, "num_decoder_layers": 2, "vocab_size": 41}
+SIZES = {
+    "d_model": 16,
+    "d_ff": 24,
+    "d_kv": 4,
+    "num_heads": 3,
+    "num_layers": 2,
+    "num_decoder_layers": 2,
+    "vocab_size": 41,
+}
 SPECIAL = {"pad_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 0}
 
 
@@ -27,7 +35,9 @@ def build(kind: str) -> T5ForConditionalGeneration:
     """Return a random model whose numbers are large enough to tell implementations apart."""
     torch.manual_seed(len(kind))
     settings = KINDS[kind]
-    config = T5Config(**SIZES, **SPECIAL, **settings, dropout_rate=0.0, scale_decoder_outputs=settings["tie_word_embeddings"])
+    config = T5Config(
+        **SIZES, **SPECIAL, **settings, dropout_rate=0.0, scale_decoder_outputs=settings["tie_word_embeddings"]
+    )
     config.tie_word_embeddings = settings["tie_word_embeddings"]
     model = T5ForConditionalGeneration(config).eval()
     if not settings["tie_word_embeddings"]:
@@ -53,7 +63,11 @@ def expected(model: T5ForConditionalGeneration) -> dict[str, np.ndarray]:
     result.loss.backward()
     norm = torch.sqrt(sum((p.grad**2).sum() for p in model.parameters() if p.grad is not None))
     greedy = model.generate(
-        input_ids=torch.tensor(tokens), attention_mask=torch.tensor(mask).long(), max_new_tokens=20, do_sample=False, num_beams=1
+        input_ids=torch.tensor(tokens),
+        attention_mask=torch.tensor(mask).long(),
+        max_new_tokens=20,
+        do_sample=False,
+        num_beams=1,
     )
     return {
         "tokens": tokens.astype(np.int32),

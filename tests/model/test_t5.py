@@ -168,9 +168,9 @@ def test_allowed_tokens_are_columns_of_the_full_head(golden):
 @pytest.mark.parametrize(
     ("size", "millions"),
     [
-        (dict(d_model=512, d_ff=2048, num_heads=8, num_encoder_layers=6, num_decoder_layers=6), 60.5),
-        (dict(d_model=768, d_ff=3072, num_heads=12, num_encoder_layers=12, num_decoder_layers=12), 222.9),
-        (dict(d_model=1024, d_ff=4096, num_heads=16, num_encoder_layers=24, num_decoder_layers=24), 737.7),
+        ({"d_model": 512, "d_ff": 2048, "num_heads": 8, "num_encoder_layers": 6, "num_decoder_layers": 6}, 60.5),
+        ({"d_model": 768, "d_ff": 3072, "num_heads": 12, "num_encoder_layers": 12, "num_decoder_layers": 12}, 222.9),
+        ({"d_model": 1024, "d_ff": 4096, "num_heads": 16, "num_encoder_layers": 24, "num_decoder_layers": 24}, 737.7),
     ],
 )
 def test_published_sizes(size, millions):
@@ -179,7 +179,9 @@ def test_published_sizes(size, millions):
 
 
 def test_dropout_needs_a_key_and_changes_with_it():
-    model = T5Model(ModelConfig(d_model=16, d_ff=16, d_kv=4, num_heads=2, num_encoder_layers=2, num_decoder_layers=1), 20)
+    model = T5Model(
+        ModelConfig(d_model=16, d_ff=16, d_kv=4, num_heads=2, num_encoder_layers=2, num_decoder_layers=1), 20
+    )
     params = jax.jit(model.init)(jax.random.key(0))
     tokens, mask = jnp.ones((1, 8), jnp.int32), jnp.ones((1, 8), bool)
     encode = jax.jit(lambda key: model.bind(params).encode(tokens, mask, key))

@@ -29,7 +29,12 @@ def batch(random_params) -> dict[str, jax.Array]:
     params["embedding"] = params["embedding"] * 2
     tokens = rng.integers(3, 30, (3, 10))
     mask = np.arange(10)[None] < np.array([[10], [7], [3]])
-    return {"params": params, "tokens": tokens, "mask": mask, "keys": sample_keys(jax.random.key(5), ["a", "b", "c"], 4)}
+    return {
+        "params": params,
+        "tokens": tokens,
+        "mask": mask,
+        "keys": sample_keys(jax.random.key(5), ["a", "b", "c"], 4),
+    }
 
 
 def run(batch, settings=SETTINGS, rows=slice(None)):

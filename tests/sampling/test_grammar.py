@@ -1,4 +1,4 @@
-"""Contract and twin tests of the grammar: finished samples parse, typed ones fit their signatures, and nothing else is lost."""
+"""Contract and twin tests of the grammar: finished samples parse, typed ones fit their signatures."""
 
 import jax
 import jax.numpy as jnp
@@ -116,7 +116,10 @@ def test_what_is_not_defined_yet_is_masked():
     ends = {NAMES[column] for column in np.flatnonzero(allowed_columns(grammar, state)[0])}
     assert ends == {"=x1", "<end>"}
     state = advance(grammar, state, jnp.array([NAMES.index("=x1")]))
-    assert {NAMES[column] for column in np.flatnonzero(allowed_columns(grammar, state)[0])} == {"x1", *interpreter.PRIMITIVES}
+    assert {NAMES[column] for column in np.flatnonzero(allowed_columns(grammar, state)[0])} == {
+        "x1",
+        *interpreter.PRIMITIVES,
+    }
 
 
 def test_the_grammar_needs_tokens_that_are_names():

@@ -46,7 +46,9 @@ def params(random_params):
 
 def collect(sampler, params, prompts):
     key = jax.random.key(9)
-    return {(p.task_id, p.sample): (p.text, p.finished) for batch in sampler.sample(params, prompts, key) for p in batch}
+    return {
+        (p.task_id, p.sample): (p.text, p.finished) for batch in sampler.sample(params, prompts, key) for p in batch
+    }
 
 
 def test_every_task_gets_its_samples_in_any_layout(params):

@@ -14,7 +14,7 @@ from codeit_jax.training import TrainBatch, TrainState, init_state, make_optimiz
 from codeit_jax.training.learner import Learner
 from codeit_jax.training.loss import token_nll
 
-SIZES = dict(d_model=16, d_ff=24, d_kv=4, num_heads=2, num_encoder_layers=1, num_decoder_layers=1)
+SIZES = {"d_model": 16, "d_ff": 24, "d_kv": 4, "num_heads": 2, "num_encoder_layers": 1, "num_decoder_layers": 1}
 MODEL = T5Model(ModelConfig(**SIZES, dropout=0.0), 400)
 CONFIG = TrainingConfig(learning_rate=1e-2, batch_size=8, clip_norm=0.5, max_skipped_steps=2)
 OPTIMIZER = make_optimizer(CONFIG)
@@ -45,7 +45,10 @@ def test_loss_is_the_mean_over_masked_in_targets():
     mask = np.array([[True, True, False], [True, False, False]])
     total, count = token_nll(jnp.asarray(logits), jnp.asarray(targets), jnp.asarray(mask))
     want = sum(
-        np.log(np.exp(logits[b, t]).sum()) - logits[b, t, targets[b, t]] for b in range(2) for t in range(3) if mask[b, t]
+        np.log(np.exp(logits[b, t]).sum()) - logits[b, t, targets[b, t]]
+        for b in range(2)
+        for t in range(3)
+        if mask[b, t]
     )
     np.testing.assert_allclose(total, want, rtol=1e-5)
     assert int(count) == 3
@@ -56,9 +59,10 @@ def test_one_step_is_clipped_adamw(state):
     before = jax.tree.map(np.asarray, state.params)
     after, metrics = train_step(MODEL, OPTIMIZER, state, make_batch(), jax.random.key(0))
     moved = jax.tree.map(lambda new, old: np.asarray(new) - old, after.params, before)
-    change = moved["decoder"]["final_norm"]["scale"] + CONFIG.learning_rate * CONFIG.weight_decay * before["decoder"][
-        "final_norm"
-    ]["scale"]
+    change = (
+        moved["decoder"]["final_norm"]["scale"]
+        + CONFIG.learning_rate * CONFIG.weight_decay * before["decoder"]["final_norm"]["scale"]
+    )
     np.testing.assert_allclose(np.abs(change), CONFIG.learning_rate, rtol=1e-2)
     assert int(after.step) == 1
     assert not bool(metrics.skipped)
