@@ -92,7 +92,7 @@ def canonical_key(value: Value, nesting: int = 0) -> tuple[Any, ...]:
 
 
 def compares_simply(values: Collection[Value]) -> bool:
-    """Tell whether every value is a number or a flat tuple of numbers, so that extrema do not depend on iteration order."""
+    """Tell whether the values hold numbers and tuples only, so that extrema do not depend on iteration order."""
     return _orders_natively(values)
 
 
@@ -114,7 +114,7 @@ def _orders_natively(values: Collection[Value]) -> bool:
 
 
 def _ordered_sets(sets: frozenset[frozenset[Value]]) -> list[Value]:
-    """Order sets whose elements compare natively: by their first elements where those differ, as for disjoint objects."""
+    """Order sets of natively comparable elements: by their first elements where those differ, as of disjoint objects."""
     if all(sets):
         by_first = {min(members): members for members in sets}
         if len(by_first) == len(sets):

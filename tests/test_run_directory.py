@@ -1,6 +1,5 @@
-"""Exact and fault tests of the run directory: the lock, the configuration that stays, line files, storage that fails."""
+"""Exact and fault tests of the run directory: lock, configuration that stays, line files, storage that fails."""
 
-import json
 import os
 import signal
 import socket
@@ -103,8 +102,8 @@ def test_a_changed_model_is_refused_and_the_file_stays(directory):
     before = (directory.path / "config.yaml").read_text()
     with pytest.raises(UserError) as caught:
         directory.settle_config(load_config([], ["model.d_model=64", "num_meta_iterations=7"]))
-    expected = f"model.d_model is 64, expected 32 as in {directory.path}/config.yaml; another value needs a new --run-dir"
-    assert one_line(caught) == expected
+    found = f"model.d_model is 64, expected 32 as in {directory.path}/config.yaml"
+    assert one_line(caught) == f"{found}; another value needs a new --run-dir"
     assert (directory.path / "config.yaml").read_text() == before
 
 
@@ -120,9 +119,7 @@ def test_what_may_change_is_returned_and_written(directory):
     assert directory.settle_config(longer) == {}
 
 
-@pytest.mark.parametrize(
-    "content", [b"seed: [1", b"\xff\xfe\x00", b"sede: 1\n", b"seed: 1\nseed: 1\n"], ids=["cut", "binary", "key", "twice"]
-)
+@pytest.mark.parametrize("content", [b"seed: [1", b"\xff\xfe\x00", b"sede: 1\n", b"seed: 1\nseed: 1\n"])
 def test_a_damaged_configuration_is_an_error_that_names_the_file(directory, content):
     (directory.path / "config.yaml").write_bytes(content)
     with pytest.raises(UserError) as caught:
@@ -210,5 +207,5 @@ def test_a_file_that_refuses_lines_is_a_storage_error(directory):
 def test_the_lock_says_who_holds_it_after_another_one_left(tmp_path):
     (tmp_path / "LOCK").write_text("pid 1 on elsewhere, started long ago, and a longer line than the next\n")
     RunDirectory(tmp_path).close()
-    assert (tmp_path / "LOCK").read_text().count("pid ") == 1
-    assert json.dumps((tmp_path / "LOCK").read_text()).startswith(f'"pid {os.getpid()} on ')
+    [line] = (tmp_path / "LOCK").read_text().splitlines()
+    assert line.startswith(f"pid {os.getpid()} on {socket.gethostname()}, started ")

@@ -35,7 +35,7 @@ def execute(
         programs: task id -> program texts; a text given twice runs once.
         tasks: where the inputs come from; test inputs are never run here.
         pool: the interpreter's workers.
-        on_progress: called with jobs done and jobs in all.
+        on_progress: called with executions done and executions in all.
 
     Returns:
         One execution for each distinct program, by task id and then in the order given.

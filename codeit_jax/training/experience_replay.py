@@ -8,15 +8,12 @@ import numpy as np
 
 from codeit_jax.config import ReplayConfig, TextConfig
 from codeit_jax.hindsight import Experience
-from codeit_jax.replay import PrioritizedReplayBuffer, ReplayMixture, TokenRows, Tokens
+from codeit_jax.replay import RECIPES, PrioritizedReplayBuffer, ReplayMixture, TokenRows, Tokens
 from codeit_jax.text.tokenizer import Tokenizer
 
 ORIGINS = ("seed", "mutant", "policy")
+PARTITIONS = ("train", "policy")
 REPLAY_FILE = "replay.bin"
-
-# The released code adds this to every priority, so that programs without a solved demonstration are drawn after all
-# others.
-SMALLEST_PRIORITY = 1e-19
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +61,8 @@ class ExperienceReplay:
             "iteration": np.int32,
             "performance": np.float32,
         }
-        self._mixture = ReplayMixture(
-            {name: PrioritizedReplayBuffer(config.capacity, schema) for name in ("train", "policy")}
-        )
+        self._recipe = RECIPES["uniform" if config.priority == "uniform" else config.recipe]
+        self._mixture = ReplayMixture({name: self._recipe.make_buffer(config.capacity, schema) for name in PARTITIONS})
 
     def __getitem__(self, partition: str) -> PrioritizedReplayBuffer:
         return self._mixture[partition]
@@ -79,7 +75,7 @@ class ExperienceReplay:
         """
         encoded = [(experience, self._tokenizer.encode_program(experience.program)) for experience in experiences]
         fitting = [(e, program) for e, program in encoded if len(program) <= self._text.max_program_tokens]
-        for partition in ("train", "policy"):
+        for partition in PARTITIONS:
             rows = [row for row in fitting if (row[0].origin == "policy") == (partition == "policy")]
             if rows:
                 self._add_rows(partition, rows)
@@ -92,11 +88,12 @@ class ExperienceReplay:
             rng: consumed.
             train_only: leave the policy's programs out, as before the first meta-iteration.
         """
-        replacement = self._config.recipe == "paper"
-        wanted = {"train": self._config.num_train_experiences, "policy": self._config.num_policy_experiences}
         if train_only:
-            wanted, replacement = {"train": len(self._mixture["train"])}, False
-        data = self._mixture.sample(wanted, replacement=replacement, rng=rng).data
+            # Each experience once: a pass over all that there is, not a draw by priority.
+            data = self._mixture.sample({"train": len(self._mixture["train"])}, replacement=False, rng=rng).data
+        else:
+            wanted = {"train": self._config.num_train_experiences, "policy": self._config.num_policy_experiences}
+            data = self._recipe.sample(self._mixture, wanted, rng=rng).data
         return Draw(
             prompts=data["prompt"], programs=data["program"], origins=data["origin"], performance=data["performance"]
         )
@@ -112,7 +109,6 @@ class ExperienceReplay:
     def _add_rows(self, partition: str, rows: Sequence[tuple[Experience, np.ndarray]]) -> None:
         experiences = [experience for experience, _ in rows]
         performance = np.array([e.demonstration_performance for e in experiences])
-        prioritized = self._config.priority == "demonstrations"
         self._mixture[partition].add(
             {
                 "prompt": [self._encode_prompt(e) for e in experiences],
@@ -121,7 +117,7 @@ class ExperienceReplay:
                 "iteration": np.array([e.iteration for e in experiences], np.int32),
                 "performance": performance.astype(np.float32),
             },
-            priority=performance + SMALLEST_PRIORITY if prioritized else np.ones(len(rows)),
+            priority=self._recipe.priorities(partition, performance),
             key=[(e.task_id, e.program) for e in experiences],
         )
 

@@ -1,4 +1,4 @@
-"""What every higher-order primitive needs: bounded nesting of calls, and a verdict that does not depend on hash order."""
+"""Calling functions from primitives: bounded nesting of calls, and a verdict that does not depend on hash order."""
 
 from collections.abc import Callable
 

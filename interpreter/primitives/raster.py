@@ -20,7 +20,7 @@ _BITS = bytes([value == 49 for value in range(256)])
 
 
 def flatten(grid: Value, separator: bytes = b"") -> bytes | None:
-    """Return the cells row-major, or None unless the grid is a non-empty, regular one of colours 0 to 254 and of ordinary size."""
+    """Return the cells row-major; None unless the grid is regular, of ordinary size, and of colours 0 to 254."""
     if not is_regular(grid) or not 0 < len(grid) * len(grid[0]) <= MAX_CELLS:
         return None
     try:
@@ -37,7 +37,7 @@ def padded(grid: Value) -> bytes | None:
 
 
 def count_colors(cells: bytes) -> list[int] | None:
-    """Return how many cells have each of the colours 0 to 9, or None if there are others; the guard column does not count."""
+    """Count the cells of each colour 0 to 9, guard column aside; None if there are other colours."""
     counts = list(map(cells.count, range(10)))
     return counts if sum(counts) + cells.count(GUARD) == len(cells) else None
 

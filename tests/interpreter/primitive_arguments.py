@@ -1,4 +1,4 @@
-"""Hypothesis strategies for arguments of primitives, by the type names of their signatures, and values of any other kind."""
+"""Hypothesis strategies for arguments of primitives: by the type names of their signatures, or of any kind."""
 
 from hypothesis import strategies as st
 

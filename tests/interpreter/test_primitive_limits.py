@@ -126,7 +126,7 @@ def test_closures_nested_500_deep_work():
 
 
 def test_verdict_on_a_set_does_not_depend_on_its_history(metered):
-    """Element 0 fails, the others exceed the budget: the canonical first decides, in whichever order Python iterates."""
+    """Element 0 fails, the others exceed the budget: the canonically first decides, however Python iterates."""
     exceeding = P["compose"](P["lbind"](P["repeat"], 0), P["lbind"](P["multiply"], 10**5))
     function = P["fork"](P["astuple"], P["lbind"](P["divide"], 1), exceeding)
     verdicts = set()

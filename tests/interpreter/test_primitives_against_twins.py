@@ -1,4 +1,4 @@
-"""Twin tests: every fast primitive gives what its slow, plain twin gives, failures included; contract: all 160 are there."""
+"""Twin tests: every primitive gives what its slow, plain twin gives, failures included. Contract: all 160 exist."""
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings

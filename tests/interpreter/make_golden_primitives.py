@@ -1,0 +1,58 @@
+"""Write data/primitives.jsonl: calls of every primitive and what the plain twins give.
+
+Run it only when the twins change on purpose: python tests/interpreter/make_golden_primitives.py
+"""
+
+import json
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+
+from golden_values import encode
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from primitive_arguments import arguments_of, resolve
+from slow_twins import TWINS
+
+PATH = Path(__file__).parent / "data" / "primitives.jsonl"
+CASES = 8
+LONGEST = 330
+
+
+def calls_of(name):
+    """Distinct calls of a primitive, short ones, mostly such that succeed."""
+    lines = {}
+
+    @seed(0)
+    @settings(max_examples=150, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(arguments_of(name))
+    def collect(arguments):
+        try:
+            result = TWINS[name](*[resolve(argument, TWINS) for argument in arguments])
+        except Exception:
+            result, failed = None, True
+        else:
+            failed = False
+        if callable(result):
+            return
+        line = json.dumps(
+            [name, [encode(argument) for argument in arguments], {"fails": True} if failed else encode(result)],
+            separators=(",", ":"),
+        )
+        if len(line) <= LONGEST:
+            lines[line] = failed
+
+    collect()
+    # The longest calls are the least trivial ones.
+    succeeding = sorted([line for line, failed in lines.items() if not failed], key=len)[-CASES:]
+    return succeeding + [line for line, failed in lines.items() if failed][:1]
+
+
+def main():
+    lines = [line for name in TWINS for line in calls_of(name)]
+    PATH.write_text("\n".join(lines) + "\n")
+    print(f"{len(lines)} calls, {PATH.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
