@@ -124,6 +124,39 @@ class CallTable:
             self._weights.append(weight)
         return number
 
+    @property
+    def nodes(self) -> int:
+        """About how many nodes of values the table keeps."""
+        return self._nodes
+
+    def fixed_ids(self) -> list[int]:
+        """Return the ids of what needs no call: primitives, constants and the grid, by slot."""
+        return self._initial_ids[:FIRST_LINE_SLOT]
+
+    def add_grid(self, grid: Grid) -> int:
+        """Return the id of another grid, which calls may then take too."""
+        return self._intern(grid, 1 + len(grid) + sum(map(len, grid)))
+
+    def value(self, number: int) -> Any:
+        """Return the value that an id stands for."""
+        return self._values[number]
+
+    def call(self, key: tuple[int, ...]) -> int | None:
+        """Make a call given as the ids of the callee and of the arguments, within `Machine.metered`.
+
+        Returns:
+            The id of the result; None if the call fails.
+
+        Raises:
+            MemoryError: memory ran out; the table is empty now and all ids are void.
+        """
+        entry = self._calls.get(key) or self._make(key)
+        if not isinstance(entry, Failure):
+            return entry[0]
+        if entry.status is Status.DIED:
+            raise MemoryError(entry.reason)
+        return None
+
     def run(self, keys: list[_Key]) -> Outcome:
         """Run a program given as one key getter a line, within `Machine.metered`."""
         if self._nodes > self._max_nodes:
@@ -150,6 +183,7 @@ class CallTable:
                 self._clear()
             else:
                 self._calls[key] = result
+                self._nodes += _ENTRY_NODES
             return result
         entry = self._intern(result.value, result.weight), result.work
         self._calls[key] = entry

@@ -114,7 +114,7 @@ def _orders_natively(values: Collection[Value]) -> bool:
 
 
 def _ordered_sets(sets: frozenset[frozenset[Value]]) -> list[Value]:
-    """Order sets of natively comparable elements: by their first elements where those differ, as of disjoint objects."""
+    """Order sets of natively comparable elements: by their first elements where those differ (disjoint objects)."""
     if all(sets):
         by_first = {min(members): members for members in sets}
         if len(by_first) == len(sets):

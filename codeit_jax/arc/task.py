@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 Grid = tuple[tuple[int, ...], ...]
 """A rectangle of colours 0..9, row by row; 1 to 30 rows and columns."""
@@ -52,7 +53,7 @@ class Task:
         return tuple(example.output for example in self.tests)
 
 
-class TaskSet(Sequence[Task]):
+class TaskSet:
     """Tasks in ascending order of id, with where they came from.
 
     Attributes:
@@ -74,7 +75,13 @@ class TaskSet(Sequence[Task]):
     def __iter__(self) -> Iterator[Task]:
         return iter(self._tasks)
 
-    def __getitem__(self, key):  # type: ignore[no-untyped-def,override]
+    @overload
+    def __getitem__(self, key: str | int) -> Task: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> "TaskSet": ...
+
+    def __getitem__(self, key: str | int | slice) -> "Task | TaskSet":
         """Return the task with an id, the task at a position, or a smaller TaskSet for a slice."""
         if isinstance(key, str):
             return self._by_id[key]

@@ -1,6 +1,7 @@
 """Reading patches: which kind they are, their indices, their bounding box."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from operator import itemgetter
 
 from interpreter.values import Value, first_of, in_order
@@ -72,15 +73,23 @@ def bounds(patch: Value) -> Box:
     if not len(patch):
         raise ValueError("the patch is empty")
     try:
-        rows, columns = zip(
-            *([index for _, index in patch] if type(next(iter(patch))[1]) is tuple else patch), strict=True
-        )
-        top, left = min(rows), min(columns)
-        if type(top) is int and type(left) is int:
-            return top, left, max(rows), max(columns)
+        return _known_bounds(patch) if type(patch) is frozenset else _plain_bounds(patch)
     except (TypeError, ValueError, IndexError):
-        pass
-    return side(patch, 0, min), side(patch, 1, min), side(patch, 0, max), side(patch, 1, max)
+        return side(patch, 0, min), side(patch, 1, min), side(patch, 0, max), side(patch, 1, max)
+
+
+def _plain_bounds(patch: Value) -> Box:
+    """Bound a patch of only cells or only indices in one pass; TypeError or ValueError for anything else."""
+    indices = [index for _, index in patch] if type(next(iter(patch))[1]) is tuple else patch
+    rows, columns = zip(*indices, strict=True)
+    top, left = min(rows), min(columns)
+    if type(top) is not int or type(left) is not int:
+        raise TypeError("coordinates that are not integers")
+    return top, left, max(rows), max(columns)
+
+
+# A program measures the same patch in several ways one after the other; a set keeps its hash, so that asking is cheap.
+_known_bounds = lru_cache(maxsize=64)(_plain_bounds)
 
 
 def components_of(vector: Value) -> tuple[Value, Value]:

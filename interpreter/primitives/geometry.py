@@ -56,11 +56,14 @@ def index(grid: Value, loc: Value) -> Value:
 
 def canvas(value: Value, dimensions: Value) -> Value:
     """Return a grid of one colour."""
-    rows, columns = dimensions[0], dimensions[1]
-    if not isinstance(rows, int) or (rows > 0 and not isinstance(columns, int)):
+    rows = dimensions[0]
+    if not isinstance(rows, int):
         raise TypeError("canvas needs integer dimensions")
     if rows <= 0:
         return ()
+    columns = dimensions[1]
+    if not isinstance(columns, int):
+        raise TypeError("canvas needs integer dimensions")
     reserve(rows * max(columns, 1))
     reserve_copies(value, rows * max(columns, 0))
     return ((value,) * columns,) * rows

@@ -1,55 +1,68 @@
 """Lines, frames and boxes of indices."""
 
+from functools import lru_cache
+
 from interpreter.primitives.bounds import bounds, indices_of
 from interpreter.values import Value
-from interpreter.weight import weigh
+from interpreter.weight import reserve_copies
 from interpreter.work import charge, reserve
 
 _FRONTIER = 30  # the largest grid side of the tasks
 _SHOT = 42
+_ORDINARY = 100  # longer segments are not kept
 
 
 def vfrontier(location: Value) -> Value:
     """Return rows 0 to 29 of the location's column."""
     column = location[1]
-    weigh((column,), copies=_FRONTIER)
+    reserve_copies(column, _FRONTIER)
+    if type(column) is int:
+        return _segment(0, column, _FRONTIER - 1, column)
     return frozenset([(i, column) for i in range(_FRONTIER)])
 
 
 def hfrontier(location: Value) -> Value:
     """Return columns 0 to 29 of the location's row."""
     row = location[0]
-    weigh((row,), copies=_FRONTIER)
+    reserve_copies(row, _FRONTIER)
+    if type(row) is int:
+        return _segment(row, 0, row, _FRONTIER - 1)
     return frozenset([(row, j) for j in range(_FRONTIER)])
 
 
 def connect(a: Value, b: Value) -> Value:
     """Return the straight segment between two indices, empty if it is neither axis-parallel nor diagonal."""
-    return _segment(a[0], a[1], b[0], b[1])
-
-
-def _segment(row_a: Value, column_a: Value, row_b: Value, column_b: Value) -> Value:
-    if row_a == row_b:
-        left, right = (column_a, column_b) if column_a < column_b else (column_b, column_a)
-        reserve(right - left + 1)
-        return frozenset([(row_a, j) for j in range(left, right + 1)])
-    if row_a > row_b:
-        row_a, column_a, row_b, column_b = row_b, column_b, row_a, column_a
-    rows = range(row_a, row_b + 1)
-    if column_a == column_b:
-        reserve(row_b - row_a + 1)
-        return frozenset([(i, column_a) for i in rows])
-    if row_b - row_a != abs(column_b - column_a):
-        return frozenset()
-    reserve(row_b - row_a + 1)
-    step = 1 if column_a < column_b else -1
-    return frozenset(zip(rows, range(column_a, column_b + step, step), strict=True))
+    return _connection(a[0], a[1], b[0], b[1])
 
 
 def shoot(start: Value, direction: Value) -> Value:
     """Return the segment from the start to 42 times the direction away."""
     row, column = start[0], start[1]
-    return _segment(row, column, row + _SHOT * direction[0], column + _SHOT * direction[1])
+    return _connection(row, column, row + _SHOT * direction[0], column + _SHOT * direction[1])
+
+
+def _connection(row_a: Value, column_a: Value, row_b: Value, column_b: Value) -> frozenset[Value]:
+    down, right = abs(row_b - row_a), abs(column_b - column_a)
+    if down and right and down != right:
+        return frozenset()
+    length = max(down, right) + 1
+    reserve(length)
+    return (_segment if length <= _ORDINARY else _segment.__wrapped__)(row_a, column_a, row_b, column_b)
+
+
+@lru_cache(maxsize=1024)
+def _segment(row_a: int, column_a: int, row_b: int, column_b: int) -> frozenset[Value]:
+    """Return a segment that is horizontal, vertical or diagonal."""
+    if row_a == row_b:
+        left, right = min(column_a, column_b), max(column_a, column_b)
+        return frozenset([(row_a, j) for j in range(left, right + 1)])
+    if row_a > row_b:
+        row_a, column_a, row_b, column_b = row_b, column_b, row_a, column_a
+    rows = range(row_a, row_b + 1)
+    if column_a == column_b:
+        return frozenset([(i, column_a) for i in rows])
+    step = 1 if column_a < column_b else -1
+    return frozenset(zip(rows, range(column_a, column_b + step, step), strict=True))
 
 
 def _rectangle(top: int, left: int, bottom: int, right: int) -> frozenset[Value]:

@@ -178,7 +178,7 @@ def position(a: Value, b: Value) -> Value:
 def _repeats(obj: Value, down: int, right: int) -> bool:
     """Tell whether every cell that has room for it is found again so far up and to the left."""
     charge(len(obj))
-    return all([(value, (i - down, j - right)) in obj for value, (i, j) in obj if i >= down and j >= right])
+    return all((value, (i - down, j - right)) in obj for value, (i, j) in obj if i >= down and j >= right)
 
 
 def hperiod(obj: Value) -> Value:

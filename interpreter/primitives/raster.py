@@ -14,9 +14,9 @@ MAX_CELLS = 4096  # beyond, masks lose to cell-by-cell code and index tables to 
 
 Index = tuple[int, int]
 
-_SELECTORS = [bytes([value == colour for value in range(256)]) for colour in range(GUARD)]
-_DIGITS = [bytes([48 + (value == colour) for value in range(256)]) for colour in range(GUARD)]
-_BITS = bytes([value == 49 for value in range(256)])
+_SELECTORS = [bytes(colour) + b"\1" + bytes(GUARD - colour) for colour in range(GUARD)]
+_DIGITS = [b"0" * colour + b"1" + b"0" * (GUARD - colour) for colour in range(GUARD)]
+_BITS = _SELECTORS[ord("1")]
 
 
 def flatten(grid: Value, separator: bytes = b"") -> bytes | None:
@@ -42,13 +42,13 @@ def count_colors(cells: bytes) -> list[int] | None:
     return counts if sum(counts) + cells.count(GUARD) == len(cells) else None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def index_table(height: int, width: int) -> tuple[Index, ...]:
     """List the indices of a grid row-major."""
     return tuple([(row, column) for row in range(height) for column in range(width)])
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def padded_index_table(height: int, width: int) -> tuple[Index, ...]:
     """List the indices row-major with those of the guard column, which is never selected."""
     return index_table(height, width + 1)[:-1]

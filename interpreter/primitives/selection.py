@@ -97,16 +97,12 @@ def argmin(container: Value, compfunc: Value) -> Value:
 def order(container: Value, compfunc: Value) -> Value:
     """Sort by key into a tuple; equal keys keep their order."""
     elements, keys = _keys(container, compfunc)
-    if set(map(type, keys)) == {int} and len(set(keys)) == len(keys):
-        element_of = dict(zip(keys, elements, strict=True))
-        return tuple([element_of[key] for key in sorted(keys)])
-    if type(container) is frozenset:
+    if type(container) is frozenset and _NUMBERS.issuperset(map(type, keys)) and len(set(keys)) < len(keys):
         key_of = dict(zip(elements, keys, strict=True))
         elements = ordered(container)
         keys = [key_of[element] for element in elements]
-    positions = sorted(range(len(keys)), key=keys.__getitem__)
     listed = list(elements)
-    return tuple([listed[position] for position in positions])
+    return tuple([listed[position] for position in sorted(range(len(keys)), key=keys.__getitem__)])
 
 
 def _by_frequency(container: Value, extreme: Any) -> Value:

@@ -1,0 +1,98 @@
+"""Functions as values: what they take and give, so that only those are combined that fit.
+
+The language calls every function value `Callable`. Tried blindly, most combinations of functions fail; so every function
+gets a type, and with it the *roles* that it can play in a call.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import interpreter
+from codeit_jax.mutation.base_signatures import BASE_SIGNATURES
+from codeit_jax.mutation.types import CALLABLE
+
+BUILDERS = ("compose", "matcher", "lbind", "rbind")
+"""The primitives that make the functions of a search. `chain` is two of them, `fork` and `power` make far too many."""
+
+NOT_PASSED_ON = frozenset({"identity"})
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionType:
+    """Base types that a function takes and gives.
+
+    Attributes:
+        parameters: for each parameter the base types that it takes.
+        results: the base types that the function may give.
+    """
+
+    parameters: tuple[frozenset[str], ...]
+    results: frozenset[str]
+
+    def roles(self) -> Iterator[str]:
+        """Yield the names of the roles that such a function can play."""
+        first, last = self.parameters[0], self.parameters[-1]
+        if len(self.parameters) == 1:
+            for taken in first:
+                yield takes(taken)
+                yield from (takes_and_gives(taken, given) for given in self.results)
+            yield from map(gives, self.results)
+        else:
+            yield from map(takes_first, first)
+            yield from map(takes_last, last)
+        if len(self.parameters) == 2:
+            yield from (takes_both(a, b) for a in first for b in last)
+
+
+def takes(base: str) -> str:
+    """A function of one argument."""
+    return f"{base} ->"
+
+
+def gives(base: str) -> str:
+    """A function of one argument that may give a base type."""
+    return f"-> {base}"
+
+
+def takes_and_gives(taken: str, given: str) -> str:
+    """A function of one argument that may give a base type."""
+    return f"{taken} -> {given}"
+
+
+def takes_both(first: str, second: str) -> str:
+    """A function of two arguments."""
+    return f"{first}, {second} ->"
+
+
+def takes_first(base: str) -> str:
+    """A function of several arguments, by the first."""
+    return f"{base}, ... ->"
+
+
+def takes_last(base: str) -> str:
+    """A function of several arguments, by the last."""
+    return f"..., {base} ->"
+
+
+@cache
+def primitive_types() -> dict[str, FunctionType]:
+    """Return the types of the primitives that a search passes on as values: all but those that take functions."""
+    types = {}
+    for name, signature in interpreter.SIGNATURES.items():
+        found = [s for group in BASE_SIGNATURES.values() for s in group.get(name, ())]
+        if found and name not in NOT_PASSED_ON and CALLABLE not in [p.type for p in signature.parameters]:
+            columns = zip(*(s.parameters for s in found), strict=True)
+            types[name] = FunctionType(tuple(map(frozenset, columns)), frozenset(s.result for s in found))
+    return types
+
+
+def built_type(builder: str, function: FunctionType, other: FunctionType | None) -> FunctionType:
+    """Return the type of what a builder makes of a function and a second argument, itself a function for `compose`."""
+    if builder == "compose":
+        assert other is not None
+        return FunctionType(other.parameters, function.results)
+    if builder == "matcher":
+        return FunctionType(function.parameters, frozenset({"Boolean"}))
+    kept = function.parameters[1:] if builder == "lbind" else function.parameters[:-1]
+    return FunctionType(kept, function.results)

@@ -1,0 +1,168 @@
+#!/usr/bin/env bash
+# Keep one run alive on TPUs that may be taken away at any time.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+readonly here
+readonly POLL_SECONDS=${CODEIT_TPU_POLL_SECONDS:-30}
+readonly STEADY_SECONDS=${CODEIT_TPU_STEADY_SECONDS:-600}
+readonly NO_SUCH_TPU='NOT_FOUND|not found'
+readonly TRANSIENT='RESOURCE_POOL_EXHAUSTED|STOCKOUT|no more capacity|not have enough resources|UNAVAILABLE|INTERNAL|DEADLINE_EXCEEDED'
+
+usage() {
+    cat <<'EOF'
+Usage: babysit.sh BACKEND NAME --type TYPE --image IMAGE --disk DISK [--on-demand] [--keep] [--max-failures N]
+                  -- TRAIN ARGUMENTS
+
+Creates a TPU, installs this checkout on it, starts `codeit-jax train TRAIN ARGUMENTS`, and creates the TPU again
+whenever it is preempted; the run goes on from its last checkpoint. Runs wherever gcloud is set up; started again with
+the same arguments, it takes over the TPU it finds.
+
+  BACKEND            queued_resource or gce_tpu; the --help of either script explains TYPE, IMAGE, DISK and the zone
+  NAME               names the TPU and the run directory, /mnt/runs/NAME
+  --disk DISK        a disk of its own, made once and left alone: a preempted TPU's boot disk is lost
+                     (gcloud compute disks create DISK --size=100GB --type=pd-balanced; hyperdisk-balanced from v6e on)
+  --on-demand        no spot TPU
+  --keep             leave the TPU at the end instead of deleting it; it costs money until you do
+  --max-failures N   give up after N failures in a row that are not preemptions (default: 10)
+
+  babysit.sh queued_resource codeit --type v6e-8 --image v2-alpha-tpuv6e --disk projects/P/zones/Z/disks/codeit \
+      -- --config configs/codet5_small.yaml
+
+Files named in TRAIN ARGUMENTS are looked for in /mnt/runs, on the disk, and configurations also in this checkout's
+configs/. So pretrained weights are copied to the disk once: weights/codet5-small is /mnt/runs/weights/codet5-small.
+
+Ends with the run's exit code: 0 done, 2 wrong arguments or a refused TPU (quota, permission), 3 diverged, 4 storage,
+5 run directory in use; none of these is tried again. 75 (saved and stopped) starts again, and so does anything else,
+at growing intervals. Ctrl-C ends the babysitting, not the run.
+
+A run uses one host today: training over several hosts is not built yet.
+
+CODEIT_TPU_POLL_SECONDS (30) is the time between two looks; a run that lasted CODEIT_TPU_STEADY_SECONDS (600) clears the
+count of failures.
+EOF
+}
+
+say() { printf '%(%H:%M:%S)T babysit: %s\n' -1 "$*" >&2; }
+
+fail() {
+    echo "babysit.sh: $*" >&2
+    exit 2
+}
+
+parse_arguments() {
+    case ${1-} in -h | --help) usage && exit ;; esac
+    [[ $# -ge 2 ]] || fail "expected BACKEND NAME; see --help"
+    backend=$1 name=$2 type='' image='' disk='' provisioning=spot keep=no max_failures=10
+    shift 2
+    while [[ $# -gt 0 && $1 != -- ]]; do
+        case $1 in
+            --on-demand) provisioning=on-demand ;;
+            --keep) keep=yes ;;
+            --type | --image | --disk | --max-failures)
+                [[ $# -ge 2 ]] || fail "$1 needs a value"
+                printf -v "$(tr - _ <<<"${1#--}")" %s "$2"
+                shift
+                ;;
+            *) fail "found $1, expected an option or -- before the train arguments; see --help" ;;
+        esac
+        shift
+    done
+    [[ $backend == queued_resource || $backend == gce_tpu ]] || fail "found $backend, expected queued_resource or gce_tpu"
+    [[ $name =~ ^[a-z][-a-z0-9]*$ ]] || fail "found name $name, expected lower case letters, digits and dashes"
+    [[ $type && $image && $disk ]] || fail "expected --type, --image and --disk"
+    [[ $max_failures =~ ^[1-9][0-9]*$ ]] || fail "found --max-failures $max_failures, expected a positive integer"
+    [[ $# -ge 2 ]] || fail "expected -- and the train arguments, e.g. -- --config configs/codet5_small.yaml"
+    shift
+    printf -v run_command '%q ' codeit_jax/tpu_scripts/run_all_workers.sh "/mnt/runs/$name" "$@"
+}
+
+tpu() { "$here/$backend.sh" "$1" "$name" "${@:2}" </dev/null; }
+
+# Print the state of the TPU: what the backend says, or absent, or unknown if gcloud can't tell.
+observe() {
+    if tpu state 2>"$scratch/errors"; then
+        return
+    elif grep -Eq "$NO_SUCH_TPU" "$scratch/errors"; then
+        echo absent
+    else
+        cat "$scratch/errors" >&2
+        echo unknown
+    fi
+}
+
+create() {
+    say "creating $name ($type, $provisioning)"
+    tpu create "$type" "$image" "$disk" "$provisioning" 2>"$scratch/errors" && return
+    cat "$scratch/errors" >&2
+    grep -Eq "$TRANSIENT" "$scratch/errors" || fail "the TPU was refused"
+    count_failure 1 "no TPU to be had"
+}
+
+install() {
+    tar -czf "$scratch/codeit_jax.tar.gz" -C "$here/.." --exclude=__pycache__ \
+        LICENSE README.md codeit_jax configs interpreter pyproject.toml setup.cfg tpu_scripts &&
+        tpu copy "$scratch/codeit_jax.tar.gz" &&
+        tpu ssh 'mkdir -p codeit_jax && tar -xzf codeit_jax.tar.gz -C codeit_jax &&
+            codeit_jax/tpu_scripts/setup_tpu_vm.sh && touch codeit_jax/.ready'
+}
+
+train() {
+    local code=0 start=$SECONDS
+    # Installed once for each TPU: new files must not appear under a run that is still going.
+    { tpu ssh 'test -e codeit_jax/.ready' || install; } && tpu ssh "$run_command" || code=$?
+    ((SECONDS - start < STEADY_SECONDS)) || failures=0
+    case $code in
+        0 | 2 | 3 | 4 | 5) finish "$code" ;;
+        75) say "the run saved and stopped; looking what became of $name" ;;
+        *) count_failure "$code" "the run or its connection ended with code $code" ;;
+    esac
+}
+
+count_failure() {
+    failures=$((failures + 1)) last_code=$1
+    say "$2 (failure $failures of $max_failures)"
+}
+
+delete() { tpu delete || count_failure 1 "$name could not be deleted"; }
+
+finish() {
+    say "the run ended with code $1"
+    if [[ $keep == yes ]]; then
+        say "$name keeps running; to end it: $here/$backend.sh delete $name"
+    else
+        tpu delete || say "$name could not be deleted and may still cost money"
+    fi
+    exit "$1"
+}
+
+pause() { sleep $((POLL_SECONDS << (failures < 5 ? failures : 5))); }
+
+main() {
+    parse_arguments "$@"
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' EXIT
+    trap 'say "$name keeps running; to end it: $here/$backend.sh delete $name"; exit 130' INT
+    failures=0 last_code=1
+    while true; do
+        observed=$(observe)
+        say "$name is $observed"
+        if [[ $observed == lost ]]; then
+            failures=0
+            delete
+        elif ((failures >= max_failures)); then
+            [[ $observed != absent ]] || exit "$last_code"
+            finish "$last_code"
+        else
+            case $observed in
+                absent) create ;;
+                ready) train ;;
+                failed) count_failure 1 "the request failed" && delete ;;
+                unknown) count_failure 1 "gcloud can't say how $name is" ;;
+            esac
+        fi
+        pause
+    done
+}
+
+main "$@"

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# One TPU through the queued resources of the Cloud TPU API.
+set -euo pipefail
+
+usage() {
+    cat <<'EOF'
+Usage: queued_resource.sh VERB NAME [ARGUMENT ...]
+
+One TPU through the queued resources of the Cloud TPU API: TPU v2 to v6e. Later ones need gce_tpu.sh.
+
+  create NAME TYPE IMAGE DISK spot|on-demand
+                     ask for a TPU; TYPE is an accelerator type (v6e-8), IMAGE a runtime version (v2-alpha-tpuv6e),
+                     DISK the full path of a disk in the same zone (projects/P/zones/Z/disks/D)
+  state NAME         print waiting, ready, lost (preempted) or failed; an error if there is none of that name
+  ssh NAME COMMAND   run a shell command on the host; exits with the command's code
+  copy NAME FILE     copy a file to the home directory of the host
+  delete NAME        delete the TPU and the request; the disk stays
+
+Project and zone are gcloud's own: `gcloud config set compute/zone ZONE`, or CLOUDSDK_COMPUTE_ZONE.
+A run uses one host today, so `create` refuses types that have several.
+EOF
+}
+
+fail() {
+    echo "queued_resource.sh: $*" >&2
+    exit 2
+}
+
+create() {
+    [[ $# -eq 5 ]] || fail "found $# arguments, expected create NAME TYPE IMAGE DISK spot|on-demand"
+    local name=$1 type=$2 image=$3 disk=$4 provisioning=()
+    case $type in
+        v2-8 | v3-8 | v4-8 | v5litepod-[148] | v5p-8 | v6e-[148]) ;;
+        *) fail "found type $type, expected one of a single host: v2-8 v3-8 v4-8 v5litepod-{1,4,8} v5p-8 v6e-{1,4,8}" ;;
+    esac
+    case $5 in
+        spot) provisioning=(--spot) ;;
+        on-demand) ;;
+        *) fail "found $5, expected spot or on-demand" ;;
+    esac
+    gcloud compute tpus queued-resources create "$name" --node-id="$name" --accelerator-type="$type" \
+        --runtime-version="$image" --data-disk="source=$disk,mode=read-write" "${provisioning[@]}" --quiet
+}
+
+state() {
+    local state
+    state=$(gcloud compute tpus queued-resources describe "$1" --format='value(state.state)' --quiet)
+    # A request stays ACTIVE for a while after its TPU was preempted.
+    if [[ $state == ACTIVE ]]; then
+        state=$(gcloud compute tpus tpu-vm describe "$1" --format='value(state)' --quiet)
+    fi
+    case $state in
+        READY) echo ready ;;
+        SUSPENDING | SUSPENDED | PREEMPTED | STOPPING | STOPPED | TERMINATED) echo lost ;;
+        FAILED) echo failed ;;
+        *) echo waiting ;;
+    esac
+}
+
+main() {
+    local verb=${1-} name=${2-}
+    case $verb in -h | --help) usage && return ;; esac
+    [[ $name ]] || fail "expected VERB NAME; see --help"
+    case $verb in
+        create) create "${@:2}" ;;
+        state) state "$name" ;;
+        ssh) gcloud compute tpus tpu-vm ssh "$name" --worker=all --command="$3" --quiet ;;
+        copy) gcloud compute tpus tpu-vm scp "$3" "$name:" --worker=all --quiet ;;
+        delete) gcloud compute tpus queued-resources delete "$name" --force --quiet ;;
+        *) fail "found verb $verb, expected create, state, ssh, copy or delete" ;;
+    esac
+}
+
+main "$@"

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# What every host of a TPU runs: the training, apart from the connection that started it.
+set -euo pipefail
+
+usage() {
+    cat <<'EOF'
+Usage: run_all_workers.sh RUN_DIR [TRAIN ARGUMENTS]
+
+Runs `codeit-jax train TRAIN ARGUMENTS --run-dir RUN_DIR` on this TPU host, in the folder that holds RUN_DIR, shows its
+output and exits with its code.
+The training does not need the connection: called again while it is going, the script joins it instead of starting
+another. Ctrl-C ends the watching; to stop the training, `kill -TERM` the process named in RUN_DIR/LOCK: it saves first.
+
+RUN_DIR must outlive the TPU (a disk of its own). The output goes to RUN_DIR/worker-HOST.log; compiled programs are kept
+beside RUN_DIR for the next TPU. A run uses one host today: training over several hosts is not built yet.
+EOF
+}
+
+case ${1-} in
+    -h | --help) usage && exit ;;
+    '') echo "run_all_workers.sh: expected RUN_DIR; see --help" >&2 && exit 2 ;;
+esac
+mkdir -p "$1"
+run_dir=$(cd "$1" && pwd)
+shift
+runs=$(dirname "$run_dir")
+worker=$run_dir/worker-$(hostname)
+codeit_jax=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/.venv/bin/codeit-jax
+cd "$runs"
+
+# The lock is held through descriptor 9 by the training itself, so it ends with it, however that ends.
+exec 9>"$worker.lock"
+if flock --nonblock 9; then
+    rm -f "$worker.code"
+    touch "$worker.log"
+    ulimit -n "$(ulimit -Hn)"
+    ulimit -c 0
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    setsid bash -c '"${@:2}"; echo $? >"$1"' run "$worker.code" "$codeit_jax" train \
+        runtime.platform=tpu runtime.compilation_cache="$runs/xla_cache" "$@" --run-dir "$run_dir" \
+        >>"$worker.log" 2>&1 </dev/null &
+    echo $! >"$worker.pid"
+fi
+exec 9>&-
+
+tail --lines=20 --follow --sleep-interval=0.5 --pid="$(cat "$worker.pid")" "$worker.log"
+flock "$worker.lock" true
+# No code was left behind if the host was being shut down or the shell above was killed.
+exit "$(cat "$worker.code" 2>/dev/null || echo 1)"

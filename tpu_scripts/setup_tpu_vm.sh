@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Install this checkout on a TPU host and mount the disk that run directories live on.
+set -euo pipefail
+
+readonly MOUNT_POINT=/mnt/runs
+readonly LABEL=codeit-runs
+
+usage() {
+    cat <<'EOF'
+Usage: setup_tpu_vm.sh [--no-disk]
+
+Run on the TPU host, from the checkout that shall be used there: mounts the data disk at /mnt/runs (a disk without
+partitions and file system is formatted first), makes the virtual environment .venv with Python 3.12 and the extra
+`tpu`, and ends with `codeit-jax doctor`, whose exit code 2 says that this host is not fit for a run.
+
+  --no-disk   mount nothing: /mnt/runs is there already
+
+A run uses one host today: training over several hosts is not built yet.
+EOF
+}
+
+fail() {
+    echo "setup_tpu_vm.sh: $*" >&2
+    exit 1
+}
+
+mount_data_disk() {
+    mountpoint --quiet "$MOUNT_POINT" && return
+    if [[ -z $(sudo blkid --label "$LABEL") ]]; then
+        format_data_disk
+    fi
+    sudo mkdir -p "$MOUNT_POINT"
+    sudo mount "LABEL=$LABEL" "$MOUNT_POINT"
+    sudo chown "$(id -u):$(id -g)" "$MOUNT_POINT"
+}
+
+format_data_disk() {
+    local blank
+    # Only two columns are filled for a whole disk that holds nothing: no partition table, no file system.
+    mapfile -t blank < <(sudo lsblk --noheadings --nodeps --paths --output NAME,TYPE,FSTYPE,PTTYPE |
+        awk '$2 == "disk" && NF == 2 { print $1 }')
+    [[ ${#blank[@]} -eq 1 ]] || fail "found ${#blank[@]} empty disks and none labeled $LABEL, expected one of either"
+    sudo mkfs.ext4 -q -L "$LABEL" "${blank[0]}"
+}
+
+install() {
+    # uv brings Python 3.12, which TPU images lack and current JAX needs.
+    python3 -m pip install --quiet --user uv &&
+        python3 -m uv venv --quiet --allow-existing --python 3.12 .venv &&
+        python3 -m uv pip install --quiet --python .venv/bin/python --editable '.[tpu]'
+}
+
+main() {
+    local disk=yes
+    case ${1-} in
+        -h | --help) usage && return ;;
+        --no-disk) disk=no ;;
+        '') ;;
+        *) echo "setup_tpu_vm.sh: found $1, expected --no-disk or nothing" >&2 && exit 2 ;;
+    esac
+    cd "$(dirname "${BASH_SOURCE[0]}")/.."
+    if [[ $disk == yes ]]; then
+        mount_data_disk
+    fi
+    install || fail "the package could not be installed"
+    JAX_PLATFORMS=tpu .venv/bin/codeit-jax doctor --run-dir "$MOUNT_POINT"
+}
+
+main "$@"
