@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
-from codeit_jax.errors import StorageError
-from codeit_jax.run_directory import RunDirectory, write_atomically
+from codeit_jax.errors import DivergedError, StorageError
+from codeit_jax.faults import fault_point
+from codeit_jax.run_directory import MANIFEST_SUFFIX, RunDirectory, write_atomically
 
 _CHUNK = 1 << 20
 
@@ -63,18 +65,23 @@ def save(
         keep: how many checkpoints stay.
 
     Raises:
+        DivergedError: an array holds NaN or infinity; nothing is written.
         StorageError: the disk is full or can't be written; older checkpoints stay whole.
     """
+    _check_finite(state)
     folder, replay = directory.checkpoints / str(number), directory.replay / str(number)
     try:
         for leftover in (folder, replay):
             shutil.rmtree(leftover, ignore_errors=True)
             leftover.mkdir(parents=True)
         save_replay(replay)
+        fault_point("replay")
         with _checkpointer() as checkpointer:
             checkpointer.save(folder / "state", state)
+        fault_point("state")
         write_atomically(folder / "meta.json", json.dumps({**meta, "line_files": directory.line_file_sizes()}))
         write_atomically(_manifest(directory, number), json.dumps(_digests(directory, number)))
+        fault_point("commit")
     except (OSError, ValueError) as error:
         free = shutil.disk_usage(directory.path).free >> 20
         problem = str(error).partition("\n")[0]
@@ -130,6 +137,21 @@ def _checkpointer() -> Iterator[ocp.StandardCheckpointer]:
         log.setLevel(level)
 
 
+@jax.jit
+def _finite(tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: jnp.isfinite(leaf).all(), tree)
+
+
+def _check_finite(state: Mapping[str, Any]) -> None:
+    for path, finite in jax.tree_util.tree_leaves_with_path(jax.device_get(_finite(dict(state)))):
+        if not finite:
+            name = jax.tree_util.keystr(path, simple=True, separator="/")
+            raise DivergedError(
+                f"{name} holds NaN or infinity, expected finite numbers; it isn't saved, the last checkpoint is sound: "
+                "lower training.learning_rate or set training.clip_norm"
+            )
+
+
 def _read_cut(directory: RunDirectory, number: int) -> Cut:
     folder = directory.checkpoints / str(number)
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
@@ -137,12 +159,12 @@ def _read_cut(directory: RunDirectory, number: int) -> Cut:
 
 
 def _manifest(directory: RunDirectory, number: int) -> Path:
-    return directory.checkpoints / f"{number}.sha256"
+    return directory.checkpoints / f"{number}{MANIFEST_SUFFIX}"
 
 
 def _numbers(directory: RunDirectory) -> list[int]:
     """Return the committed checkpoints, ascending."""
-    return sorted(int(file.stem) for file in directory.checkpoints.glob("*.sha256") if file.stem.isdecimal())
+    return sorted(int(file.stem) for file in directory.checkpoints.glob(f"*{MANIFEST_SUFFIX}") if file.stem.isdecimal())
 
 
 def _remove(directory: RunDirectory, number: int) -> None:

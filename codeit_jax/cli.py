@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from codeit_jax import __version__
 from codeit_jax.errors import CodeitError
 
-VERBS = ("train", "programs", "mutate", "search", "config")
+VERBS = ("train", "programs", "mutate", "search", "config", "doctor", "bench")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,6 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output left, as `| head` does; what is still buffered must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
         return 130

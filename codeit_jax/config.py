@@ -124,7 +124,7 @@ class InterpreterConfig:
 class HindsightConfig:
     """What becomes of the sampled programs."""
 
-    relabel: bool = True  # false: only programs that solve a demonstration become experiences (ablation A2)
+    relabel: bool = True  # false: of sampled programs only solved demonstrations become experiences (ablation A2)
     num_demonstrations: PositiveInt | None = None  # show only the first N in prompts (ablation A5); None is all
 
 

@@ -1,9 +1,11 @@
 """The training partition: seed programs and their mutants, as experiences and as candidate solutions."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from time import perf_counter
 
 from codeit_jax.arc import Example
+from codeit_jax.config import HindsightConfig
 from codeit_jax.errors import UserError
 from codeit_jax.evaluation import solve_report
 from codeit_jax.hindsight import Experience, Origin, execute, relabel
@@ -81,6 +83,11 @@ def screen_initial_programs(
     return solutions
 
 
+def _relabeling(bench: Workbench) -> HindsightConfig:
+    """Training programs are always examples of what they do; the ablation is about what the policy samples."""
+    return replace(bench.config.hindsight, relabel=True)
+
+
 def _seed_experiences(bench: Workbench) -> list[Experience]:
     by_task: dict[str, list[str]] = {}
     for seed in bench.seeds:
@@ -89,7 +96,7 @@ def _seed_experiences(bench: Workbench) -> list[Experience]:
         relabel(
             execution,
             bench.training_tasks[execution.task_id],
-            bench.config.hindsight,
+            _relabeling(bench),
             origin="seed",
             iteration=PRETRAINING,
         )
@@ -121,7 +128,7 @@ def _fresh_experiences(bench: Workbench, programs: list[InitialProgram]) -> list
             if None in outputs or outputs == task.demonstration_inputs:
                 continue
             origin = origins[execution.task_id, execution.program]
-            experience = relabel(execution, task, config.hindsight, origin=origin, iteration=PRETRAINING)
+            experience = relabel(execution, task, _relabeling(bench), origin=origin, iteration=PRETRAINING)
             if experience is not None:
                 experiences.append(experience)
     return experiences

@@ -5,7 +5,8 @@ anywhere goes on from its last checkpoint exactly as if nothing had happened.
 """
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -13,14 +14,16 @@ from typing import Any
 import jax
 import numpy as np
 
+from codeit_jax.errors import UserError
 from codeit_jax.evaluation import Candidate, solve_report
+from codeit_jax.faults import fault_point
 from codeit_jax.hindsight import Execution, Experience, execute, relabel, solved_demonstrations
 from codeit_jax.progress import Reporter
 from codeit_jax.sampling import SampledProgram
 from codeit_jax.solutions import Solution, SolutionTable
 from codeit_jax.training.experience_replay import Draw, ExperienceReplay
 from codeit_jax.training.learner import Learner, LearningMetrics
-from codeit_jax.training.step import TrainState
+from codeit_jax.training.step import StepMetrics, TrainState, init_opt_state
 from codeit_jax.workbench import Workbench
 from interpreter import Job, Status
 
@@ -34,7 +37,7 @@ class RunState:
 
     Attributes:
         iteration: meta-iteration to do next, or that is being learnt from; `PRETRAINING` first.
-        batches_done: batches of this iteration's learning stage that are done; None before that stage.
+        steps: steps of this iteration's learning stage that were taken; None before that stage.
         train: parameters and optimizer.
         replay: the experiences.
         solutions: programs that reproduce something.
@@ -43,7 +46,7 @@ class RunState:
     """
 
     iteration: int
-    batches_done: int | None
+    steps: list[StepMetrics] | None
     train: TrainState
     replay: ExperienceReplay
     solutions: SolutionTable
@@ -97,7 +100,7 @@ class MetaIteration:
             The state after it, or after as much of it as was done when asked to stop; and the new solutions.
         """
         found: list[Solution] = []
-        if state.batches_done is None:
+        if state.steps is None:
             programs = self._sample(state)
             if programs is None:
                 return state, found
@@ -106,8 +109,8 @@ class MetaIteration:
             found = self._find_solutions(state, executions)
             self._remember(state, experiences)
             self._score(state, executions, found)
-            state.batches_done = 0
-        state = self._learn(state)
+            state.steps = []
+        self._learn(state, state.steps)
         return state, found
 
     def _sample(self, state: RunState) -> list[SampledProgram] | None:
@@ -115,12 +118,17 @@ class MetaIteration:
         bench, start = self._bench, perf_counter()
         key = stage_key(bench.config.seed, state.iteration, "sample")
         programs: list[SampledProgram] = []
-        wanted = len(bench.prompts) * bench.config.sampling.samples_per_task
-        with self._reporter.stage(f"{_name(state)}: sampling") as advance:
+        sampling = bench.config.sampling
+        wanted = len(bench.prompts) * sampling.samples_per_task
+        sizes = {
+            "sampling.prompts_per_batch": sampling.prompts_per_batch,
+            "sampling.samples_per_task": sampling.samples_per_task,
+        }
+        with self._reporter.stage(f"{_name(state)}: sampling") as advance, _memory_explained(sizes):
             for batch in bench.sampler.sample(state.train.params, bench.prompts, key):
                 programs.extend(batch)
                 advance(len(programs), wanted)
-                if self._should_stop():
+                if self._stops_at("sample"):
                     return None
         checksums = {zlib.crc32(p.text.encode(), zlib.crc32(p.task_id.encode())) for p in programs}
         state.sampled |= checksums
@@ -143,6 +151,7 @@ class MetaIteration:
         for program in programs:
             by_task.setdefault(program.task_id, []).append(program.text)
         with self._reporter.stage(f"{_name(state)}: executing") as advance:
+            fault_point("execute")
             executions = execute(by_task, self._bench.search_tasks, self._bench.pool, on_progress=advance)
         statuses = [outcome.status for execution in executions for outcome in execution.outcomes]
         shares = {
@@ -213,7 +222,7 @@ class MetaIteration:
             f"with the mutants {both['demonstrations']} / {both['pass@3']}; {len(new)} new programs"
         )
 
-    def _learn(self, state: RunState) -> RunState:
+    def _learn(self, state: RunState, taken: list[StepMetrics]) -> None:
         """Fine-tune on a draw from the replay; going on in the middle redraws the same rows and the same batches."""
         bench, start = self._bench, perf_counter()
         training, pretraining = bench.config.training, state.iteration == PRETRAINING
@@ -221,35 +230,49 @@ class MetaIteration:
         epochs = training.pretraining_epochs if pretraining else training.epochs
         plan = self._learner.plan(draw, epochs, stage_rng(bench.config.seed, state.iteration, "plan"))
         train = state.train
-        if training.reset_optimizer and not state.batches_done and not pretraining:
-            train = replace(train, opt_state=bench.optimizer.init(train.params))
-        with self._reporter.stage(f"{_name(state)}: learning") as advance:
-            state.train, metrics, position = self._learner.train(
+        if training.reset_optimizer and not taken and not pretraining:
+            train = replace(train, opt_state=init_opt_state(bench.optimizer, bench.mesh, train.params))
+        sizes = {"training.batch_size": training.batch_size, "text.prompt_buckets": bench.config.text.prompt_buckets}
+        with self._reporter.stage(f"{_name(state)}: learning") as advance, _memory_explained(sizes):
+            state.train, state.steps = self._learner.train(
                 train,
                 draw,
                 plan,
                 stage_key(bench.config.seed, state.iteration, "dropout"),
-                first=state.batches_done or 0,
-                should_stop=self._should_stop,
+                taken=taken,
+                should_stop=lambda: self._stops_at("learn"),
                 on_progress=advance,
             )
-        self._note_learning(state, start, draw, metrics)
-        done = position == len(plan)
-        state.batches_done = None if done else position
-        state.iteration += 1 if done else 0
-        return state
+        if len(state.steps) == len(plan):
+            self._note_learning(state, start, draw, self._learner.summarize(draw, plan, state.steps))
+            state.steps = None
+            state.iteration += 1
 
     def _note_learning(self, state: RunState, start: float, draw: Draw, metrics: LearningMetrics) -> None:
         numbers = {k: round(v, 5) if isinstance(v, float) else v for k, v in asdict(metrics).items()}
         rows = {"experiences": len(draw), "policy_experiences": int((draw.origins == 2).sum())}
         self._note(state, "learn", start, **rows, mean_performance=round(draw.mean_performance(), 5), **numbers)
-        self._reporter.say(
-            f"{_name(state)}: learnt from {len(draw)} experiences in {metrics.num_steps} steps, "
-            f"loss {metrics.loss:.3f}, at the end {metrics.final_loss:.3f}"
-        )
+        losses = "" if metrics.loss is None else f", loss {metrics.loss:.3f}, at the end {metrics.final_loss:.3f}"
+        self._reporter.say(f"{_name(state)}: learnt from {len(draw)} experiences in {metrics.num_steps} steps{losses}")
+
+    def _stops_at(self, point: str) -> bool:
+        fault_point(point)
+        return self._should_stop()
 
     def _note(self, state: RunState, stage: str, start: float, **values: Any) -> None:
         self._record(StageRecord(iteration=state.iteration, stage=stage, seconds=perf_counter() - start, values=values))
+
+
+@contextmanager
+def _memory_explained(sizes: Mapping[str, Any]) -> Iterator[None]:
+    """Turn the device's running out of memory into one line with the settings that decide what is needed."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        found = " and ".join(f"{key} {value}" for key, value in sizes.items())
+        raise UserError(f"the device's memory doesn't suffice for {found}, expected a smaller one") from error
 
 
 def current_candidates(solutions: SolutionTable, executions: Sequence[Execution]) -> list[Candidate]:

@@ -16,16 +16,16 @@ import numpy as np
 from codeit_jax import checkpoint
 from codeit_jax.config import Config
 from codeit_jax.errors import PreemptedError
+from codeit_jax.faults import fault_point
 from codeit_jax.initial_data import initial_experiences, screen_initial_programs
 from codeit_jax.loop import PRETRAINING, MetaIteration, RunState, StageRecord, stage_key
 from codeit_jax.model.huggingface import load_pretrained
-from codeit_jax.parallel.rules import param_shardings
 from codeit_jax.progress import Reporter, format_seconds
 from codeit_jax.run_directory import RunDirectory, write_atomically
 from codeit_jax.solutions import Solution, SolutionTable
 from codeit_jax.training.experience_replay import ExperienceReplay
 from codeit_jax.training.learner import Learner
-from codeit_jax.training.step import TrainState, init_state
+from codeit_jax.training.step import StepMetrics, TrainState, abstract_state, init_state, state_from_params
 from codeit_jax.workbench import Workbench, build_workbench, limits_of, prepare_runtime
 from interpreter import InterpreterPool
 
@@ -48,9 +48,10 @@ def train(config: Config, run_directory: Path, reporter: Reporter) -> dict[str, 
     """
     directory = RunDirectory(run_directory)
     try:
-        for key, (old, new) in directory.settle_config(config).items():
-            reporter.say(f"{key} is now {new!r}, was {old!r}")
+        changes = directory.settle_config(config)
         reporter.open_log(directory.path / "log.txt")
+        for key, (old, new) in changes.items():
+            reporter.say(f"{key} is now {new!r}, was {old!r}")
         prepare_runtime(config.runtime)
         with (
             InterpreterPool(config.interpreter.num_workers, limits_of(config.interpreter)) as pool,
@@ -110,7 +111,7 @@ class _Run:
             before = state.iteration
             state, new = self._step.run(state)
             self._directory.append("solutions.jsonl", [solution.to_row() for solution in new])
-            finished = state.batches_done is None and state.iteration > before
+            finished = state.iteration > before
             due = finished and (state.iteration % self._bench.config.checkpoint.every == 0 or state.iteration == last)
             if due or self._stop.asked:
                 self._save(state)
@@ -136,10 +137,12 @@ class _Run:
     def _begin(self) -> RunState:
         """Make the state before the first meta-iteration, with seeds and mutants in the replay, and save it."""
         bench = self._bench
+        train = self._initial_train_state()
         start = time.perf_counter()
         replay = self._new_replay()
         experiences, programs = initial_experiences(bench, self._reporter)
         too_long = replay.add(experiences)
+        fault_point("mutate")
         self._record(
             StageRecord(
                 iteration=PRETRAINING,
@@ -152,8 +155,8 @@ class _Run:
         self._directory.append("solutions.jsonl", [solution.to_row() for solution in solutions])
         state = RunState(
             iteration=PRETRAINING,
-            batches_done=0,
-            train=self._initial_train_state(),
+            steps=[],
+            train=train,
             replay=replay,
             solutions=solutions,
             sampled=set(),
@@ -163,13 +166,12 @@ class _Run:
 
     def _initial_train_state(self) -> TrainState:
         bench = self._bench
-        state = init_state(bench.model, bench.optimizer, bench.mesh, stage_key(bench.config.seed, PRETRAINING, "init"))
         weights = bench.config.model.weights
         if weights is None:
-            return state
+            key = stage_key(bench.config.seed, PRETRAINING, "init")
+            return init_state(bench.model, bench.optimizer, bench.mesh, key)
         params = load_pretrained(Path(weights).expanduser(), bench.config.model, bench.tokenizer.vocabulary_size)
-        params = jax.device_put(params, param_shardings(bench.mesh, params))
-        return TrainState(step=state.step, params=params, opt_state=state.opt_state)
+        return state_from_params(bench.optimizer, bench.mesh, params)
 
     def _new_replay(self) -> ExperienceReplay:
         config = self._bench.config
@@ -183,26 +185,21 @@ class _Run:
             return None
         self._cut = cut.number
         self._directory.cut_line_files(cut.meta["line_files"])
-        target = jax.eval_shape(self._initial_arrays)
-        shardings = param_shardings(self._bench.mesh, target)
-        target = jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), target, shardings)
+        bench, steps = self._bench, cut.meta["steps"]
+        target = vars(abstract_state(bench.model, bench.optimizer, bench.mesh))
         replay = self._new_replay()
         replay.load(cut.replay)
         solutions = SolutionTable(map(Solution.from_row, self._directory.read("solutions.jsonl")))
         self._reporter.say(f"going on from checkpoint {cut.number}, {_describe(cut.meta)}")
         return RunState(
             iteration=cut.meta["iteration"],
-            batches_done=cut.meta["batches_done"],
+            steps=None if steps is None else [StepMetrics(**step) for step in steps],
             train=TrainState(**checkpoint.restore_state(cut, target)),
             replay=replay,
             solutions=solutions,
             sampled=set(np.load(cut.replay / SAMPLED_FILE).tolist()),
             num_sampled=cut.meta["num_sampled"],
         )
-
-    def _initial_arrays(self) -> dict[str, Any]:
-        params = self._bench.model.init(jax.random.key(0))
-        return {"step": np.int32(0), "params": params, "opt_state": self._bench.optimizer.init(params)}
 
     def _save(self, state: RunState) -> None:
         self._directory.append("metrics.jsonl", self._rows)
@@ -216,11 +213,11 @@ class _Run:
         checkpoint.save(
             self._directory,
             self._cut,
-            state={"step": state.train.step, "params": state.train.params, "opt_state": state.train.opt_state},
+            state=vars(state.train),
             save_replay=save_replay,
             meta={
                 "iteration": state.iteration,
-                "batches_done": state.batches_done,
+                "steps": None if state.steps is None else [_plain_numbers(step) for step in state.steps],
                 "num_sampled": state.num_sampled,
                 "tokenizer": self._bench.tokenizer.digest,
             },
@@ -237,7 +234,7 @@ class _Run:
             row["t_seconds"] for row in self._directory.read("metrics.jsonl") if row["iteration"] == iteration - 1
         )
         if left and seconds and iteration > 0:
-            self._reporter.say(f"{left} meta-iterations left, about {format_seconds(left * seconds)}")
+            self._reporter.say(f"meta-iterations left: {left}, about {format_seconds(left * seconds)}")
 
     def _summarize(self, state: RunState) -> dict[str, Any]:
         """Write summary.json and tell the result."""
@@ -292,7 +289,10 @@ class _Run:
 
 
 def _describe(meta: dict[str, Any]) -> str:
-    if meta["iteration"] == PRETRAINING:
-        return "in pretraining"
-    where = f", learning batch {meta['batches_done']}" if meta["batches_done"] is not None else ""
-    return f"meta-iteration {meta['iteration']}{where}"
+    stage = "pretraining" if meta["iteration"] == PRETRAINING else f"meta-iteration {meta['iteration']}"
+    return f"{stage}, learning step {len(meta['steps'])}" if meta["steps"] else stage
+
+
+def _plain_numbers(step: StepMetrics) -> dict[str, Any]:
+    """Return a step's metrics as JSON values, which `StepMetrics(**...)` takes back."""
+    return {name: np.asarray(value).item() for name, value in vars(step).items()}

@@ -12,8 +12,11 @@ from typing import Any
 from codeit_jax.config import Config
 from codeit_jax.config_loading import changeable_on_resume, changed_settings, load_config, to_yaml
 from codeit_jax.errors import LockedError, StorageError, UserError
+from codeit_jax.faults import fault_point
 
 LINE_FILES = ("metrics.jsonl", "solutions.jsonl")
+MANIFEST_SUFFIX = ".sha256"
+"""Of the file in `checkpoints/` whose existence makes a checkpoint one."""
 
 
 class RunDirectory:
@@ -64,7 +67,7 @@ class RunDirectory:
         return self.path / "replay"
 
     def settle_config(self, config: Config) -> dict[str, tuple[Any, Any]]:
-        """Write the configuration, or compare it with the one that the directory's run has.
+        """Write the configuration, after comparing it with the one of the checkpoints that are there, if any.
 
         Returns:
             The settings that changed and may: key -> (old, new).
@@ -75,7 +78,8 @@ class RunDirectory:
         """
         file = self.path / "config.yaml"
         changes: dict[str, tuple[Any, Any]] = {}
-        if file.exists():
+        # What was given before the first checkpoint decided nothing yet: a mistake in it may still be corrected.
+        if file.exists() and any(self.checkpoints.glob(f"*{MANIFEST_SUFFIX}")):
             changes = changed_settings(load_config([file]), config)
             for key, (old, new) in changes.items():
                 if not changeable_on_resume(key):
@@ -92,6 +96,7 @@ class RunDirectory:
         """
         path = self.path / name
         try:
+            fault_point(name)
             with open(path, "a", encoding="utf-8") as file:
                 file.writelines(json.dumps(row) + "\n" for row in rows)
         except OSError as error:
@@ -145,6 +150,7 @@ def write_atomically(path: Path, text: str) -> None:
     """
     temporary = path.with_name(path.name + ".tmp")
     try:
+        fault_point(path.name)
         with open(temporary, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()

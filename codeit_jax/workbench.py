@@ -111,9 +111,10 @@ def prepare_runtime(config: RuntimeConfig) -> None:
     if config.compilation_cache is not None:
         jax.config.update("jax_compilation_cache_dir", str(Path(config.compilation_cache).expanduser()))
     try:
-        jax.devices()
-    except RuntimeError as error:
-        raise UserError(f"runtime.platform is {config.platform!r}, which JAX can't use here ({error})") from None
+        jax.devices(None if config.platform == "auto" else config.platform)
+    except (RuntimeError, AssertionError) as error:  # JAX asserts where no plugin for the platform is installed
+        reason = str(error).partition("\n")[0] or "no plugin for it is installed"
+        raise UserError(f"runtime.platform is {config.platform!r}, which JAX can't use here ({reason})") from None
 
 
 def _usable_seeds(seeds: list[SeedProgram], tasks: TaskSet, source: str) -> list[SeedProgram]:

@@ -14,6 +14,13 @@ from codeit_jax.config_loading import load_config
 from codeit_jax.errors import LockedError, StorageError, UserError
 from codeit_jax.run_directory import LINE_FILES, RunDirectory, write_atomically
 
+
+def commit_checkpoint(directory):
+    """Pretend that there is a checkpoint."""
+    directory.checkpoints.mkdir()
+    (directory.checkpoints / "1.sha256").touch()
+
+
 HOLDER = """
 import sys
 from pathlib import Path
@@ -99,6 +106,7 @@ def test_a_home_directory_is_expanded(tmp_path, monkeypatch):
 
 def test_a_changed_model_is_refused_and_the_file_stays(directory):
     assert directory.settle_config(load_config([], ["model.d_model=32"])) == {}
+    commit_checkpoint(directory)
     before = (directory.path / "config.yaml").read_text()
     with pytest.raises(UserError) as caught:
         directory.settle_config(load_config([], ["model.d_model=64", "num_meta_iterations=7"]))
@@ -109,6 +117,7 @@ def test_a_changed_model_is_refused_and_the_file_stays(directory):
 
 def test_what_may_change_is_returned_and_written(directory):
     directory.settle_config(load_config([], ["seed=3"]))
+    commit_checkpoint(directory)
     longer = load_config([], ["seed=3", "num_meta_iterations=7", "checkpoint.keep=1", "parallel.data=8"])
     assert directory.settle_config(longer) == {
         "num_meta_iterations": (100, 7),
@@ -119,8 +128,16 @@ def test_what_may_change_is_returned_and_written(directory):
     assert directory.settle_config(longer) == {}
 
 
+def test_before_the_first_checkpoint_anything_may_be_corrected(directory):
+    directory.settle_config(load_config([], ["model.d_model=32"]))
+    corrected = load_config([], ["model.d_model=64"])
+    assert directory.settle_config(corrected) == {}
+    assert load_config([directory.path / "config.yaml"]) == corrected
+
+
 @pytest.mark.parametrize("content", [b"seed: [1", b"\xff\xfe\x00", b"sede: 1\n", b"seed: 1\nseed: 1\n"])
 def test_a_damaged_configuration_is_an_error_that_names_the_file(directory, content):
+    commit_checkpoint(directory)
     (directory.path / "config.yaml").write_bytes(content)
     with pytest.raises(UserError) as caught:
         directory.settle_config(load_config())

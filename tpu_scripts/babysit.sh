@@ -7,7 +7,8 @@ readonly here
 readonly POLL_SECONDS=${CODEIT_TPU_POLL_SECONDS:-30}
 readonly STEADY_SECONDS=${CODEIT_TPU_STEADY_SECONDS:-600}
 readonly NO_SUCH_TPU='NOT_FOUND|not found'
-readonly TRANSIENT='RESOURCE_POOL_EXHAUSTED|STOCKOUT|no more capacity|not have enough resources|UNAVAILABLE|INTERNAL|DEADLINE_EXCEEDED'
+readonly NO_CAPACITY='RESOURCE_POOL_EXHAUSTED|STOCKOUT|no more capacity|not have enough resources'
+readonly NO_SERVICE='UNAVAILABLE|INTERNAL|DEADLINE_EXCEEDED'
 
 usage() {
     cat <<'EOF'
@@ -68,7 +69,7 @@ parse_arguments() {
         esac
         shift
     done
-    [[ $backend == queued_resource || $backend == gce_tpu ]] || fail "found $backend, expected queued_resource or gce_tpu"
+    [[ $backend =~ ^(queued_resource|gce_tpu)$ ]] || fail "found $backend, expected queued_resource or gce_tpu"
     [[ $name =~ ^[a-z][-a-z0-9]*$ ]] || fail "found name $name, expected lower case letters, digits and dashes"
     [[ $type && $image && $disk ]] || fail "expected --type, --image and --disk"
     [[ $max_failures =~ ^[1-9][0-9]*$ ]] || fail "found --max-failures $max_failures, expected a positive integer"
@@ -95,7 +96,7 @@ create() {
     say "creating $name ($type, $provisioning)"
     tpu create "$type" "$image" "$disk" "$provisioning" 2>"$scratch/errors" && return
     cat "$scratch/errors" >&2
-    grep -Eq "$TRANSIENT" "$scratch/errors" || fail "the TPU was refused"
+    grep -Eq "$NO_CAPACITY|$NO_SERVICE" "$scratch/errors" || fail "the TPU was refused"
     count_failure 1 "no TPU to be had"
 }
 
@@ -103,13 +104,14 @@ install() {
     tar -czf "$scratch/codeit_jax.tar.gz" -C "$here/.." --exclude=__pycache__ \
         LICENSE README.md codeit_jax configs interpreter pyproject.toml setup.cfg tpu_scripts &&
         tpu copy "$scratch/codeit_jax.tar.gz" &&
-        tpu ssh 'mkdir -p codeit_jax && tar -xzf codeit_jax.tar.gz -C codeit_jax &&
-            codeit_jax/tpu_scripts/setup_tpu_vm.sh && touch codeit_jax/.ready'
+        tpu ssh 'test -e codeit_jax/.ready || { mkdir -p codeit_jax && tar -xzf codeit_jax.tar.gz -C codeit_jax &&
+            codeit_jax/tpu_scripts/setup_tpu_vm.sh && touch codeit_jax/.ready; }'
 }
 
 train() {
     local code=0 start=$SECONDS
-    # Installed once for each TPU: new files must not appear under a run that is still going.
+    # Installed once for each TPU, even if the first question fails for the connection: new files must not appear under
+    # a run that is still going.
     { tpu ssh 'test -e codeit_jax/.ready' || install; } && tpu ssh "$run_command" || code=$?
     ((SECONDS - start < STEADY_SECONDS)) || failures=0
     case $code in
@@ -127,9 +129,9 @@ count_failure() {
 delete() { tpu delete || count_failure 1 "$name could not be deleted"; }
 
 finish() {
-    say "the run ended with code $1"
+    say "ending with code $1"
     if [[ $keep == yes ]]; then
-        say "$name keeps running; to end it: $here/$backend.sh delete $name"
+        say "$name is left as it is and costs money; to end it: $here/$backend.sh delete $name"
     else
         tpu delete || say "$name could not be deleted and may still cost money"
     fi
@@ -151,7 +153,9 @@ main() {
             failures=0
             delete
         elif ((failures >= max_failures)); then
+            say "giving up after $failures failures in a row"
             [[ $observed != absent ]] || exit "$last_code"
+            [[ $observed != unknown ]] || keep=yes
             finish "$last_code"
         else
             case $observed in

@@ -3,6 +3,8 @@
 set -euo pipefail
 
 readonly IMAGE_PROJECT=${CODEIT_TPU_IMAGE_PROJECT:-ubuntu-os-accelerator-images}
+# Without it ssh waits for hours for a host that vanished.
+readonly KEEP_ALIVE=-oServerAliveInterval=30
 
 usage() {
     cat <<'EOF'
@@ -61,7 +63,7 @@ main() {
     case $verb in
         create) create "${@:2}" ;;
         state) state "$name" ;;
-        ssh) gcloud compute ssh "$name" --command="$3" --quiet ;;
+        ssh) gcloud compute ssh "$name" --ssh-flag="$KEEP_ALIVE" --command="$3" --quiet ;;
         copy) gcloud compute scp "$3" "$name:" --quiet ;;
         delete) gcloud compute instances delete "$name" --quiet ;;
         *) fail "found verb $verb, expected create, state, ssh, copy or delete" ;;

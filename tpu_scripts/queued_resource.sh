@@ -2,6 +2,9 @@
 # One TPU through the queued resources of the Cloud TPU API.
 set -euo pipefail
 
+# Without it ssh waits for hours for a host that vanished.
+readonly KEEP_ALIVE=-oServerAliveInterval=30
+
 usage() {
     cat <<'EOF'
 Usage: queued_resource.sh VERB NAME [ARGUMENT ...]
@@ -64,7 +67,7 @@ main() {
     case $verb in
         create) create "${@:2}" ;;
         state) state "$name" ;;
-        ssh) gcloud compute tpus tpu-vm ssh "$name" --worker=all --command="$3" --quiet ;;
+        ssh) gcloud compute tpus tpu-vm ssh "$name" --worker=all --ssh-flag="$KEEP_ALIVE" --command="$3" --quiet ;;
         copy) gcloud compute tpus tpu-vm scp "$3" "$name:" --worker=all --quiet ;;
         delete) gcloud compute tpus queued-resources delete "$name" --force --quiet ;;
         *) fail "found verb $verb, expected create, state, ssh, copy or delete" ;;

@@ -1,4 +1,4 @@
-"""`codeit-jax programs check FILE --tasks SOURCE`: does each program of a file reproduce its task?"""
+"""`codeit-jax programs check|shorten FILE --tasks SOURCE`: does each program reproduce its task? can it be shorter?"""
 
 import argparse
 import json
@@ -7,17 +7,25 @@ import sys
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb `programs` with its own verbs."""
-    parser = subparsers.add_parser("programs", help="check programs files")
+    parser = subparsers.add_parser("programs", help="check and shorten programs files")
     verbs = parser.add_subparsers(dest="programs_verb", required=True, metavar="VERB")
     check = verbs.add_parser("check", help="run each solve_<task id> on its task's demonstrations and tests")
-    check.add_argument("file", metavar="FILE", help="a programs file, or `builtin`")
-    check.add_argument("--tasks", required=True, metavar="SOURCE", help="e.g. arc1/training, a folder, or a JSON file")
-    check.add_argument("--workers", type=int, default=0, metavar="N", help="worker processes (default: one a core)")
-    check.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
-    check.set_defaults(run=run)
+    _add_arguments(check)
+    check.set_defaults(run=run_check)
+    shorten = verbs.add_parser("shorten", help="look for shorter programs that do the same")
+    _add_arguments(shorten)
+    shorten.add_argument("--output", metavar="FILE", help="where to write them; FILE itself is allowed")
+    shorten.set_defaults(run=run_shorten)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a programs file, or `builtin`")
+    parser.add_argument("--tasks", required=True, metavar="SOURCE", help="e.g. arc1/training, a folder, or a JSON file")
+    parser.add_argument("--workers", type=int, default=0, metavar="N", help="worker processes (default: one a core)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
+
+
+def run_check(arguments: argparse.Namespace) -> int:
     """Check a programs file and print the report; 0 whether or not all programs are correct.
 
     Raises:
@@ -34,4 +42,32 @@ def run(arguments: argparse.Namespace) -> int:
     print(report.to_text(), file=sys.stderr if arguments.json else sys.stdout)
     if arguments.json:
         print(json.dumps(report.to_json()))
+    return 0
+
+
+def run_shorten(arguments: argparse.Namespace) -> int:
+    """Shorten a programs file and print how many lines are left; what it does is written nowhere without `--output`.
+
+    Raises:
+        UserError: the file or the task source can't be read.
+        StorageError: the output can't be written.
+    """
+    import interpreter
+    from codeit_jax.arc import load_tasks
+    from codeit_jax.programs import check_programs, load_programs, shorten_programs, write_programs
+
+    seeds = load_programs(arguments.file)
+    tasks = load_tasks(arguments.tasks)
+    with interpreter.InterpreterPool(arguments.workers, interpreter.Limits()) as pool:
+        shortened = shorten_programs(seeds, tasks, pool=pool)
+        report = check_programs(shortened, tasks, pool=pool)
+    before, after = (sum(len(seed.program) for seed in group) for group in (seeds, shortened))
+    if arguments.output:
+        header = f"Programs for tasks of {tasks.source}: {report.correct} of {report.programs} reproduce their task."
+        write_programs(arguments.output, shortened, header=header)
+    text = f"{before} lines before, {after} after\n{report.to_text()}"
+    print(text, file=sys.stderr if arguments.json else sys.stdout)
+    if arguments.json:
+        counts = {"programs": report.programs, "correct": report.correct}
+        print(json.dumps(counts | {"lines_before": before, "lines_after": after}))
     return 0

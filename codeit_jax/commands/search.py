@@ -29,7 +29,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--workers", type=_not_negative, default=0, metavar="N", help="worker processes (default: one a core)"
     )
-    parser.add_argument("--output", metavar="FILE", help="programs file to add to; tasks that it has are left as they are")
+    parser.add_argument(
+        "--output", metavar="FILE", help="programs file to add to; tasks that it has are left as they are"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
     parser.set_defaults(run=run)
 
@@ -51,9 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     known = _known_programs(arguments.output)
     start = time.perf_counter()
     with Reporter().stage(f"search {tasks.source}") as advance:
-        found = search_tasks(
-            tasks, budget, arguments.max_lines, num_workers=arguments.workers, on_progress=advance
-        )
+        found = search_tasks(tasks, budget, arguments.max_lines, num_workers=arguments.workers, on_progress=advance)
     if arguments.output:
         _add_programs(arguments.output, known, found, tasks.source)
     summary = {
@@ -84,9 +84,7 @@ def _known_programs(output: str | None) -> "list[SeedProgram]":
     return load_programs(path) if path.exists() else []
 
 
-def _add_programs(
-    output: str, known: "list[SeedProgram]", found: "Sequence[Candidate]", source: str
-) -> None:
+def _add_programs(output: str, known: "list[SeedProgram]", found: "Sequence[Candidate]", source: str) -> None:
     """Write the known programs and the best one found for each other task."""
     import interpreter
     from codeit_jax.evaluation import select_candidates

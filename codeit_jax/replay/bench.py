@@ -6,79 +6,37 @@ minimum over repeats of the process's CPU time. Only ratios within one run mean 
 
 import argparse
 import gc
-import importlib.util
 import itertools
 import json
 import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TextIO
 
 import numpy as np
 
-from codeit_jax.replay.bench_peers import PeerTree, available_trees, cpprb_buffer
+from codeit_jax.replay.bench_buffers import ALPHA, BETA, BUFFERS, CHECKPOINTS, DISTINCT_DRAWS, PeerBuffer, available
+from codeit_jax.replay.bench_goals import GOALS, Goal
+from codeit_jax.replay.bench_peers import NEAREST, PeerTree, available_trees
 from codeit_jax.replay.buffer import PrioritizedReplayBuffer
 from codeit_jax.replay.mixture import ReplayMixture
 from codeit_jax.replay.persistence import save_state
 from codeit_jax.replay.recipes import RECIPES
 from codeit_jax.replay.sum_tree import SumTree
 from codeit_jax.replay.token_arena import TokenArena
-from codeit_jax.replay.tree_levels import FloatArray, IntArray
+from codeit_jax.replay.tree_levels import FloatArray, IntArray, TreeLevels
 
 OURS = "ours"
-
-
-class Goal(NamedTuple):
-    """How many times faster than a peer a case should be, at least and at best."""
-
-    peer: str
-    must: float
-    stretch: float
-
-
-GOALS: dict[str, tuple[Goal, ...]] = {
-    "sample 8192 of 1e6": (Goal("torchrl", 1.5, 2.5),),
-    "stratified sample 8192 of 1e6": (Goal("torchrl stratified", 1.5, 2.2),),
-    "sample 8192 of 1e7": (Goal("torchrl", 2.0, 3.0), Goal("tianshou", 1.3, 1.8)),
-    "update 8192 of 1e6": (Goal("torchrl", 1.3, 2.0),),
-    "update 8192 of 1e7": (Goal("torchrl", 1.2, 1.6),),
-    "mixed 8192 of 1e6": (Goal("torchrl", 1.5, 2.5), Goal("tianshou", 1.5, 2.0)),
-    "mixed 8192 of 1e7": (Goal("torchrl", 1.5, 2.5), Goal("tianshou", 1.5, 2.0)),
-    "set all of 1e6": (Goal("torchrl", 8.0, 15.0),),
-    "set all of 1e7": (Goal("torchrl", 8.0, 15.0),),
-    "stratified sample 8192 of 1e5": (Goal("torchrl stratified", 0.9, 1.5),),
-    "update 8192 of 1e5": (Goal("torchrl", 0.7, 1.0),),
-    "stratified mixed 8192 of 1e5": (Goal("torchrl stratified", 0.8, 1.3),),
-    "stratified sample 8192 of 1e4": (Goal("torchrl stratified", 0.9, 1.5),),
-    "update 8192 of 1e4": (Goal("torchrl", 0.7, 1.0),),
-    "stratified mixed 8192 of 1e4": (Goal("torchrl stratified", 0.8, 1.3),),
-    "mixed 512 of 1e6": (Goal("torchrl", 0.9, 1.4),),
-    "mixed 32 of 1e6": (Goal("torchrl", 0.15, 0.3),),
-    "mixed 1 of 1e6": (Goal("torchrl", 0.4, 0.6),),
-    "buffer sample 32 of 1e6": (Goal("cpprb", 0.8, 1.3),),
-    "buffer sample 512 of 1e6": (Goal("cpprb", 3.0, 6.0),),
-    "buffer sample 8192 of 1e6": (Goal("cpprb", 5.0, 10.0),),
-    "buffer mixed 32 of 1e6": (Goal("cpprb", 0.5, 1.0),),
-    "buffer mixed 512 of 1e6": (Goal("cpprb", 3.0, 6.0),),
-    "buffer mixed 8192 of 1e6": (Goal("cpprb", 5.0, 10.0),),
-    "90000 of 1e6 without replacement": (Goal("torch.multinomial", 3.0, 6.0),),
-    "90000 of 1e7 without replacement": (Goal("torch.multinomial", 2.5, 5.0),),
-    "10000 of 19600 without replacement": (Goal("torch.multinomial", 3.0, 7.0),),
-    "CodeIt's draw": (Goal("key list per draw", 10_000.0, 100_000.0),),
-    "checkpoint of 1e6": (Goal("np.savez", 1.0, 3.0),),
-    "bytes per slot": (Goal("binary tree, capacity doubled", 1 / 0.6, 1 / 0.3),),
-    "bytes per experience": (Goal("lists", 15.0, 23.0),),
-}
 
 Figures = dict[str, dict[str, float]]
 """Case to contender to nanoseconds (or bytes)."""
 
 
-def interleave(contenders: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+def interleave(contenders: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
     """Return the least CPU time of each contender in nanoseconds; they take turns, after one call that isn't timed."""
     best = dict.fromkeys(contenders, float("inf"))
     for call in contenders.values():
@@ -111,9 +69,18 @@ class _OurTree:
         return self.tree.sample(n)
 
 
+class _OurTreeAscending(_OurTree):
+    def sample(self, n: int) -> object:
+        return self.tree.sample(n, sort=True)
+
+
 class _OurTreeStratified(_OurTree):
     def sample(self, n: int) -> object:
         return self.tree.sample(n, method="stratified", sort=True)  # the order in which the peers return them
+
+
+_OUR_TREES = {"": _OurTree, "ascending ": _OurTreeAscending, "stratified ": _OurTreeStratified}
+"""Prefix of the case to the tree that is timed for it."""
 
 
 def tree_cases(num_slots: int, batches: tuple[int, ...], repeats: int, missing: dict[str, str]) -> Figures:
@@ -122,7 +89,7 @@ def tree_cases(num_slots: int, batches: tuple[int, ...], repeats: int, missing: 
     priorities = rng.random(num_slots)
     peers, missing_here = available_trees(num_slots, rng)
     missing |= missing_here
-    trees: dict[str, PeerTree] = {OURS: _OurTree(num_slots, rng), "ours stratified": _OurTreeStratified(num_slots, rng)}
+    trees: dict[str, PeerTree] = {OURS + prefix: make(num_slots, rng) for prefix, make in _OUR_TREES.items()}
     trees |= peers
     for tree in trees.values():
         tree.fill(priorities)
@@ -133,15 +100,20 @@ def tree_cases(num_slots: int, batches: tuple[int, ...], repeats: int, missing: 
         values = rng.random(batch)
         for name in ("sample", "update", "mixed"):
             calls = {peer: _action(name, tree, indices, values) for peer, tree in trees.items()}
-            times = interleave(calls, repeats if batch >= 512 else 4 * repeats)
-            stratified = times.pop("ours stratified")
-            figures[f"{name} {batch} of {label}"] = times
-            figures[f"stratified {name} {batch} of {label}"] = times | {OURS: stratified}
+            times = _in_two_groups(calls, repeats if batch >= 512 else 4 * repeats)
+            ours = {prefix: times.pop(OURS + prefix) for prefix in _OUR_TREES}
+            figures |= {f"{prefix}{name} {batch} of {label}": times | {OURS: ours[prefix]} for prefix in ours}
     fast = {name: tree for name, tree in trees.items() if name in (OURS, "torchrl", "tianshou", "cumsum", "flashbax")}
-    figures[f"set all of {label}"] = interleave(
-        {name: partial(tree.fill, priorities) for name, tree in fast.items()}, 3
-    )
+    fills = {name: partial(tree.fill, priorities) for name, tree in fast.items()}
+    figures[f"set all of {label}"] = _in_two_groups(fills, min(repeats, 9))
     return figures
+
+
+def _in_two_groups(calls: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Time our trees and the compiled peers in turns, then the others: Python objects leave no cache to the next."""
+    near = {name: call for name, call in calls.items() if name.startswith(OURS) or name in NEAREST}
+    others = {name: call for name, call in calls.items() if name not in near}
+    return interleave(near, repeats) | interleave(others, repeats)
 
 
 def _action(name: str, tree: PeerTree, indices: list[IntArray], values: FloatArray) -> Callable[[], object]:
@@ -158,58 +130,50 @@ def _action(name: str, tree: PeerTree, indices: list[IntArray], values: FloatArr
 
 
 def buffer_cases(num_slots: int, repeats: int, missing: dict[str, str]) -> Figures:
-    """Time whole buffers: draws with weights and payload, then updates too."""
-    rng = np.random.default_rng(1)
-    priorities = rng.random(num_slots)
-    ours = PrioritizedReplayBuffer(num_slots, {"x": np.int32}, alpha=0.6, beta=0.4)
-    ours.add({"x": np.arange(num_slots)}, priorities)
-    try:
-        peer = cpprb_buffer(num_slots, 0.6, priorities)
-    except ImportError as error:
-        missing["cpprb"] = str(error)
-        return {}
+    """Time whole buffers beside one peer at a time: draws with weights and payload, then updates too."""
+    priorities = np.random.default_rng(1).random(num_slots)
+    peers, missing_here = available(BUFFERS, priorities)
+    missing |= missing_here
+    ours: PeerBuffer = _OurBuffer(priorities)
     figures: Figures = {}
-    for batch in (32, 512, 8192):
-        values = rng.random(batch)
-
-        def our_round(n: int = batch, v: Any = values) -> None:
-            drawn = ours.sample(n)
-            ours.update_priorities(drawn.indices, v, drawn.generation)
-
-        def peer_round(n: int = batch, v: Any = values) -> None:
-            peer.update_priorities(peer.sample(n, 0.4)["indexes"], v)
-
-        draws: dict[str, Callable[[], object]] = {
-            OURS: partial(ours.sample, batch),
-            "cpprb": partial(peer.sample, batch, 0.4),
-        }
-        figures[f"buffer sample {batch} of 1e6"] = interleave(draws, repeats)
-        figures[f"buffer mixed {batch} of 1e6"] = interleave({OURS: our_round, "cpprb": peer_round}, repeats)
+    for (name, peer), batch in itertools.product(peers.items(), (32, 512, 8192)):
+        values = np.random.default_rng(2).random(batch)
+        draws = {OURS: partial(ours.sample, batch), name: partial(peer.sample, batch)}
+        rounds = {OURS: partial(ours.sample_and_update, values), name: partial(peer.sample_and_update, values)}
+        figures[f"buffer sample {batch} of 1e6, {name}"] = interleave(draws, repeats)
+        figures[f"buffer mixed {batch} of 1e6, {name}"] = interleave(rounds, repeats)
     return figures
+
+
+class _OurBuffer:
+    """The buffer of this package behind the peers' interface."""
+
+    def __init__(self, priorities: FloatArray) -> None:
+        num_slots = len(priorities)
+        self._buffer = PrioritizedReplayBuffer(num_slots, {"x": np.int32}, alpha=ALPHA, beta=BETA)
+        self._buffer.add({"x": np.arange(num_slots)}, priorities)
+
+    def sample(self, n: int) -> object:
+        return self._buffer.sample(n)
+
+    def sample_and_update(self, values: FloatArray) -> object:
+        drawn = self._buffer.sample(len(values))
+        return self._buffer.update_priorities(drawn.indices, values, drawn.generation)
 
 
 def distinct_cases(sizes: tuple[tuple[int, int], ...], missing: dict[str, str]) -> Figures:
     """Time draws without replacement."""
     figures: Figures = {}
-    rng = np.random.default_rng(2)
-    if importlib.util.find_spec("torch") is None:
-        missing["torch.multinomial"] = "torch is not installed"
     for k, num_slots in sizes:
-        weights = rng.random(num_slots)
-        probabilities = weights / weights.sum()
-        tree = SumTree(num_slots, rng=rng)
+        weights = np.random.default_rng(2).random(num_slots)
+        tree = SumTree(num_slots)
         tree[:] = weights
-        calls: dict[str, Callable[[], object]] = {
-            OURS: partial(tree.sample, k, replacement=False),
-            "Generator.choice": partial(rng.choice, num_slots, k, replace=False, p=probabilities),
-        }
-        if "torch.multinomial" not in missing:
-            import torch
-
-            torch.set_num_threads(1)
-            calls["torch.multinomial"] = partial(torch.multinomial, torch.from_numpy(weights), k)
+        peers, missing_here = available(DISTINCT_DRAWS, weights)
+        missing |= missing_here
+        calls: dict[str, Callable[[], object]] = {OURS: partial(tree.sample, k, replacement=False)}
+        calls |= {name: partial(draw, k) for name, draw in peers.items()}
         label = str(num_slots) if num_slots < 1e6 else f"{num_slots:.0e}".replace("e+0", "e")
-        figures[f"{k} of {label} without replacement"] = interleave(calls, 5)
+        figures[f"{k} of {label} without replacement"] = interleave(calls, 5 if num_slots > 1e6 else 15)
     return figures
 
 
@@ -227,36 +191,45 @@ def codeit_cases() -> Figures:
     return {"CodeIt's draw": times | {"key list per draw": one_draw * counts["policy"]}}
 
 
-def storage_cases() -> Figures:
-    """Measure a checkpoint of 1,000,000 slots, and bytes per slot and per experience."""
+def checkpoint_cases(missing: dict[str, str]) -> Figures:
+    """Time writing 1,000,000 priorities to disk beside one peer at a time; all flush, `np.savez` has checksums too."""
+    priorities = np.random.default_rng(4).random(1_000_000)
     tree = SumTree(1_000_000)
-    tree[:] = np.random.default_rng(4).random(1_000_000)
+    tree[:] = priorities
     state = tree.state_dict()
+    peers, missing_here = available(CHECKPOINTS, priorities)
+    missing |= missing_here
+    figures: Figures = {}
     with tempfile.TemporaryDirectory() as directory:
-        checkpoint = interleave(
-            {
-                OURS: lambda: save_state(Path(directory) / "ours", state),
-                "np.savez": lambda: np.savez(Path(directory) / "peer.npz", priorities=state["priorities"]),
-            },
-            5,
-        )
-    tree_bytes = sum(level.nbytes for level in tree._levels.flat) / len(tree)
+        for name, write in peers.items():
+            calls = {OURS: partial(save_state, Path(directory) / "state", state), name: partial(write, Path(directory))}
+            figures[f"checkpoint of 1e6, {name}"] = interleave(calls, 15)
+    return figures
+
+
+def memory_cases() -> Figures:
+    """Measure bytes per slot, where the peer takes the next power of two above the size, and per experience."""
+    figures: Figures = {}
+    for label, num_slots in (("1e6", 1_000_000), ("2^20", 1 << 20)):
+        ours = sum(level.nbytes for level in TreeLevels(num_slots).flat) / num_slots
+        torchrl = 2 * 8 * (1 << num_slots.bit_length()) / num_slots
+        figures[f"bytes per slot of {label}"] = {OURS: ours, "torchrl": torchrl}
     arena = TokenArena()
     num_rows, num_tokens = 1000, 750
     arena.add([np.zeros(num_tokens, np.uint16)] * num_rows)
     row = list(range(1000, 1000 + num_tokens))
     list_bytes = sys.getsizeof(row) + sum(map(sys.getsizeof, row))
-    return {
-        "checkpoint of 1e6": checkpoint,
-        "bytes per slot": {OURS: tree_bytes, "binary tree, capacity doubled": 2 * 8 * 2**20 / 1e6},
-        "bytes per experience": {OURS: arena.state_dict()["tokens"].nbytes / num_rows, "lists": float(list_bytes)},
-    }
+    arena_bytes = arena.state_dict()["tokens"].nbytes / num_rows
+    figures["bytes per experience"] = {OURS: arena_bytes, "lists": float(list_bytes)}
+    return figures
 
 
 def run(max_slots: int = 10_000_000, repeats: int = 25) -> dict[str, Any]:
     """Return all figures, in the form of the other benches of this package."""
     missing: dict[str, str] = {}
     figures: Figures = {}
+    if max_slots >= 1_000_000:  # first, while no other library's thread pools are about
+        figures |= buffer_cases(1_000_000, repeats, missing) | codeit_cases()
     for num_slots in (10_000, 100_000, 1_000_000, 10_000_000):
         if num_slots <= max_slots:
             batches = (1, 32, 512, 8192) if num_slots == 1_000_000 else (512, 8192)
@@ -265,9 +238,7 @@ def run(max_slots: int = 10_000_000, repeats: int = 25) -> dict[str, Any]:
         tuple(size for size in ((10_000, 19_600), (90_000, 1_000_000), (90_000, 10_000_000)) if size[1] <= max_slots),
         missing,
     )
-    if max_slots >= 1_000_000:
-        figures |= buffer_cases(1_000_000, repeats, missing) | codeit_cases()
-    figures |= storage_cases()
+    figures |= checkpoint_cases(missing) | memory_cases()
     return report(figures, missing)
 
 
@@ -303,22 +274,26 @@ def _reached(goal: Goal, ratios: Figures, case: str) -> str:
     return "stretch" if ratio >= goal.stretch else "must" if ratio >= goal.must else "no"
 
 
+def print_report(result: dict[str, Any], file: TextIO) -> None:
+    """Print one line for each goal and each peer that is not installed."""
+    for goal in result["goals"]:
+        bar = f"must {goal['must']:.2f}, stretch {goal['stretch']:.2f}"
+        print(f"{goal['case']:36} {goal['ratio']:12.2f}x {goal['peer']:20} {bar:32} {goal['reached']}", file=file)
+    for name, reason in result["work"]["not_installed"].items():
+        print(f"not measured: {name}: {reason}", file=file)
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Print the goals and how near we are, or everything as one line of JSON."""
+    """Print the goals and how near we are; with `--json`, everything as one line on standard output."""
     parser = argparse.ArgumentParser(prog="python -m codeit_jax.replay.bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     parser.add_argument("--max-slots", type=int, default=10_000_000, help="leave out larger trees")
     parser.add_argument("--repeats", type=int, default=25, help="turns of each contender")
     options = parser.parse_args(arguments)
     result = run(options.max_slots, options.repeats)
+    print_report(result, sys.stderr if options.json else sys.stdout)
     if options.json:
         print(json.dumps(result))
-        return
-    for goal in result["goals"]:
-        bar = f"must {goal['must']:.2f}, stretch {goal['stretch']:.2f}"
-        print(f"{goal['case']:36} {goal['ratio']:12.2f}x {goal['peer']:30} {bar:32} {goal['reached']}")
-    for name, reason in result["work"]["not_installed"].items():
-        print(f"not measured: {name}: {reason}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The sum trees and buffers that `bench` compares with; each is skipped if its library is not installed."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -222,6 +222,7 @@ TREES: dict[str, Callable[[int, np.random.Generator], PeerTree]] = {
     "cumsum": CumulativeSums,
 }
 
+NEAREST = ("torchrl", "torchrl stratified", "tianshou")
 
 _LARGE = 1_000_000
 _FAST_TO_FILL = ("torchrl", "torchrl stratified", "tianshou", "cumsum")
@@ -238,15 +239,3 @@ def available_trees(num_slots: int, rng: np.random.Generator) -> tuple[dict[str,
         except (ImportError, OSError) as error:  # OSError: a shared library of the peer doesn't load
             missing[name] = str(error).splitlines()[0]
     return trees, missing
-
-
-def cpprb_buffer(num_slots: int, alpha: float, priorities: FloatArray) -> Any:
-    """Return cpprb's prioritized buffer, filled; raises ImportError if it isn't there."""
-    from cpprb import PrioritizedReplayBuffer
-
-    buffer = PrioritizedReplayBuffer(num_slots, {"x": {"dtype": np.int32}}, alpha=alpha, eps=0.0)
-    step = 1 << 16
-    for start in range(0, num_slots, step):
-        chunk = priorities[start : start + step]
-        buffer.add(x=np.arange(start, start + len(chunk)), priorities=chunk)
-    return buffer

@@ -133,10 +133,12 @@ class SumTree:
         if n == 1:
             leaf = self._walk.find_one(rng.random() * total)
             return np.array([leaf]), self._leaves[leaf : leaf + 1].copy()
-        leaves, values = self._walk.find(self._targets(n, method, rng))
-        if not sort:
-            order = rng.permutation(n)
-            leaves, values = leaves.take(order), values.take(order)
+        targets, order = self._targets(n, method, sort, rng)
+        found, masses = self._walk.find(targets)
+        if order is None:
+            return found, masses
+        leaves, values = np.empty(n, np.int64), np.empty(n)
+        leaves[order], values[order] = found, masses
         return leaves, values
 
     def query(self, mass: npt.ArrayLike) -> IntArray:
@@ -153,7 +155,7 @@ class SumTree:
         found = np.empty(len(flat), np.int64)
         if len(flat):
             ascending = flat.take(order)
-            self._keep_below(ascending, self._walk.total(len(flat)))
+            self._keep_below(ascending, self._walk.total())
             found[order] = self._walk.find(ascending)[0]
         return found.reshape(targets.shape)
 
@@ -244,25 +246,33 @@ class SumTree:
             raise IndexError(f"indices span [{index.min()}, {index.max()}]: must be in [0, {self._capacity})")
         return index, largest + 1
 
-    def _targets(self, n: int, method: Method, rng: np.random.Generator) -> FloatArray:
-        """Return n ascending targets in [0, total)."""
-        total = self._walk.total(n)
+    def _targets(
+        self, n: int, method: Method, sort: bool, rng: np.random.Generator
+    ) -> tuple[FloatArray, IntArray | None]:
+        """Return n ascending targets in [0, total), and the place of each in a random order unless `sort`.
+
+        Ascending because neighbours share nodes, so they share cache lines.
+        """
+        total = self._walk.total()
+        order: IntArray | None = None
         if method == "iid":
             targets = rng.random(n)
-            targets.sort()  # neighbours share nodes, so they share cache lines
+            if sort:
+                targets.sort()
+            else:
+                order = targets.argsort()
+                targets = targets.take(order)
             targets *= total
-        elif method == "stratified":
-            targets = rng.random(n)
-            targets += np.arange(n)
-            targets *= total / n
-        elif method == "systematic":
+        elif method in ("stratified", "systematic"):
             targets = np.arange(n, dtype=np.float64)
-            targets += rng.random()
+            targets += rng.random(n) if method == "stratified" else rng.random()
             targets *= total / n
+            if not sort:
+                order = rng.permutation(n)
         else:
             raise ValueError(f"method is {method!r}: must be 'iid', 'stratified' or 'systematic'")
         self._keep_below(targets, total)
-        return targets
+        return targets, order
 
     @staticmethod
     def _keep_below(targets: FloatArray, total: float) -> None:

@@ -1,5 +1,9 @@
 """Storage of the sum tree: one flat array per level, eight contiguous children per node, lazy recomputation."""
 
+import itertools
+import struct
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,9 +12,13 @@ IntArray = npt.NDArray[np.int64]
 
 FANOUT = 8
 SHIFT = 3
-_SUM_CHUNK = 32_768
+NODE_BYTES = 8 * FANOUT
+_SUM_CHUNK = 65_536
 _GATHER_ROWS = 2048
 _DEDUPLICATE_FROM = 512
+
+unpack_node = struct.Struct(f"{FANOUT}d").unpack_from
+"""(view, byte) -> the eight children there as floats: for a single node, 2x faster than anything NumPy has."""
 
 
 def aligned_zeros(count: int) -> FloatArray:
@@ -41,11 +49,18 @@ class _RowSums:
 
     def __call__(self, values: FloatArray, out: FloatArray) -> None:
         """Write the sum of every eight consecutive values into `out`."""
+        for left, right, total in self.additions(values, out):
+            np.add(left, right, out=total)
+
+    def additions(self, values: FloatArray, out: FloatArray) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
+        """Yield the additions (left, right, total) that a call makes: views, which stay good while the arrays do."""
         for start in range(0, len(values), _SUM_CHUNK):
             chunk = values[start : start + _SUM_CHUNK]
-            pairs = np.add(chunk[0::2], chunk[1::2], out=self._pairs[: len(chunk) // 2])
-            quads = np.add(pairs[0::2], pairs[1::2], out=self._quads[: len(chunk) // 4])
-            np.add(quads[0::2], quads[1::2], out=out[start >> SHIFT : (start + len(chunk)) >> SHIFT])
+            pairs = self._pairs[: len(chunk) // 2]
+            quads = self._quads[: len(chunk) // 4]
+            yield chunk[0::2], chunk[1::2], pairs
+            yield pairs[0::2], pairs[1::2], quads
+            yield quads[0::2], quads[1::2], out[start >> SHIFT : (start + len(chunk)) >> SHIFT]
 
 
 class TreeLevels:
@@ -67,11 +82,18 @@ class TreeLevels:
             self.rows.append(level.reshape(num_nodes, FANOUT))
             if num_nodes == 1:
                 break
+        self.views: list[memoryview[float]] = [level.data.cast("B").cast("d") for level in self.flat]
         self._sum_rows = _RowSums()
+        # Made once: on the small upper levels, slicing would cost more than the additions.
+        self._additions = [
+            list(self._sum_rows.additions(lower, upper[: len(lower) >> SHIFT]))
+            for lower, upper in itertools.pairwise(self.flat)
+        ]
         self._children = np.empty((_GATHER_ROWS, FANOUT))
         self._pending: list[IntArray] = []
         self._num_pending = 0
         self._all_pending = False
+        self._total = 0.0
 
     def write(self, leaves: IntArray, values: FloatArray) -> None:
         """Set leaves (valid indices, valid values); of equal indices the last one wins."""
@@ -96,20 +118,16 @@ class TreeLevels:
         """Bring the inner nodes up to date with the leaves."""
         if self._all_pending:
             self._recompute_all(0)
-            self._all_pending = False
         elif self._num_pending:
             self._recompute_pending()
-            self._pending.clear()
-            self._num_pending = 0
         else:
             return
-        self.version += 1
+        self._settle()
 
     def total(self) -> float:
         """Return the sum of all leaves."""
         self.flush()
-        a, b, c, d, e, f, g, h = self.flat[-1].tolist()
-        return float(((a + b) + (c + d)) + ((e + f) + (g + h)))
+        return self._total
 
     def last_positive_before(self, leaf: int) -> int:
         """Return the last leaf below `leaf` that is positive, or -1; needs a flushed tree."""
@@ -132,20 +150,32 @@ class TreeLevels:
 
     def _write_one(self, leaf: int, value: float) -> None:
         """Set one leaf and its ancestors at once: plain floats beat array calls for a single path."""
-        flat = self.flat
-        flat[0][leaf] = value
+        children = self.views[0]
+        children[leaf] = value
         if self._all_pending:
             return
-        for level in range(1, len(flat)):
+        for parents in self.views[1:]:
             leaf >>= SHIFT
-            first = leaf << SHIFT
-            a, b, c, d, e, f, g, h = flat[level - 1][first : first + FANOUT].tolist()
-            flat[level][leaf] = ((a + b) + (c + d)) + ((e + f) + (g + h))
+            a, b, c, d, e, f, g, h = unpack_node(children, leaf * NODE_BYTES)
+            parents[leaf] = ((a + b) + (c + d)) + ((e + f) + (g + h))
+            children = parents
+        self._finish_root()
+
+    def _settle(self) -> None:
+        """Take note that the inner nodes are up to date."""
+        self._all_pending = False
+        self._pending.clear()
+        self._num_pending = 0
+        self._finish_root()
+
+    def _finish_root(self) -> None:
+        a, b, c, d, e, f, g, h = unpack_node(self.views[-1], 0)
+        self._total = ((a + b) + (c + d)) + ((e + f) + (g + h))
         self.version += 1
 
     def _recompute_all(self, first_level: int) -> None:
-        for level in range(first_level, len(self.flat) - 1):
-            self._sum_rows(self.flat[level], self.flat[level + 1][: len(self.rows[level])])
+        for left, right, total in itertools.chain.from_iterable(self._additions[first_level:]):
+            np.add(left, right, out=total)
 
     def _recompute_pending(self) -> None:
         nodes = self._pending[0] if len(self._pending) == 1 else np.concatenate(self._pending)

@@ -2,31 +2,36 @@
 
 import numpy as np
 
-from codeit_jax.replay.tree_levels import FANOUT, SHIFT, FloatArray, IntArray, TreeLevels
+from codeit_jax.replay.tree_levels import FANOUT, NODE_BYTES, SHIFT, FloatArray, IntArray, TreeLevels, unpack_node
 
-_WIDE_TOP = 4096
-_NARROW_TOP = 320
-_SMALL_BATCH = 400
+_MAX_TOP_NODES = 4096
 _PIECE = 4096  # rows per product: fits the cache, and OpenBLAS starts threads above this size (3x to 4x the CPU time)
 _MAX_WORKSPACES = 4
 
-_EXCLUSIVE_PREFIX = np.triu(np.ones((FANOUT, FANOUT)), 1)
-_BYTE_LANES = np.uint64(0x0101010101010101)
-_TOP_BYTE = np.uint64(56)
+_SHIFT = np.array(SHIFT)  # as `size` below an array, because a Python number would be converted at every use
+_EXCLUSIVE_PREFIX = np.tril(np.ones((FANOUT, FANOUT)), -1)
 
 
 class _Workspace:
-    """Scratch arrays for one batch size; allocating them anew would cost more than the arithmetic."""
+    """Scratch arrays for one batch size; allocating them anew would cost more than the arithmetic.
+
+    Children are gathered target by target, prefixes lie child by child: long rows make every later step fast.
+    """
 
     def __init__(self, size: int) -> None:
+        self.size = np.array(size)
         self.rows = np.empty((size, FANOUT))
-        self.prefix = np.empty((size, FANOUT))
+        self.rows_flat = self.rows.reshape(-1)
+        self.row_start = np.arange(0, size * FANOUT, FANOUT)
+        self.columns = self.rows.T
+        self.prefix = np.empty((FANOUT, size))
         self.prefix_flat = self.prefix.reshape(-1)
-        self.below = np.empty((size, FANOUT), bool)
-        self.lanes = self.below.view(np.uint64).reshape(-1)
-        self.count = np.empty(size, np.uint64)
-        self.child = self.count.view(np.int64)
-        self.row_start = np.arange(size, dtype=np.int64) * FANOUT - 1
+        self.prefix_after_first = self.prefix[1:]
+        self.lane = np.arange(size)
+        self.not_above = np.empty((FANOUT - 1, size), bool)
+        self.flags = self.not_above.view(np.int8)
+        self.count = np.empty(size, np.int8)
+        self.child = np.empty(size, np.int64)
         self.position = np.empty(size, np.int64)
         self.skipped = np.empty(size)
 
@@ -34,8 +39,8 @@ class _Workspace:
 class _TopTable:
     """Prefix sums over the nodes of one level: one binary search replaces the levels above it."""
 
-    def __init__(self, levels: TreeLevels, max_nodes: int) -> None:
-        self.level = next(k for k, rows in enumerate(levels.rows) if len(rows) <= max_nodes)
+    def __init__(self, levels: TreeLevels) -> None:
+        self.level = next(k for k, rows in enumerate(levels.rows) if len(rows) <= _MAX_TOP_NODES)
         self._levels = levels
         self._exclusive = np.zeros(len(levels.rows[self.level]) + 1)
         self._inclusive = self._exclusive[1:]
@@ -70,13 +75,12 @@ class TreeWalk:
 
     def __init__(self, levels: TreeLevels) -> None:
         self._levels = levels
-        self._wide = _TopTable(levels, _WIDE_TOP)
-        self._narrow = _TopTable(levels, _NARROW_TOP)
+        self._top = _TopTable(levels)
         self._workspaces: dict[int, _Workspace] = {}
 
-    def total(self, batch_size: int) -> float:
-        """Return the total that targets of a batch of this size have to stay below."""
-        return self._table(batch_size).total()
+    def total(self) -> float:
+        """Return the total that targets of a batch have to stay below."""
+        return self._top.total()
 
     def find(self, targets: FloatArray) -> tuple[IntArray, FloatArray]:
         """Return leaves and their values for ascending targets in [0, total); `targets` is used up.
@@ -84,32 +88,28 @@ class TreeWalk:
         The leaf of a target is the one whose interval of the cumulated mass holds it; a leaf of zero mass is never
         returned.
         """
-        table = self._table(len(targets))
-        nodes = table.enter(targets)
+        nodes = self._top.enter(targets)
         values = np.empty(len(targets))
         for start in range(0, len(targets), _PIECE):
             piece = slice(start, start + _PIECE)
-            self._descend(table.level, targets[piece], nodes[piece], values[piece])
+            self._descend(self._top.level, targets[piece], nodes[piece], values[piece])
         if np.minimum.reduce(values) <= 0.0:
             self._leave_empty_leaves(nodes, values)
         return nodes, values
 
     def find_one(self, target: float) -> int:
         """Return the leaf of one target in [0, total]: plain floats beat array calls for a single path."""
-        flat, node = self._levels.flat, 0
-        for level in range(len(flat) - 1, -1, -1):
-            first, last_positive = node << SHIFT, 0
-            for child, mass in enumerate(flat[level][first : first + FANOUT].tolist()):
+        node = 0
+        for view in reversed(self._levels.views):
+            last_positive = 0
+            for child, mass in enumerate(unpack_node(view, node * NODE_BYTES)):
                 if mass > 0.0:
                     last_positive = child
                     if target < mass:
                         break
                     target -= mass
-            node = first + last_positive
+            node = (node << SHIFT) + last_positive
         return node
-
-    def _table(self, batch_size: int) -> _TopTable:
-        return self._narrow if batch_size < _SMALL_BATCH else self._wide
 
     def _workspace(self, size: int) -> _Workspace:
         workspace = self._workspaces.get(size)
@@ -123,25 +123,24 @@ class TreeWalk:
         """Walk from nodes of `level` to leaves, in place; write the values of the leaves.
 
         The child of a target is the last one whose exclusive prefix sum is not above it. The product adds the eight
-        terms of every column in the same order, so prefixes never decrease and the comparison is a run of ones,
-        whose length is the sum of its eight bytes: one multiplication.
+        terms of every sum in the same order, so prefixes never decrease and the number of those not above is enough.
         """
         work = self._workspace(len(targets))
-        column = targets[:, None]
         for depth in range(level, -1, -1):
             self._levels.rows[depth].take(nodes, 0, work.rows, "clip")  # take with "clip" is 4x faster than indexing
-            np.dot(work.rows, _EXCLUSIVE_PREFIX, work.prefix)
-            np.less_equal(work.prefix, column, work.below)
-            np.multiply(work.lanes, _BYTE_LANES, out=work.count)
-            np.right_shift(work.count, _TOP_BYTE, out=work.count)
-            np.add(work.child, work.row_start, out=work.position)
-            nodes <<= SHIFT
+            np.dot(_EXCLUSIVE_PREFIX, work.columns, work.prefix)
+            np.less_equal(work.prefix_after_first, targets, out=work.not_above)  # the first is zero, never above
+            np.add.reduce(work.flags, 0, np.int8, out=work.count)
+            np.copyto(work.child, work.count)
+            nodes <<= _SHIFT
             nodes += work.child
-            nodes -= 1
             if depth:
+                np.multiply(work.child, work.size, out=work.position)
+                work.position += work.lane
                 work.prefix_flat.take(work.position, 0, work.skipped, "clip")
                 targets -= work.skipped
-        work.rows.reshape(-1).take(work.position, 0, values, "clip")
+        np.add(work.child, work.row_start, out=work.position)
+        work.rows_flat.take(work.position, 0, values, "clip")
 
     def _leave_empty_leaves(self, leaves: IntArray, values: FloatArray) -> None:
         """Repair targets that rounding put at or past the end of the mass of their node: take the last mass before."""

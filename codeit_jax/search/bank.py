@@ -1,7 +1,8 @@
 """The values found so far, one of each behaviour, by pool and size."""
 
+import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import interpreter
@@ -57,9 +58,15 @@ class Bank:
         if key in self._seen:
             return
         self._seen.add(key)
-        names = entry.function.roles() if entry.function else (kind,)
-        for name in self._wanted.intersection(names):
+        for name in self._wanted.intersection(_pools_of(kind, entry)):
             self._pools[name, size].append(entry)
+
+
+def _pools_of(kind: str, entry: Entry) -> Iterable[str]:
+    if entry.function is None:
+        return (kind,)
+    parts = () if entry.arguments else entry.function.parts()
+    return itertools.chain(entry.function.roles(), parts)
 
 
 def to_program(entry: Entry) -> Program:
@@ -80,7 +87,9 @@ def to_program(entry: Entry) -> Program:
 
 
 def compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:
-    """Yield the ways to write `total` as an ordered sum of `parts` numbers, 0 included."""
+    """Yield the ways to write `total` as an ordered sum of `parts` numbers, 0 included; none for a negative total."""
+    if total < 0:
+        return
     if parts == 1:
         yield (total,)
         return

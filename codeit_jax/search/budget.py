@@ -53,11 +53,7 @@ class Spending:
         Raises:
             BudgetSpent: nothing is left.
         """
-        if self._deadline is None:
-            over = self.calls == self._max_calls
-        else:
-            over = time.monotonic() >= self._deadline
-        if over:
+        if self.calls == self._max_calls or (self._deadline is not None and time.monotonic() >= self._deadline):
             raise BudgetSpent
         self.calls += 1
 

@@ -35,6 +35,7 @@ MAX_NODES = 8_000_000
 LIMITS = interpreter.Limits(work_per_line=100_000, max_items=30_000)
 
 _ENTRY_NODES = 10
+_EMPTY: tuple[object, ...] = ((), frozenset())
 
 
 class _MemorySpent(Exception):
@@ -86,17 +87,19 @@ class _Search:
         self._fixed = self._table.fixed_ids()
         self._inputs = tuple(self._table.add_grid(example.input) for example in examples)
         self._goal = tuple(self._table.add_grid(example.output) for example in examples)
-        self._productions = productions(names)
-        self._bank = Bank(frozenset(pool for production in self._productions for pool in production.pools))
+        known = productions(names)
+        self._goal_productions = [production for production in known if production.may_give_grid]
+        self._value_productions = [production for production in known if not production.builds_function]
+        self._function_productions = [production for production in known if production.builds_function]
+        self._bank = Bank(frozenset(pool for production in known for pool in production.pools))
         self._types: dict[int, str | None] = {}
         self.found: dict[str, interpreter.Program] = {}
         self._add_names(constants_for(examples), names)
 
     def find(self, size: int) -> None:
         """Look for programs of a size."""
-        goals = [production for production in self._productions if production.may_give_grid]
         with self._machine.metered():
-            for production, arguments in self._candidates(goals, size):
+            for production, arguments in self._candidates(self._goal_productions, size):
                 if self._ids(production, arguments, self._goal) is not None:
                     program = to_program(Entry(self._goal, production.callee, arguments))
                     self.found.setdefault(str(program), program)
@@ -104,12 +107,20 @@ class _Search:
                         return
 
     def grow(self, size: int) -> None:
-        """Add the values of a size to the bank."""
+        """Add the values of a size to the bank, and the functions of the size before.
+
+        A call that takes a function also takes a container, which is a call itself. So a function is of no use in
+        the next larger calls, and waits.
+        """
         with self._machine.metered():
-            for production, arguments in self._candidates(self._productions, size):
+            for production, arguments in self._candidates(self._value_productions, size):
                 ids = self._ids(production, arguments)
                 if ids is not None:
-                    self._keep(production, arguments, ids, size)
+                    self._keep_value(production, arguments, ids, size)
+            for production, arguments in self._candidates(self._function_productions, size - 1):
+                ids = self._ids(production, arguments)
+                if ids is not None:
+                    self._keep_function(production, arguments, ids, size - 1)
 
     def _add_names(self, constants: Sequence[str], primitives: Sequence[str]) -> None:
         self._bank.add(GRID, Entry(self._inputs, INPUT_SLOT), 0)
@@ -124,9 +135,7 @@ class _Search:
         slot = FIXED_NAMES.index(name)
         return Entry((self._fixed[slot],) * len(self._inputs), slot, **properties)  # type: ignore[arg-type]
 
-    def _candidates(
-        self, chosen: Sequence[Production], size: int
-    ) -> Iterator[tuple[Production, tuple[Entry, ...]]]:
+    def _candidates(self, chosen: Sequence[Production], size: int) -> Iterator[tuple[Production, tuple[Entry, ...]]]:
         """Yield the calls of a size, those of productions with few calls first.
 
         Calls of constants only are left out: there are too many, and what they give is the same for every task.
@@ -146,6 +155,8 @@ class _Search:
         self, production: Production, arguments: tuple[Entry, ...], wanted: tuple[int, ...] | None = None
     ) -> tuple[int, ...] | None:
         """Make a call on every input; None as soon as it fails or doesn't give what is wanted."""
+        if self._table.nodes + _ENTRY_NODES * len(self._bank) > MAX_NODES:
+            raise _MemorySpent
         callee, call, spend_call = self._fixed[production.callee], self._table.call, self._spending.spend_call
         ids: list[int] = []
         for number in range(len(self._inputs)):
@@ -154,21 +165,22 @@ class _Search:
             if result is None or (wanted is not None and result != wanted[number]):
                 return None
             ids.append(result)
-        if self._table.nodes + _ENTRY_NODES * len(self._bank) > MAX_NODES:
-            raise _MemorySpent
         return tuple(ids)
 
-    def _keep(self, production: Production, arguments: tuple[Entry, ...], ids: tuple[int, ...], size: int) -> None:
-        """Add the result of a call to the bank."""
-        if not production.results:
-            first, second = (argument.function for argument in arguments)
-            assert first is not None
-            function = built_type(production.name, first, second)
-            self._bank.add("", Entry(ids, production.callee, arguments, function=function), size)
-            return
+    def _keep_value(
+        self, production: Production, arguments: tuple[Entry, ...], ids: tuple[int, ...], size: int
+    ) -> None:
         kind = self._type(production, ids)
         if kind is not None and not self._bank.knows(kind, ids):
             self._bank.add(kind, Entry(ids, production.callee, arguments), size)
+
+    def _keep_function(
+        self, production: Production, arguments: tuple[Entry, ...], ids: tuple[int, ...], size: int
+    ) -> None:
+        first, second = (argument.function for argument in arguments)
+        assert first is not None
+        function = built_type(production.name, first, second)
+        self._bank.add("", Entry(ids, production.callee, arguments, function=function), size)
 
     def _type(self, production: Production, ids: tuple[int, ...]) -> str | None:
         """Return the type on the first input on which the value isn't an empty container; None without a type."""
@@ -184,6 +196,3 @@ class _Search:
         if number not in self._types:
             self._types[number] = type_name(self._table.value(number))
         return self._types[number]
-
-
-_EMPTY = ((), frozenset())

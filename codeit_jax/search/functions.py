@@ -1,7 +1,7 @@
 """Functions as values: what they take and give, so that only those are combined that fit.
 
-The language calls every function value `Callable`. Tried blindly, most combinations of functions fail; so every function
-gets a type, and with it the *roles* that it can play in a call.
+The language calls every function value `Callable`. Tried blindly, most combinations of functions fail; so every
+function gets a type, and with it the *roles* that it can play in a call.
 """
 
 from collections.abc import Iterator
@@ -31,28 +31,27 @@ class FunctionType:
     results: frozenset[str]
 
     def roles(self) -> Iterator[str]:
-        """Yield the names of the roles that such a function can play."""
-        first, last = self.parameters[0], self.parameters[-1]
+        """Yield the roles that such a function can play where functions are called."""
         if len(self.parameters) == 1:
-            for taken in first:
+            for taken in self.parameters[0]:
                 yield takes(taken)
                 yield from (takes_and_gives(taken, given) for given in self.results)
-            yield from map(gives, self.results)
+        elif len(self.parameters) == 2:
+            yield from (takes_both(a, b) for a in self.parameters[0] for b in self.parameters[1])
+
+    def parts(self) -> Iterator[str]:
+        """Yield the roles that such a function can play where functions are built; only primitives do."""
+        if len(self.parameters) == 1:
+            yield from map(outer, self.parameters[0])
+            yield from map(inner, self.results)
         else:
-            yield from map(takes_first, first)
-            yield from map(takes_last, last)
-        if len(self.parameters) == 2:
-            yield from (takes_both(a, b) for a in first for b in last)
+            yield from map(bound_first, self.parameters[0])
+            yield from map(bound_last, self.parameters[-1])
 
 
 def takes(base: str) -> str:
     """A function of one argument."""
     return f"{base} ->"
-
-
-def gives(base: str) -> str:
-    """A function of one argument that may give a base type."""
-    return f"-> {base}"
 
 
 def takes_and_gives(taken: str, given: str) -> str:
@@ -65,14 +64,24 @@ def takes_both(first: str, second: str) -> str:
     return f"{first}, {second} ->"
 
 
-def takes_first(base: str) -> str:
-    """A function of several arguments, by the first."""
-    return f"{base}, ... ->"
+def outer(base: str) -> str:
+    """A primitive of one argument to be composed with one that gives it."""
+    return f"outer({base})"
 
 
-def takes_last(base: str) -> str:
-    """A function of several arguments, by the last."""
-    return f"..., {base} ->"
+def inner(base: str) -> str:
+    """A primitive of one argument whose result is composed further or compared."""
+    return f"inner -> {base}"
+
+
+def bound_first(base: str) -> str:
+    """A primitive of several arguments whose first is fixed."""
+    return f"bound({base}, ...)"
+
+
+def bound_last(base: str) -> str:
+    """A primitive of several arguments whose last is fixed."""
+    return f"bound(..., {base})"
 
 
 @cache

@@ -14,17 +14,21 @@ from codeit_jax.mutation.base_signatures import BASE_SIGNATURES
 from codeit_jax.mutation.types import BASE_TYPES, CALLABLE, CONTAINER, ELEMENTS, GRID
 from codeit_jax.search.functions import (
     BUILDERS,
-    gives,
+    bound_first,
+    bound_last,
+    inner,
+    outer,
     takes,
     takes_and_gives,
     takes_both,
-    takes_first,
-    takes_last,
 )
 from interpreter.program import FIXED_NAMES
 
-# Calls that give nothing new, make too many functions, or need containers of functions, which no search builds.
-_LEFT_OUT = frozenset({"identity", "chain", "fork", "power", "rapply"})
+# Calls that give nothing new, make too many functions or sets, or need containers of functions, which no search builds.
+_LEFT_OUT = frozenset({"identity", "chain", "fork", "power", "product", "prapply", "rapply"})
+# Functions are not tried on numbers of a pair, rows of a grid, or elements of which nothing is known. So the container
+# that a function is used on is never a mere name.
+_NOT_MAPPED_OVER = frozenset({"IntegerTuple", GRID, CONTAINER})
 _TESTS = frozenset({"sfilter", "mfilter", "extract"})
 _MEASURES = frozenset({"argmax", "argmin", "valmax", "valmin", "order"})
 _SMALL_NUMBERS = frozenset({0, 1, 2, 3})
@@ -49,6 +53,11 @@ class Production(NamedTuple):
         return FIXED_NAMES[self.callee]
 
     @property
+    def builds_function(self) -> bool:
+        """Tell whether the result is a function."""
+        return not self.results
+
+    @property
     def may_give_grid(self) -> bool:
         """Tell whether the result can be an output grid; rows in a tuple are typed as a container."""
         return not self.results.isdisjoint({GRID, CONTAINER})
@@ -65,9 +74,7 @@ def constants_for(examples: Iterable[Example]) -> list[str]:
     grids = [grid for example in examples for grid in (example.input, example.output)]
     numbers = _SMALL_NUMBERS.union(*(row for grid in grids for row in grid))
     return [
-        name
-        for name, value in interpreter.CONSTANTS.items()
-        if isinstance(value, bool | tuple) or value in numbers
+        name for name, value in interpreter.CONSTANTS.items() if isinstance(value, bool | tuple) or value in numbers
     ]
 
 
@@ -89,7 +96,7 @@ def _pools(name: str, parameters: tuple[str, ...], position: int) -> list[str]:
     """List the pools for an argument: for a function those that fit the elements of the containers beside it."""
     if parameters[position] != CALLABLE:
         return [parameters[position]]
-    elements = [ELEMENTS[base] for base in parameters if base != CALLABLE]
+    elements = [() if base in _NOT_MAPPED_OVER else ELEMENTS[base] for base in parameters if base != CALLABLE]
     if len(elements) == 2:
         return [takes_both(a, b) for a, b in itertools.product(*elements)]
     if name in _TESTS:
@@ -105,9 +112,9 @@ def _built(name: str) -> Iterator[Production]:
         if base == CALLABLE:
             continue
         pools = {
-            "compose": (takes(base), gives(base)),
-            "matcher": (gives(base), base),
-            "lbind": (takes_first(base), base),
-            "rbind": (takes_last(base), base),
+            "compose": (outer(base), inner(base)),
+            "matcher": (inner(base), base),
+            "lbind": (bound_first(base), base),
+            "rbind": (bound_last(base), base),
         }[name]
         yield Production(FIXED_NAMES.index(name), pools, frozenset())

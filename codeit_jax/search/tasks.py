@@ -13,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 
 import interpreter
-from codeit_jax.arc import Example, Task
+from codeit_jax.arc import Example, Task, TaskSet
 from codeit_jax.errors import CodeitError
 from codeit_jax.evaluation import Candidate
 from codeit_jax.search.budget import Budget
@@ -25,7 +25,7 @@ WORKER_BYTES = 2 << 30
 
 
 def search_tasks(
-    tasks: Sequence[Task],
+    tasks: TaskSet | Sequence[Task],
     budget: Budget,
     max_lines: int,
     *,
@@ -51,7 +51,7 @@ def search_tasks(
     workers = num_workers or len(os.sched_getaffinity(0))
     found: dict[int, list[Candidate]] = {}
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=confine, initargs=(WORKER_BYTES,))
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
     try:
         for position, candidates in _completed(pool, tasks, _shares(budget, len(tasks), workers), max_lines, workers):
             found[position] = candidates
@@ -62,6 +62,11 @@ def search_tasks(
     finally:
         pool.shutdown(cancel_futures=True)
     return [candidate for position in sorted(found) for candidate in found[position]]
+
+
+def _start_worker() -> None:
+    """Confine a worker; that this function is found has imported all that it needs."""
+    confine(WORKER_BYTES)
 
 
 def _shares(budget: Budget, num_tasks: int, workers: int) -> Iterator[Budget]:
@@ -76,7 +81,7 @@ def _shares(budget: Budget, num_tasks: int, workers: int) -> Iterator[Budget]:
 
 
 def _completed(
-    pool: ProcessPoolExecutor, tasks: Sequence[Task], shares: Iterator[Budget], max_lines: int, workers: int
+    pool: ProcessPoolExecutor, tasks: TaskSet | Sequence[Task], shares: Iterator[Budget], max_lines: int, workers: int
 ) -> Iterator[tuple[int, list[Candidate]]]:
     """Yield what is found for each task, by position, as the tasks end; no more are started than there are workers."""
     running: dict[Future[list[Candidate]], int] = {}

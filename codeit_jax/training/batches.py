@@ -88,7 +88,8 @@ def collate(
 def useful_share(draw: Draw, plan: Sequence[PlannedBatch], batch_size: int) -> float:
     """Return the share of the plan's token positions that hold a real token."""
     padded = sum(batch_size * (batch.prompt_length + batch.program_length) for batch in plan)
-    return float(draw.prompts.lengths.sum() + draw.programs.lengths.sum()) / padded if padded else 1.0
+    lengths = draw.prompts.lengths + draw.programs.lengths
+    return float(sum(lengths[batch.rows].sum() for batch in plan)) / padded if padded else 1.0
 
 
 def _batch(shape: np.ndarray, rows: np.ndarray) -> PlannedBatch:

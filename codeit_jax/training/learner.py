@@ -27,7 +27,7 @@ class LearningMetrics:
     Attributes:
         num_steps: optimizer steps, skipped ones included.
         num_skipped: steps left out because something wasn't finite.
-        loss: mean over the steps of the mean loss of a target token, in nats; NaN without steps.
+        loss: mean over the steps of the mean loss of a target token, in nats; None if no step was taken.
         final_loss: the same over the last tenth of the steps.
         num_target_tokens: targets that counted.
         useful_share: share of all padded positions that held a token.
@@ -35,8 +35,8 @@ class LearningMetrics:
 
     num_steps: int
     num_skipped: int
-    loss: float
-    final_loss: float
+    loss: float | None
+    final_loss: float | None
     num_target_tokens: int
     useful_share: float
 
@@ -82,10 +82,10 @@ class Learner:
         plan: Sequence[PlannedBatch],
         key: jax.Array,
         *,
-        first: int = 0,
+        taken: Sequence[StepMetrics] = (),
         should_stop: Callable[[], bool] = lambda: False,
         on_progress: Callable[[int, int], None] | None = None,
-    ) -> tuple[TrainState, LearningMetrics, int]:
+    ) -> tuple[TrainState, list[StepMetrics]]:
         """Take a step for each planned batch.
 
         Args:
@@ -93,61 +93,59 @@ class Learner:
             draw: where the batches' rows come from.
             plan: the batches.
             key: for dropout; each step's is folded from it by its position, so that training can go on in the middle.
-            first: position of the first batch to train on.
+            taken: the plan's first steps, if they were taken before.
             should_stop: asked before each step.
             on_progress: called with batches done and in all.
 
         Returns:
-            The new state, metrics of the steps taken, and the position of the next batch: `len(plan)` when all are
-                done.
+            The new state, and all steps of the plan that were taken: fewer than planned if it was asked to stop.
 
         Raises:
             DivergedError: too many steps in a row weren't finite.
         """
-        taken: list[StepMetrics] = []
-        position = first
-        while position < len(plan) and not should_stop():
+        steps = list(taken)
+        while len(steps) < len(plan) and not should_stop():
             batch = collate(
                 draw,
-                plan[position],
+                plan[len(steps)],
                 self._tokenizer,
                 batch_size=self._batch_size,
                 pad_loss=self._config.pad_loss,
             )
             batch = jax.device_put(batch, self._sharding)
-            step_key = jax.random.fold_in(key, position)
+            step_key = jax.random.fold_in(key, len(steps))
             state, metrics = train_step(self._model, self._optimizer, state, batch, step_key)
-            taken.append(metrics)
-            position += 1
-            if len(taken) % METRICS_EVERY == 0:
-                taken[-METRICS_EVERY:] = jax.device_get(taken[-METRICS_EVERY:])
-                self._check(taken)
+            steps.append(metrics)
+            if len(steps) % METRICS_EVERY == 0:
+                steps[-METRICS_EVERY:] = jax.device_get(steps[-METRICS_EVERY:])
+                self._check(steps)
                 if on_progress is not None:
-                    on_progress(position, len(plan))
-        taken = jax.device_get(taken)
-        self._check(taken)
-        return state, _summarize(taken, useful_share(draw, plan, self._batch_size)), position
+                    on_progress(len(steps), len(plan))
+        steps = jax.device_get(steps)
+        self._check(steps)
+        return state, steps
 
-    def _check(self, taken: Sequence[StepMetrics]) -> None:
+    def summarize(self, draw: Draw, plan: Sequence[PlannedBatch], taken: Sequence[StepMetrics]) -> LearningMetrics:
+        """Return the metrics of a learning stage."""
+        losses = np.array([float(metrics.loss) for metrics in taken if not bool(metrics.skipped)])
+        tail = losses[-max(1, len(losses) // 10) :]
+        return LearningMetrics(
+            num_steps=len(taken),
+            num_skipped=len(taken) - len(losses),
+            loss=float(losses.mean()) if losses.size else None,
+            final_loss=float(tail.mean()) if losses.size else None,
+            num_target_tokens=sum(int(metrics.num_tokens) for metrics in taken),
+            useful_share=useful_share(draw, plan, self._batch_size),
+        )
+
+    def _check(self, steps: Sequence[StepMetrics]) -> None:
         limit = self._config.max_skipped_steps
         run = 0
-        for metrics in taken:
+        for number, metrics in enumerate(steps, start=1):
             run = run + 1 if bool(metrics.skipped) else 0
             if run > limit:
                 raise DivergedError(
-                    f"loss or gradient wasn't finite in {run} steps in a row, expected at most {limit}; "
-                    "the last checkpoint is sound: lower training.learning_rate or set training.clip_norm"
+                    f"loss or gradient wasn't finite in {run} steps in a row, expected at most {limit}; the last good "
+                    f"step of this learning stage was number {number - run}, the last checkpoint is sound: "
+                    "lower training.learning_rate or set training.clip_norm"
                 )
-
-
-def _summarize(taken: Sequence[StepMetrics], share: float) -> LearningMetrics:
-    losses = np.array([float(metrics.loss) for metrics in taken if not bool(metrics.skipped)])
-    tail = losses[-max(1, len(losses) // 10) :]
-    return LearningMetrics(
-        num_steps=len(taken),
-        num_skipped=sum(bool(metrics.skipped) for metrics in taken),
-        loss=float(losses.mean()) if losses.size else float("nan"),
-        final_loss=float(tail.mean()) if losses.size else float("nan"),
-        num_target_tokens=sum(int(metrics.num_tokens) for metrics in taken),
-        useful_share=share,
-    )

@@ -10,6 +10,7 @@ import optax
 from jax.sharding import Mesh
 
 from codeit_jax.model import Params, T5Model
+from codeit_jax.parallel.mesh import replicated
 from codeit_jax.parallel.rules import param_shardings
 from codeit_jax.training.loss import token_nll
 
@@ -74,12 +75,36 @@ class StepMetrics:
 
 def init_state(model: T5Model, optimizer: optax.GradientTransformation, mesh: Mesh, key: jax.Array) -> TrainState:
     """Create the state with fresh parameters, every array born with its sharding; the key is consumed."""
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract_state(model, optimizer, mesh))
+    return jax.jit(_create_state, static_argnums=(0, 1), out_shardings=shardings)(model, optimizer, key)
 
-    def create(key: jax.Array) -> TrainState:
-        params = model.init(key)
-        return TrainState(step=jnp.zeros((), jnp.int32), params=params, opt_state=optimizer.init(params))
 
-    return jax.jit(create, out_shardings=param_shardings(mesh, jax.eval_shape(create, key)))(key)
+def state_from_params(optimizer: optax.GradientTransformation, mesh: Mesh, params: Params) -> TrainState:
+    """Create the state with given parameters, every array put where `init_state` puts it."""
+    params = jax.device_put(params, param_shardings(mesh, params))
+    step = jax.device_put(jnp.zeros((), jnp.int32), replicated(mesh))
+    return TrainState(step=step, params=params, opt_state=init_opt_state(optimizer, mesh, params))
+
+
+def init_opt_state(optimizer: optax.GradientTransformation, mesh: Mesh, params: Params) -> Any:
+    """Create the state of an optimizer that starts anew, every array born with its sharding."""
+    shardings = param_shardings(mesh, jax.eval_shape(optimizer.init, params))
+    return jax.jit(optimizer.init, out_shardings=shardings)(params)
+
+
+def abstract_state(model: T5Model, optimizer: optax.GradientTransformation, mesh: Mesh) -> TrainState:
+    """Describe the state by `jax.ShapeDtypeStruct` leaves with shardings, without computing anything."""
+    state = jax.eval_shape(partial(_create_state, model, optimizer), jax.random.key(0))
+    return jax.tree.map(
+        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        state,
+        param_shardings(mesh, state),
+    )
+
+
+def _create_state(model: T5Model, optimizer: optax.GradientTransformation, key: jax.Array) -> TrainState:
+    params = model.init(key)
+    return TrainState(step=jnp.zeros((), jnp.int32), params=params, opt_state=optimizer.init(params))
 
 
 @partial(jax.jit, static_argnames=("model", "optimizer"), donate_argnames=("state",))

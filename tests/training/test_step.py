@@ -134,13 +134,13 @@ class TestLearner:
         learner, draw = self.learner(), self.draw()
         plan = learner.plan(draw, 2, np.random.default_rng(0))
         copy = jax.tree.map(jnp.copy, state)
-        whole, metrics, position = learner.train(state, draw, plan, jax.random.key(4))
-        assert position == len(plan) == metrics.num_steps == 10
+        whole, all_steps = learner.train(state, draw, plan, jax.random.key(4))
+        assert len(all_steps) == len(plan) == 10
         stops = iter([False, False, False, True])
-        part, _, reached = learner.train(copy, draw, plan, jax.random.key(4), should_stop=lambda: next(stops))
-        assert reached == 3
-        rest, _, end = learner.train(part, draw, plan, jax.random.key(4), first=reached)
-        assert end == len(plan)
+        part, taken = learner.train(copy, draw, plan, jax.random.key(4), should_stop=lambda: next(stops))
+        assert len(taken) == 3
+        rest, steps = learner.train(part, draw, plan, jax.random.key(4), taken=taken)
+        assert learner.summarize(draw, plan, steps) == learner.summarize(draw, plan, all_steps)
         jax.tree.map(np.testing.assert_array_equal, rest.params, whole.params)
 
     def test_too_many_skipped_steps_stop_the_run(self, state):
@@ -161,6 +161,7 @@ class TestLearner:
         )
         learner = self.learner()
         plan = learner.plan(empty, 1, np.random.default_rng(0))
-        after, metrics, position = learner.train(state, empty, plan, jax.random.key(0))
-        assert (metrics.num_steps, position) == (0, 0)
+        after, steps = learner.train(state, empty, plan, jax.random.key(0))
+        metrics = learner.summarize(empty, plan, steps)
+        assert (metrics.num_steps, metrics.loss, metrics.final_loss) == (0, None, None)
         assert int(after.step) == 0
