@@ -65,14 +65,20 @@ def train(config: Config, run_directory: Path, reporter: Reporter) -> dict[str, 
 
 
 class _StopRequest:
-    """Whether somebody asked the run to stop."""
+    """Whether somebody asked the run to stop.
+
+    Attributes:
+        asked: true after the first request.
+        has_state: whether there is something to save; before that a request ends the run at once, as a second one does.
+    """
 
     def __init__(self) -> None:
         self.asked = False
+        self.has_state = False
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt  # a second request leaves at once; the last checkpoint is on disk
+        if self.asked or not self.has_state:
+            raise KeyboardInterrupt
         self.asked = True
 
 
@@ -106,6 +112,7 @@ class _Run:
     def run(self) -> dict[str, Any]:
         self._introduce()
         state = self._restore() or self._begin()
+        self._stop.has_state = True
         last = self._bench.config.num_meta_iterations
         while state.iteration < last:
             before = state.iteration

@@ -45,9 +45,10 @@ MAY_IMPORT = {
     "checkpoint": "errors faults run_directory",
     "workbench": "arc config errors interpreter model parallel programs sampling text training",
     "loop": "errors evaluation faults hindsight interpreter progress sampling solutions training workbench",
-    "initial_data": "arc config errors evaluation hindsight interpreter loop mutation progress screening solutions workbench",
-    "run": "checkpoint config errors evaluation faults initial_data interpreter loop model parallel progress run_directory "
-    "solutions training workbench",
+    "initial_data": "arc config errors evaluation hindsight interpreter loop mutation progress screening "
+    "solutions workbench",
+    "run": "checkpoint config errors evaluation faults initial_data interpreter loop model parallel progress "
+    "run_directory solutions training workbench",
     "commands": "arc config config_loading errors evaluation interpreter mutation programs progress replay run "
     "screening search solutions",
     "cli": "commands errors",

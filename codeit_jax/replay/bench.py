@@ -103,7 +103,7 @@ def tree_cases(num_slots: int, batches: tuple[int, ...], repeats: int, missing: 
             times = _in_two_groups(calls, repeats if batch >= 512 else 4 * repeats)
             ours = {prefix: times.pop(OURS + prefix) for prefix in _OUR_TREES}
             figures |= {f"{prefix}{name} {batch} of {label}": times | {OURS: ours[prefix]} for prefix in ours}
-    fast = {name: tree for name, tree in trees.items() if name in (OURS, "torchrl", "tianshou", "cumsum", "flashbax")}
+    fast = {name: tree for name, tree in trees.items() if name in (OURS, "torchrl", "cumsum", "flashbax")}
     fills = {name: partial(tree.fill, priorities) for name, tree in fast.items()}
     figures[f"set all of {label}"] = _in_two_groups(fills, min(repeats, 9))
     return figures

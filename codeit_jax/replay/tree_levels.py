@@ -13,8 +13,8 @@ IntArray = npt.NDArray[np.int64]
 FANOUT = 8
 SHIFT = 3
 NODE_BYTES = 8 * FANOUT
-_SUM_CHUNK = 65_536
-_GATHER_ROWS = 2048
+_SUM_CHUNK = 32_768
+_GATHER_ROWS = 4096
 _DEDUPLICATE_FROM = 512
 
 unpack_node = struct.Struct(f"{FANOUT}d").unpack_from

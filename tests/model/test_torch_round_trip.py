@@ -1,4 +1,4 @@
-"""Twin tests against the live torch implementation (marker `torch`): what we write, transformers reads, and the reverse."""
+"""Twin tests against live torch (marker `torch`): what we write transformers reads, and the reverse."""
 
 import jax
 import numpy as np

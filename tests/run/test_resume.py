@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import time
 
 import jax
@@ -80,19 +79,16 @@ def test_a_run_killed_at_a_point_ends_like_one_that_was_not(tiny, whole_process,
 
 
 @pytest.mark.fault
-@pytest.mark.timeout(900)
-def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(tiny, whole_process, tmp_path):
-    rng, kills = random.Random(0), 0
-    while True:
-        with tiny.start(tmp_path) as process:
-            try:
-                process.wait(timeout=rng.uniform(1.5, 5.0))
-                break
-            except subprocess.TimeoutExpired:
-                os.kill(process.pid, signal.SIGKILL)
-                kills += 1
-    assert kills
-    assert result_of(tmp_path) == result_of(whole_process[0])
+@pytest.mark.parametrize("number", range(10))
+def test_a_run_killed_at_a_random_moment_ends_like_one_that_was_not(tiny, whole_process, tmp_path, number):
+    start = time.monotonic()
+    assert tiny.process(tmp_path / "timed").code == 0
+    seconds = time.monotonic() - start
+    with tiny.start(tmp_path / "run") as process:
+        time.sleep(random.Random(number).uniform(0.3, 1.0) * seconds)
+        process.kill()
+    assert tiny.process(tmp_path / "run").code == 0
+    assert result_of(tmp_path / "run") == result_of(whole_process[0])
 
 
 @pytest.mark.parametrize(
