@@ -36,6 +36,12 @@ Probability = Annotated[float, Field(ge=0, le=1), Number]
 Buckets = Annotated[tuple[PositiveInt, ...], AfterValidator(_ascending)]
 
 
+# YAML reads a bare `off` as false.
+Grammar = Annotated[
+    Literal["off", "syntax", "typed"], BeforeValidator(lambda value: "off" if value is False else value)
+]
+
+
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class DataConfig:
     """What is searched, and what the policy starts from."""
@@ -106,7 +112,7 @@ class SamplingConfig:
     top_k: NonNegativeInt = 50  # active by default in the released code; 0 is off
     prompts_per_batch: PositiveInt = 16
     vocabulary: Literal["program", "full"] = "program"  # draw among the tokens that a program can contain, or among all
-    grammar: Literal["off", "syntax", "typed"] = "off"  # what may come next in a program; the native tokenizer only
+    grammar: Grammar = "off"  # what may come next in a program; the native tokenizer only
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

@@ -2,7 +2,7 @@
 
 import argparse
 
-from codeit_jax.commands.train import add_config_arguments
+from codeit_jax.commands.arguments import add_config_arguments
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from codeit_jax.commands.arguments import not_negative, positive
+
 if TYPE_CHECKING:
     from codeit_jax.arc import TaskSet
     from codeit_jax.mutation import Mutant
@@ -24,14 +26,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--seeds", default="builtin", metavar="FILE", help="a programs file (default: builtin)")
     parser.add_argument("--training-tasks", default="arc1/training", metavar="SOURCE", help="the tasks of the seeds")
     parser.add_argument("--tasks", required=True, metavar="SOURCE", help="the tasks to solve, e.g. arc1/evaluation")
-    parser.add_argument("--num-programs", type=_positive, required=True, metavar="N", help="how many mutants")
+    parser.add_argument("--num-programs", type=positive, required=True, metavar="N", help="how many mutants")
     parser.add_argument("--method", choices=("d1", "dinf", "random"), default="d1", help="(default: d1)")
     parser.add_argument(
         "--recipe", choices=("paper", "released"), default="paper", help="branch probabilities (default: paper)"
     )
-    parser.add_argument("--seed", type=_not_negative, default=0, metavar="S", help="(default: 0)")
+    parser.add_argument("--seed", type=not_negative, default=0, metavar="S", help="(default: 0)")
     parser.add_argument(
-        "--workers", type=_not_negative, default=0, metavar="N", help="worker processes (default: one a core)"
+        "--workers", type=not_negative, default=0, metavar="N", help="worker processes (default: one a core)"
     )
     parser.add_argument("--output", metavar="DIR", help="folder for mutants.jsonl, solutions.jsonl and summary.json")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
@@ -174,17 +176,3 @@ def _text(summary: dict[str, object], num_tasks: int) -> str:
         f"{summary['programs']} mutants ({summary['method']}, {summary['recipe']} recipe), {summary['unique']} unique, "
         f"on {num_tasks} tasks of {summary['tasks']} in {summary['seconds']} s\ntasks solved: {numbers}"
     )
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"found {value}, expected a positive integer")
-    return value
-
-
-def _not_negative(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"found {value}, expected 0 or a positive integer")
-    return value

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from codeit_jax.commands.arguments import not_negative, positive
+
 if TYPE_CHECKING:
     from codeit_jax.evaluation import Candidate
     from codeit_jax.programs import SeedProgram
@@ -25,9 +27,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="B",
         help="60s, 5m, 2h: time for all tasks together; 100000calls: calls for each task, the same on every machine",
     )
-    parser.add_argument("--max-lines", type=_positive, default=4, metavar="N", help="largest program (default: 4)")
+    parser.add_argument("--max-lines", type=positive, default=4, metavar="N", help="largest program (default: 4)")
     parser.add_argument(
-        "--workers", type=_not_negative, default=0, metavar="N", help="worker processes (default: one a core)"
+        "--workers", type=not_negative, default=0, metavar="N", help="worker processes (default: one a core)"
     )
     parser.add_argument(
         "--output", metavar="FILE", help="programs file to add to; tasks that it has are left as they are"
@@ -106,17 +108,3 @@ def _text(summary: dict[str, object], num_tasks: int) -> str:
         f"{summary['programs']} programs of at most {summary['max_lines']} lines for {num_tasks} tasks of "
         f"{summary['tasks']} in {summary['seconds']} s\ntasks solved: {numbers}"
     )
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"found {value}, expected a positive integer")
-    return value
-
-
-def _not_negative(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"found {value}, expected 0 or a positive integer")
-    return value

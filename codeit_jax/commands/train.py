@@ -4,6 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
+from codeit_jax.commands.arguments import add_config_arguments
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb `train`."""
@@ -13,15 +15,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--quiet", action="store_true", help="no progress on the terminal; log.txt has it")
     parser.add_argument("--json", action="store_true", help="print summary.json as the last line of standard output")
     parser.set_defaults(run=run)
-
-
-def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what every verb that reads a configuration takes."""
-    parser.add_argument(
-        "--config", action="append", default=[], metavar="FILE", help="YAML file or preset; later ones win"
-    )
-    parser.add_argument("--seed", type=int, metavar="N", help="short for seed=N")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings, e.g. sampling.temperature=0.8")
 
 
 def run(arguments: argparse.Namespace) -> int:

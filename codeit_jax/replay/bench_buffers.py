@@ -1,6 +1,5 @@
 """What `bench` compares with beyond bare trees: whole buffers, draws without replacement, checkpoints."""
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -69,7 +68,6 @@ class TorchrlBuffer:
     def save(self, directory: Path) -> None:
         """Write the sampler without the storage; it holds both trees."""
         self._sampler.dumps(directory / "torchrl")
-        _flush_to_disk(directory / "torchrl")
 
 
 BUFFERS: Mapping[str, Callable[[FloatArray], PeerBuffer]] = {"cpprb": CpprbBuffer, "torchrl": TorchrlBuffer}
@@ -106,13 +104,7 @@ DISTINCT_DRAWS: Mapping[str, Callable[[FloatArray], Callable[[int], object]]] = 
 
 
 def _savez(priorities: FloatArray) -> Callable[[Path], None]:
-    def save(directory: Path) -> None:
-        with (directory / "priorities.npz").open("wb") as file:
-            np.savez(file, priorities=priorities)
-            file.flush()
-            os.fsync(file.fileno())
-
-    return save
+    return lambda directory: np.savez(directory / "priorities.npz", priorities=priorities)
 
 
 CHECKPOINTS: Mapping[str, Callable[[FloatArray], Callable[[Path], None]]] = {
@@ -134,9 +126,3 @@ def available(
         except (ImportError, OSError) as error:  # OSError: a shared library of the peer doesn't load
             missing[name] = str(error).splitlines()[0]
     return contenders, missing
-
-
-def _flush_to_disk(directory: Path) -> None:
-    for path in directory.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())

@@ -115,14 +115,10 @@ def test_a_run_stopped_by_a_signal_saves_and_goes_on(tiny, whole, tmp_path, monk
 
 
 @pytest.mark.fault
-def test_a_signal_reaches_a_process(tiny, whole_process, tmp_path):
-    with tiny.start(tmp_path) as process:
-        while not (tmp_path / "checkpoints" / "1.sha256").exists():
-            assert process.poll() is None
-            time.sleep(0.02)
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=280)
-    assert (process.returncode, out, err.count("\n")) == (75, "", 1)
+@pytest.mark.parametrize("point", ["sample:2:term", "learn:9:int"])
+def test_a_process_stopped_by_a_signal_goes_on(tiny, whole_process, tmp_path, point):
+    stopped = tiny.process(tmp_path, CODEIT_JAX_FAULT=point)
+    assert (stopped.code, stopped.out, stopped.err.count("\n")) == (75, "", 1)
     assert tiny.process(tmp_path).code == 0
     assert result_of(tmp_path) == result_of(whole_process[0])
 
