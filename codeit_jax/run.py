@@ -15,7 +15,7 @@ import numpy as np
 
 from codeit_jax import checkpoint
 from codeit_jax.config import Config
-from codeit_jax.errors import PreemptedError
+from codeit_jax.errors import PreemptedError, UserError
 from codeit_jax.faults import fault_point
 from codeit_jax.initial_data import initial_experiences, screen_initial_programs
 from codeit_jax.loop import PRETRAINING, MetaIteration, RunState, StageRecord, stage_key
@@ -191,6 +191,12 @@ class _Run:
             self._directory.cut_line_files({})
             return None
         self._cut = cut.number
+        tokenizer = self._bench.tokenizer
+        if cut.meta["tokenizer"] != tokenizer.digest:
+            raise UserError(
+                f"the {tokenizer.name} tokenizer has digest {tokenizer.digest[:12]}, expected "
+                f"{cut.meta['tokenizer'][:12]} as in checkpoint {cut.number}: its vocabulary changed since"
+            )
         self._directory.cut_line_files(cut.meta["line_files"])
         bench, steps = self._bench, cut.meta["steps"]
         target = vars(abstract_state(bench.model, bench.optimizer, bench.mesh))
@@ -215,7 +221,7 @@ class _Run:
 
         def save_replay(folder: Path) -> None:
             state.replay.save(folder)
-            np.save(folder / SAMPLED_FILE, np.array(sorted(state.sampled), np.uint32))
+            np.save(folder / SAMPLED_FILE, np.array(sorted(state.sampled), np.uint64))
 
         checkpoint.save(
             self._directory,

@@ -15,6 +15,7 @@ from tiny_run import learning_rows, newest, result_of, state_of
 from codeit_jax import faults
 from codeit_jax.run_directory import RunDirectory
 from codeit_jax.sampling import sampler
+from codeit_jax.text.native import NativeTokenizer
 from codeit_jax.training import learner
 from codeit_jax.training.step import TrainState
 
@@ -150,6 +151,14 @@ def test_a_changed_model_is_refused(tiny, whole, copy):
         f"error: model.d_model is 32, expected 16 as in {copy}/config.yaml; another value needs a new --run-dir"
     ]
     assert_finishes_like(tiny, copy, whole)
+
+
+def test_a_vocabulary_that_changed_since_is_refused(tiny, copy, monkeypatch):
+    monkeypatch.setattr(NativeTokenizer, "digest", "f" * 64)
+    refused = tiny(copy)
+    assert refused.code == 2
+    [line] = refused.err.splitlines()
+    assert line.startswith("error: the native tokenizer has digest ffffffffffff, expected ")
 
 
 def test_more_meta_iterations_go_on_from_fewer(tiny, whole, tmp_path):
