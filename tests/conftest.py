@@ -6,12 +6,17 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from codeit_jax.model import Params, T5Model
 
 # Through jax.config, not the environment: subprocesses started by tests should see the machine as users do.
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
+
+# The same examples in every run, so that a change is judged by itself; `--hypothesis-profile=default` looks for new ones.
+settings.register_profile("fixed", derandomize=True)
+settings.load_profile("fixed")
 
 
 @pytest.fixture(scope="session")
