@@ -14,7 +14,7 @@ from codeit_jax.model import Params, T5Model
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
 
-# The same examples in every run, so that a change is judged by itself; `--hypothesis-profile=default` looks for new ones.
+# The same examples in every run: a change is judged by itself. `--hypothesis-profile=default` looks for new ones.
 settings.register_profile("fixed", derandomize=True)
 settings.load_profile("fixed")
 
