@@ -76,16 +76,17 @@ def underpaint(grid: Value, obj: Value) -> Value:
     charge(count_cells(grid) + len(obj))
     background = mostcolor(grid)
     height, width = len(grid), len(grid[0])
+    rows = [row if type(row) is tuple else list(in_order(row)) for row in grid]
     free: dict[Value, Value] = {}
     for value, (i, j) in _without_conflicts(obj):
         if (
             0 <= i < height
             and 0 <= j < width
-            and grid[i][j] == background
+            and rows[i][j] == background
             and free.get((i, j), background) == background
         ):
             free[(i, j)] = value
-    return _painted(grid, [(value, index) for index, value in free.items()])
+    return _painted(tuple(rows), [(value, index) for index, value in free.items()])
 
 
 def cover(grid: Value, patch: Value) -> Value:
