@@ -49,12 +49,13 @@ MAY_IMPORT = {
     "solutions workbench",
     "run": "checkpoint config errors evaluation faults initial_data interpreter loop model parallel progress "
     "run_directory solutions training workbench",
-    "commands": "arc config config_loading errors evaluation interpreter mutation programs progress replay run "
+    "bench": "arc config errors interpreter model mutation parallel programs replay sampling text training workbench",
+    "commands": "arc bench config config_loading errors evaluation interpreter mutation programs progress replay run "
     "screening search solutions",
     "cli": "commands errors",
     "__main__": "cli",
 }
-JAX_ROOMS = {"parallel", "model", "sampling", "training", "checkpoint", "workbench", "loop", "run"}
+JAX_ROOMS = {"parallel", "model", "sampling", "training", "checkpoint", "workbench", "loop", "run", "bench"}
 # Programs for measuring and comparing, which no other module imports.
 BENCHMARKS = {f"codeit_jax/replay/bench{part}.py" for part in ("", "_peers", "_buffers", "_goals")}
 

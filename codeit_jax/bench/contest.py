@@ -1,0 +1,136 @@
+"""Contenders that take turns at the same work, and the report of their times.
+
+Machines are shared and noisy, so a figure is the least over several turns and only ratios within one run mean anything.
+"""
+
+import gc
+import math
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+OURS = "ours"
+
+Figures = dict[str, dict[str, float]]
+"""Case to contender to seconds."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """The least seconds of one contender over its turns, by the wall and of the processor (all threads)."""
+
+    wall: float
+    cpu: float
+
+
+def take_turns(contenders: Mapping[str, Callable[[], object]], turns: int, *, warm_up: bool = True) -> dict[str, Times]:
+    """Time each contender `turns` times, in turns; `warm_up` calls each once before, untimed."""
+    best = {name: Times(math.inf, math.inf) for name in contenders}
+    if warm_up:
+        for call in contenders.values():
+            call()
+    gc.collect()
+    gc.disable()  # a collection would hit whoever's turn it is
+    try:
+        for _ in range(turns):
+            for name, call in contenders.items():
+                wall, cpu = time.perf_counter(), time.process_time()
+                call()
+                taken = Times(time.perf_counter() - wall, time.process_time() - cpu)
+                best[name] = Times(min(best[name].wall, taken.wall), min(best[name].cpu, taken.cpu))
+    finally:
+        gc.enable()
+    return best
+
+
+@dataclass(kw_only=True)
+class BenchReport:
+    """What a benchmark measured.
+
+    Attributes:
+        bench: which.
+        work: sizes, seeds, how many.
+        device: where.
+        figures: seconds (or what the case's name says) by case and contender; `OURS` is in every case.
+        goals: case and peer to the ratio that must be reached and the one that is wished for.
+        notes: case or peer to what is to be known about it, such as why it is missing.
+        compile_seconds: spent compiling, in no other figure; None where nothing is compiled.
+    """
+
+    bench: str
+    work: dict[str, Any]
+    device: str = field(default_factory=lambda: f"{platform.machine()} CPU, Python {platform.python_version()}")
+    figures: Figures = field(default_factory=dict)
+    goals: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    compile_seconds: float | None = None
+
+    def ratios(self) -> Figures:
+        """Return how many times as long each peer takes, by peer and case: above 1 we are faster."""
+        ratios: Figures = {}
+        for case, figures in self.figures.items():
+            for peer, figure in figures.items():
+                if peer != OURS:
+                    ratios.setdefault(peer, {})[case] = figure / figures[OURS]
+        return ratios
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain values: bench, device, work, ours, peers, ratio, notes, compile_seconds."""
+        peers: Figures = {}
+        for case, figures in self.figures.items():
+            for peer, figure in figures.items():
+                peers.setdefault(peer, {})[case] = figure
+        return {
+            "bench": self.bench,
+            "device": self.device,
+            "work": self.work,
+            "ours": peers.pop(OURS, {}),
+            "peers": peers,
+            "ratio": self.ratios(),
+            "notes": self.notes,
+            "compile_seconds": self.compile_seconds,
+        }
+
+    def print(self, file: TextIO) -> None:
+        """Write a table for people, as Markdown."""
+        print(f"{self.bench} on {self.device}", file=file)
+        print(", ".join(f"{key} {value}" for key, value in self.work.items()) + "\n", file=file)
+        print("| case | ours | peer | peer's | ratio | must | goal | reached |\n" + "|---" * 8 + "|", file=file)
+        ratios = self.ratios()
+        for case, figures in self.figures.items():
+            for peer in [name for name in figures if name != OURS] or [""]:
+                ratio = ratios[peer][case] if peer else None
+                print("| " + " | ".join(self._row(case, peer, ratio)) + " |", file=file)
+        for subject, note in self.notes.items():
+            print(f"- {subject}: {note}", file=file)
+        if self.compile_seconds is not None:
+            print(f"- compiling took {self.compile_seconds:.1f} s", file=file)
+
+    def _row(self, case: str, peer: str, ratio: float | None) -> list[str]:
+        figures = self.figures[case]
+        must, goal = self.goals.get((case, peer), (None, None))
+        reached = ""
+        if ratio is not None and must is not None and goal is not None:
+            reached = "goal" if ratio >= goal else "must" if ratio >= must else "no"
+        return [
+            case,
+            _format(figures[OURS]),
+            peer,
+            _format(figures.get(peer)),
+            "" if ratio is None else f"{ratio:.2f}",
+            "" if must is None else f"{must:g}",
+            "" if goal is None else f"{goal:g}",
+            reached,
+        ]
+
+
+def _format(seconds: float | None) -> str:
+    """Return a time with a unit that suits it."""
+    if seconds is None:
+        return ""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
