@@ -1,1 +1,1 @@
-"""Times of the interpreter, of sampling and of training beside their peers; replay has its own in `codeit_jax.replay`."""
+"""Times of interpreter, sampling and training beside their peers; the replay has its own in `codeit_jax.replay`."""
