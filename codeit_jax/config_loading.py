@@ -89,7 +89,8 @@ def changeable_on_resume(key: str) -> bool:
 
 
 def _presets() -> list[str]:
-    return sorted({str(p.relative_to(folder)) for folder in preset_folders() for p in folder.rglob("*.yaml")})
+    names = {str(p.relative_to(folder)) for folder in preset_folders() for p in folder.rglob("*.yaml")}
+    return sorted(name for name in names if not name.startswith("sweeps"))
 
 
 def _read_file(path: Path, below: tuple[Path, ...]) -> dict[str, _Setting]:

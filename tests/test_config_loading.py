@@ -19,7 +19,7 @@ from codeit_jax.config_loading import (
 from codeit_jax.errors import UserError
 
 DEFAULT = Config()
-PRESETS = sorted({path for folder in preset_folders() for path in folder.rglob("*.yaml")})
+PRESETS = sorted({p for folder in preset_folders() for p in folder.rglob("*.yaml") if p.parent.name != "sweeps"})
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ BAD_SETTINGS = [
     ("# first\n\ntraining:\n  learning_rat: 1", "unknown key 'training.learning_rat' (c.yaml:4); did you mean 'traini"),
     ("trainin:\n  learning_rate: 1", "unknown key 'trainin.learning_rate' (c.yaml:2); did you mean 'training.lear"),
     ("learning_rate: 1", "unknown key 'learning_rate' (c.yaml:1); did you mean 'training.learning_rate'?"),
-    ("zzz: 1", "unknown key 'zzz' (c.yaml:1); expected one of checkpoint, data, hindsight"),
+    ("zzz: 1", "unknown key 'zzz' (c.yaml:1); expected one of checkpoint, data"),
     ("seed: {low: 1}", "unknown key 'seed.low' (c.yaml:1); did you mean 'seed'?"),
     ("training:\n  learning_rate: {low: 1}", "training.learning_rate is {'low': 1} (c.yaml:2), expected a valid"),
     ("1: 2", "unknown key '1' (c.yaml:1)"),

@@ -41,6 +41,7 @@ MAY_IMPORT = {
     "search": "arc errors evaluation interpreter mutation",
     "screening": "arc evaluation interpreter",
     "solutions": "arc evaluation hindsight",
+    "sweep": "config_loading errors",
     "run_directory": "config config_loading errors faults",
     "checkpoint": "errors faults run_directory",
     "workbench": "arc config errors interpreter model parallel programs sampling text training",
@@ -51,7 +52,7 @@ MAY_IMPORT = {
     "run_directory solutions training workbench",
     "bench": "arc config errors interpreter model mutation parallel programs replay sampling text training workbench",
     "commands": "arc bench config config_loading errors evaluation interpreter mutation programs progress replay run "
-    "screening search solutions",
+    "screening search solutions sweep",
     "cli": "commands errors",
     "__main__": "cli",
 }

@@ -1,0 +1,99 @@
+"""`codeit-jax sweep FILE [key=v1,v2 ...] [--print | --jobs N]`: one run for each combination of settings."""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from codeit_jax.commands.arguments import positive
+
+if TYPE_CHECKING:
+    from codeit_jax.sweep import Point
+
+_PAUSE = 0.2  # seconds between looks at the runs
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb `sweep`."""
+    parser = subparsers.add_parser("sweep", help="one run for each combination of settings")
+    parser.add_argument("file", nargs="?", metavar="FILE", help="a sweep file, such as configs/sweeps/model_size.yaml")
+    parser.add_argument("--config", action="append", default=[], metavar="FILE", help="YAML file or preset of all runs")
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs/sweep"), metavar="DIR", help="holds the run directories"
+    )
+    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="runs at the same time")
+    parser.add_argument("--print", action="store_true", help="print the runs' commands instead, for a scheduler")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
+    parser.add_argument("overrides", nargs="*", metavar="key=v1,v2", help="a further axis, or a setting of all runs")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do the runs, or go on with them, and print what they solved; the exit code is the worst of theirs."""
+    from codeit_jax.sweep import expand, read_axis, read_sweep
+
+    words = list(arguments.overrides)
+    if arguments.file is not None and "=" in arguments.file:
+        words.insert(0, arguments.file)
+        arguments.file = None
+    files, axes = ([], []) if arguments.file is None else read_sweep(arguments.file)
+    points = expand([*files, *arguments.config], [*axes, *map(read_axis, words)])
+    if arguments.print:
+        for point in points:
+            print(shlex.join(["codeit-jax", *point.command(arguments.runs)]))
+        return 0
+    codes = _run_all(points, arguments.runs, arguments.jobs)
+    rows = [_row(point, arguments.runs, codes[point.name]) for point in points]
+    _print_table(rows)
+    if arguments.json:
+        print(json.dumps({"runs": rows}))
+    return max(codes.values())
+
+
+def _run_all(points: "list[Point]", runs: Path, jobs: int) -> dict[str, int]:
+    """Run the points, at most `jobs` at a time; return their exit codes by name."""
+    waiting, running, codes = list(points), dict[str, subprocess.Popen[bytes]](), dict[str, int]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                point = waiting.pop(0)
+                command = [sys.executable, "-m", "codeit_jax", *point.command(runs), "--quiet"]
+                running[point.name] = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+                print(f"{point.name}: started, progress in {runs / point.name / 'log.txt'}", file=sys.stderr)
+            for name, process in list(running.items()):
+                if process.poll() is not None:
+                    codes[name] = running.pop(name).returncode
+                    left = len(waiting) + len(running)
+                    print(f"{name}: ended with exit code {codes[name]}, {left} runs left", file=sys.stderr)
+            time.sleep(_PAUSE)
+    finally:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.wait()
+    return codes
+
+
+def _row(point: "Point", runs: Path, code: int) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": point.name, "exit_code": code}
+    summary = runs / point.name / "summary.json"
+    if code == 0 and summary.is_file():
+        content = json.loads(summary.read_text(encoding="utf-8"))
+        row |= {"solved": content["solved"], "seconds": round(sum(content["t_seconds"].values()), 1)}
+    return row
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    """Print what each run solved, by pass@3."""
+    width = max(len(row["name"]) for row in rows)
+    print(f"{'solved by pass@3':<{width}}  policy  mutants  both  seconds", file=sys.stderr)
+    for row in rows:
+        if "solved" not in row:
+            print(f"{row['name']:<{width}}  exit code {row['exit_code']}", file=sys.stderr)
+            continue
+        policy, mutants, both = (row["solved"][origin]["pass@3"] for origin in ("policy", "mutants", "cumulative"))
+        print(f"{row['name']:<{width}}  {policy:6}  {mutants:7}  {both:4}  {row['seconds']:7.0f}", file=sys.stderr)
