@@ -10,7 +10,23 @@ from collections.abc import Sequence
 from codeit_jax import __version__
 from codeit_jax.errors import CodeitError
 
-VERBS = ("train", "programs", "mutate", "search", "sweep", "config", "doctor", "bench")
+VERBS = (
+    "train",
+    "sample",
+    "solve",
+    "evaluate",
+    "show",
+    "report",
+    "export",
+    "programs",
+    "mutate",
+    "search",
+    "sweep",
+    "fetch",
+    "config",
+    "doctor",
+    "bench",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

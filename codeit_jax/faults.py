@@ -3,7 +3,7 @@
 The variable is read once, when a run's modules are imported; without it a point costs one comparison. Points lie
 between two batches of sampling (`sample`) and of learning (`learn`), around the run of programs (`mutate`, `execute`),
 before files are written (`metrics.jsonl`, `solutions.jsonl`, `config.yaml`, `meta.json`, `summary.json`) and after
-each part of a checkpoint (`replay`, `state`, `commit`).
+each part of a checkpoint (`replay`, `state`, `commit`), and before an export appears (`export`).
 """
 
 import errno

@@ -33,9 +33,10 @@ MAY_IMPORT = {
     "text": "arc config errors interpreter",
     "mutation": "arc config errors interpreter programs",
     "hindsight": "arc config errors interpreter replay",
-    "parallel": "config errors",
+    "augmentation": "arc hindsight interpreter",
+    "parallel": "config errors interpreter",
     "model": "config errors",
-    "sampling": "config errors interpreter model mutation parallel text",
+    "sampling": "config errors interpreter model parallel text",
     "training": "config errors hindsight model parallel replay text",
     "evaluation": "arc",
     "search": "arc errors evaluation interpreter mutation",
@@ -43,20 +44,54 @@ MAY_IMPORT = {
     "solutions": "arc evaluation hindsight",
     "sweep": "config_loading errors",
     "run_directory": "config config_loading errors faults",
-    "checkpoint": "errors faults run_directory",
+    "job_directory": "errors run_directory",
+    "search_baseline": "arc evaluation job_directory progress search",
+    "mutation_baseline": "arc config errors evaluation hindsight interpreter job_directory mutation programs progress "
+    "screening solutions",
+    "checkpoint": "errors faults parallel run_directory",
     "workbench": "arc config errors interpreter model parallel programs sampling text training",
-    "loop": "errors evaluation faults hindsight interpreter progress sampling solutions training workbench",
-    "initial_data": "arc config errors evaluation hindsight interpreter loop mutation progress screening "
+    "devices": "errors",
+    "run_state": "solutions training",
+    "loop": "devices evaluation faults hindsight interpreter progress run_state sampling solutions training workbench",
+    "initial_data": "arc augmentation config errors evaluation hindsight interpreter mutation progress run_state screening "
     "solutions workbench",
-    "run": "checkpoint config errors evaluation faults initial_data interpreter loop model parallel progress "
-    "run_directory solutions training workbench",
-    "bench": "arc config errors interpreter model mutation parallel programs replay sampling text training workbench",
-    "commands": "arc bench config config_loading errors evaluation interpreter mutation programs progress replay run "
-    "screening search solutions sweep",
+    "initial_weights": "config errors model text",
+    "cuts": "checkpoint errors faults initial_data initial_weights progress run_directory run_state solutions training "
+    "workbench",
+    "stopping": "parallel",
+    "summary": "progress run_directory run_state workbench",
+    "run": "checkpoint config config_loading cuts errors hindsight loop parallel progress run_directory run_state "
+    "stopping summary training workbench",
+    "bench": "arc config config_loading errors interpreter model mutation parallel programs replay sampling text "
+    "training workbench",
+    "run_reading": "arc config config_loading errors evaluation solutions",
+    "report": "arc errors hindsight interpreter run_reading solutions",
+    "fetching": "errors",
+    "policy": "checkpoint config errors model parallel run_directory run_reading text workbench",
+    "attempts": "arc evaluation interpreter policy progress sampling workbench",
+    "exporting": "errors faults model policy",
+    "commands": "arc attempts bench config config_loading errors evaluation exporting fetching hindsight interpreter "
+    "job_directory mutation_baseline policy programs progress replay report run run_directory run_reading "
+    "search search_baseline solutions sweep",
     "cli": "commands errors",
     "__main__": "cli",
 }
-JAX_ROOMS = {"parallel", "model", "sampling", "training", "checkpoint", "workbench", "loop", "run", "bench"}
+JAX_ROOMS = {
+    *(
+        "parallel",
+        "model",
+        "sampling",
+        "training",
+        "checkpoint",
+        "workbench",
+        "devices",
+        "run_state",
+        "loop",
+        "run",
+        "bench",
+    ),
+    *("policy", "attempts", "exporting"),
+}
 # Programs for measuring and comparing, which no other module imports.
 BENCHMARKS = {f"codeit_jax/replay/bench{part}.py" for part in ("", "_peers", "_buffers", "_goals")}
 

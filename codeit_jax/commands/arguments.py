@@ -1,6 +1,7 @@
 """Arguments that several verbs take."""
 
 import argparse
+from pathlib import Path
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,3 +27,18 @@ def not_negative(text: str) -> int:
     if value < 0:
         raise argparse.ArgumentTypeError(f"found {value}, expected 0 or a positive integer")
     return value
+
+
+def add_run_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the run directory of verbs that read one."""
+    parser.add_argument("run_directory", type=Path, metavar="RUN", help="run directory; it is only read")
+
+
+def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every verb that samples from a trained policy takes, besides the run directory."""
+    parser.add_argument(
+        "--num", type=positive, metavar="N", help="programs to sample for each task (default: as the run did)"
+    )
+    parser.add_argument("--seed", type=not_negative, default=0, metavar="N", help="of the draws (default: 0)")
+    parser.add_argument("--workers", type=not_negative, metavar="N", help="worker processes (default: as the run)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")

@@ -4,6 +4,7 @@ import argparse
 import importlib
 import json
 import sys
+from pathlib import Path
 
 from codeit_jax.commands.arguments import positive
 
@@ -15,6 +16,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     replay = verbs.add_parser("replay", help="sum trees, replay buffers, draws without replacement, checkpoints")
     replay.add_argument("--max-slots", type=positive, default=10_000_000, metavar="N", help="leave out larger trees")
     _finish(replay, _run_replay, turns=25)
+    training = verbs.add_parser("training", help="a training step beside torch's; what length buckets are worth")
+    training.add_argument("--preset", choices=("tiny", "60m", "220m"), help="one size instead of 60m and 220m")
+    training.add_argument("--tokenizer-path", type=Path, metavar="DIR", help="BPE files for the lengths; else native")
+    _finish(training, _run, turns=3)
+    sampling = verbs.add_parser("sampling", help="drawing programs beside torch's generate and CTranslate2")
+    sampling.add_argument("--preset", default="codet5_small", metavar="NAME", help="default: codet5_small")
+    for name, number in (("prompts", 1), ("prompt-tokens", 1024), ("samples", 24), ("tokens", 32)):
+        sampling.add_argument(f"--{name}", type=positive, default=number, metavar="N", help=f"default: {number}")
+    sampling.add_argument("--tokenizer-path", type=Path, metavar="DIR", help="BPE files for the lengths; else native")
+    _finish(sampling, _run, turns=3)
+    interpreter = verbs.add_parser("interpreter", help="programs alone, in batches and through the pool")
+    _finish(interpreter, _run, turns=3)
 
 
 def _finish(parser: argparse.ArgumentParser, run: object, *, turns: int) -> None:

@@ -1,8 +1,8 @@
 """`codeit-jax programs check|shorten FILE --tasks SOURCE`: does each program reproduce its task? can it be shorter?"""
 
 import argparse
-import json
-import sys
+
+from codeit_jax.commands.results import print_result
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -39,9 +39,7 @@ def run_check(arguments: argparse.Namespace) -> int:
     tasks = load_tasks(arguments.tasks)
     with interpreter.InterpreterPool(arguments.workers, interpreter.Limits()) as pool:
         report = check_programs(seeds, tasks, pool=pool)
-    print(report.to_text(), file=sys.stderr if arguments.json else sys.stdout)
-    if arguments.json:
-        print(json.dumps(report.to_json()))
+    print_result(report.to_text(), report.to_json(), as_json=arguments.json)
     return 0
 
 
@@ -66,8 +64,6 @@ def run_shorten(arguments: argparse.Namespace) -> int:
         header = f"Programs for tasks of {tasks.source}: {report.correct} of {report.programs} reproduce their task."
         write_programs(arguments.output, shortened, header=header)
     text = f"{before} lines before, {after} after\n{report.to_text()}"
-    print(text, file=sys.stderr if arguments.json else sys.stdout)
-    if arguments.json:
-        counts = {"programs": report.programs, "correct": report.correct}
-        print(json.dumps(counts | {"lines_before": before, "lines_after": after}))
+    counts = {"programs": report.programs, "correct": report.correct}
+    print_result(text, counts | {"lines_before": before, "lines_after": after}, as_json=arguments.json)
     return 0

@@ -1,18 +1,20 @@
-"""`codeit-jax search SOURCE --budget 60s|5m|100000calls [--max-lines N] [--output FILE]`: enumerative search."""
+"""`codeit-jax search SOURCE --budget 60s|5m|100000programs [--max-lines N] [--output FILE]`: enumerative search."""
 
 import argparse
-import json
-import sys
-import time
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codeit_jax.commands.arguments import not_negative, positive
+from codeit_jax.commands.interruption import sigterm_interrupts
+from codeit_jax.commands.results import print_result, solved_text
+from codeit_jax.errors import PreemptedError
 
 if TYPE_CHECKING:
     from codeit_jax.evaluation import Candidate
     from codeit_jax.programs import SeedProgram
+    from codeit_jax.search_baseline import SearchBaseline, SearchJob
 
 _HEADER = "Programs for tasks of {source}, the search's found on the demonstrations alone."
 
@@ -25,7 +27,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--budget",
         required=True,
         metavar="B",
-        help="60s, 5m, 2h: time for all tasks together; 100000calls: calls for each task, the same on every machine",
+        help="60s, 5m, 2h: time for all tasks together; 100000programs: programs tried for each task, the same on "
+        "every machine; or both, 5m,100000programs",
     )
     parser.add_argument("--max-lines", type=positive, default=4, metavar="N", help="largest program (default: 4)")
     parser.add_argument(
@@ -34,43 +37,48 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--output", metavar="FILE", help="programs file to add to; tasks that it has are left as they are"
     )
+    parser.add_argument(
+        "--run-dir", type=Path, metavar="DIR", help="keeps what was done; the same command, or a larger budget, goes on"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Search every task and report the tasks solved.
+    """Search every task and report the tasks solved; Ctrl-C ends the search and reports what was found so far.
 
     Raises:
         UserError: the budget, the task source or the programs file can't be read.
-        StorageError: the programs file can't be written.
+        StorageError: the programs file or the directory can't be written.
     """
     from codeit_jax.arc import load_tasks
-    from codeit_jax.evaluation import solve_report
-    from codeit_jax.progress import Reporter
-    from codeit_jax.search import parse_budget, search_tasks
+    from codeit_jax.search import parse_budget
+    from codeit_jax.search_baseline import SearchJob
 
     budget = parse_budget(arguments.budget)
-    tasks = load_tasks(arguments.tasks)
+    job = SearchJob(tasks=load_tasks(arguments.tasks), budget=budget, max_lines=arguments.max_lines)
     known = _known_programs(arguments.output)
-    start = time.perf_counter()
-    with Reporter().stage(f"search {tasks.source}") as advance:
-        found = search_tasks(tasks, budget, arguments.max_lines, num_workers=arguments.workers, on_progress=advance)
+    if arguments.run_dir is None:
+        with tempfile.TemporaryDirectory() as folder:
+            search, result = _run_job(job, Path(folder), arguments.workers)
+    else:
+        search, result = _run_job(job, arguments.run_dir, arguments.workers)
     if arguments.output:
-        _add_programs(arguments.output, known, found, tasks.source)
-    summary = {
-        "programs": len(found),
-        "solved": solve_report(found, tasks),
-        "tasks": tasks.source,
-        "snapshot": f"{tasks.snapshot}, digest {tasks.digest}",
-        "budget": arguments.budget,
-        "max_lines": arguments.max_lines,
-        "seconds": round(time.perf_counter() - start, 2),
-    }
-    print(_text(summary, len(tasks)), file=sys.stderr if arguments.json else sys.stdout)
-    if arguments.json:
-        print(json.dumps(summary))
-    return 0
+        _add_programs(arguments.output, known, search.candidates, job.tasks.source)
+    result |= {"budget": arguments.budget}
+    print_result(_text(result, len(job.tasks)), result, as_json=arguments.json)
+    return PreemptedError.exit_code if search.is_interrupted else 0
+
+
+def _run_job(job: "SearchJob", folder: Path, workers: int) -> "tuple[SearchBaseline, dict[str, Any]]":
+    from codeit_jax.job_directory import JobDirectory
+    from codeit_jax.progress import Reporter
+    from codeit_jax.search_baseline import SearchBaseline
+
+    with JobDirectory(folder, job.settings()) as directory, sigterm_interrupts():
+        search = SearchBaseline(job, directory, Reporter())
+        search.run(workers)
+        return search, search.summarize()
 
 
 def _known_programs(output: str | None) -> "list[SeedProgram]":
@@ -100,11 +108,8 @@ def _add_programs(output: str, known: "list[SeedProgram]", found: "Sequence[Cand
         write_programs(output, list(programs.values()), header=_HEADER.format(source=source))
 
 
-def _text(summary: dict[str, object], num_tasks: int) -> str:
-    solved = summary["solved"]
-    assert isinstance(solved, dict)
-    numbers = ", ".join(f"{name} {count}" for name, count in solved.items())
+def _text(result: dict[str, Any], num_tasks: int) -> str:
     return (
-        f"{summary['programs']} programs of at most {summary['max_lines']} lines for {num_tasks} tasks of "
-        f"{summary['tasks']} in {summary['seconds']} s\ntasks solved: {numbers}"
+        f"{result['programs']} programs of at most {result['max_lines']} lines for {num_tasks} tasks of "
+        f"{result['tasks']}, {result['tried']} tried in {result['seconds']} s\n{solved_text(result['solved'])}"
     )

@@ -30,6 +30,6 @@ def run(arguments: argparse.Namespace) -> int:
     from codeit_jax.run import train
 
     summary = train(config, run_directory, Reporter(quiet=arguments.quiet))
-    if arguments.json:
+    if arguments.json and summary is not None:
         print(json.dumps(summary))
     return 0

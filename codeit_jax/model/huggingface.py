@@ -1,4 +1,4 @@
-"""Weights in the format that T5 checkpoints are published in: `config.json` and `model.safetensors`.
+"""Weights in the format that T5 checkpoints are published in: a table of named matrices, and `config.json`.
 
 Only `shared.weight` is written for the embedding: readers take its aliases (`lm_head.weight` of a tied head, the
 stacks' `embed_tokens.weight`) from it, while some versions of transformers read a file without it silently wrong.
@@ -10,24 +10,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from codeit_jax.config import ModelConfig
 from codeit_jax.errors import UserError
+from codeit_jax.model.published_config import SpecialIds, check_config, describe_config
 from codeit_jax.model.t5 import Params, T5Model
+from codeit_jax.model.weight_files import SAFETENSORS_FILE, read_weights
 
-WEIGHTS_FILE = "model.safetensors"
 _ALIASES = ("lm_head.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
+# The first T5 checkpoints hold a bias for cross-attention, which has none: no implementation reads it.
+_UNUSED = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"
 
 
-def load_pretrained(folder: Path, config: ModelConfig, vocabulary_size: int) -> Params:
+def load_pretrained(
+    folder: Path, config: ModelConfig, vocabulary_size: int, special: SpecialIds | None = None
+) -> Params:
     """Read parameters for a model of this configuration.
 
     Args:
-        folder: holds `config.json` and `model.safetensors`.
+        folder: holds `config.json` and weights, see `read_weights`.
         config: what the run wants; must agree with the checkpoint's own configuration.
         vocabulary_size: of the tokenizer; the checkpoint's table may not differ.
+        special: the tokenizer's special ids; the checkpoint's may not differ. None compares none.
 
     Returns:
         Nested dict of float32 NumPy arrays, layers stacked.
@@ -36,8 +41,9 @@ def load_pretrained(folder: Path, config: ModelConfig, vocabulary_size: int) -> 
         UserError: a file is missing or damaged, the configuration disagrees, a tensor is missing, left over, of the
             wrong shape or type, or holds a number that isn't finite.
     """
-    _check_config(folder / "config.json", config, vocabulary_size)
-    tensors = _read_tensors(folder / WEIGHTS_FILE)
+    check_config(folder / "config.json", config, vocabulary_size, special)
+    tensors = read_weights(folder)
+    tensors.pop(_UNUSED, None)
     _drop_aliases(tensors, config, folder)
     params: Params = {}
     for path, names, shape in _tensor_table(config, vocabulary_size):
@@ -67,8 +73,11 @@ def save_pretrained(folder: Path, params: Params, model: T5Model, *, pad_id: int
         for name, row in zip(names, rows, strict=True):
             matrix = row if _is_table(path) or len(shape) == 1 else row.reshape(shape[::-1]).T
             tensors[name] = np.ascontiguousarray(matrix)
-    save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
-    description = _describe(model, pad_id=pad_id, end_id=end_id, start_id=start_id)
+    save_file(tensors, folder / SAFETENSORS_FILE, metadata={"format": "pt"})
+    # The library makes the file readable by its owner only; it should be as readable as its folder.
+    (folder / SAFETENSORS_FILE).chmod(folder.stat().st_mode & 0o666)
+    special = SpecialIds(pad=pad_id, start=start_id, end=end_id)
+    description = describe_config(model.config, model.vocabulary_size, special)
     (folder / "config.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
@@ -103,66 +112,6 @@ def _tensor_table(config: ModelConfig, vocabulary_size: int) -> Iterator[tuple[s
         for ours, (theirs, shape) in matrices.items():
             names = [f"{b}.{last}.DenseReluDense.{theirs}.weight" for b in blocks]
             yield f"{stack}/layers/feed_forward/{ours}", names, shape
-
-
-def _check_config(path: Path, config: ModelConfig, vocabulary_size: int) -> None:
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: can't be read ({error}), expected the checkpoint's configuration") from None
-    wanted = {
-        "d_model": config.d_model,
-        "d_ff": config.d_ff,
-        "d_kv": config.d_kv,
-        "num_heads": config.num_heads,
-        "num_layers": config.num_encoder_layers,
-        "num_decoder_layers": config.num_decoder_layers,
-        "feed_forward_proj": config.feed_forward,
-        "relative_attention_num_buckets": config.num_buckets,
-        "relative_attention_max_distance": config.max_distance,
-        "vocab_size": vocabulary_size,
-    }
-    defaults = {"relative_attention_max_distance": 128, "num_decoder_layers": stored.get("num_layers")}
-    for key, value in wanted.items():
-        found = stored.get(key, defaults.get(key))
-        if found != value:
-            raise UserError(f"{path}: {key} is {found!r}, expected {value!r} as configured")
-
-
-def _describe(model: T5Model, *, pad_id: int, end_id: int, start_id: int) -> dict[str, Any]:
-    config = model.config
-    return {
-        "architectures": ["T5ForConditionalGeneration"],
-        "model_type": "t5",
-        "d_model": config.d_model,
-        "d_ff": config.d_ff,
-        "d_kv": config.d_kv,
-        "num_heads": config.num_heads,
-        "num_layers": config.num_encoder_layers,
-        "num_decoder_layers": config.num_decoder_layers,
-        "feed_forward_proj": config.feed_forward,
-        "relative_attention_num_buckets": config.num_buckets,
-        "relative_attention_max_distance": config.max_distance,
-        "layer_norm_epsilon": config.norm_epsilon,
-        "dropout_rate": config.dropout,
-        "vocab_size": model.vocabulary_size,
-        "tie_word_embeddings": config.tie_embeddings,
-        # transformers 5 asks for the scaling of a tied head's input by its own name.
-        "scale_decoder_outputs": config.tie_embeddings,
-        "pad_token_id": pad_id,
-        "eos_token_id": end_id,
-        "decoder_start_token_id": start_id,
-        "is_encoder_decoder": True,
-    }
-
-
-def _read_tensors(path: Path) -> dict[str, np.ndarray]:
-    try:
-        return load_file(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file, expected the checkpoint's weights") from None
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{path}: not a whole safetensors file ({str(error).splitlines()[0]})") from None
 
 
 def _drop_aliases(tensors: dict[str, np.ndarray], config: ModelConfig, folder: Path) -> None:

@@ -70,7 +70,11 @@ class Attention(nnx.Module):
     def attend(
         self, queries: Array, keys: Array, values: Array, bias: Array, dropout_key: Array | None = None
     ) -> Array:
-        """Mix values by the softmax of queries times keys plus bias, and project back.
+        """Mix values by the softmax of queries times keys plus bias, and project back: `project` of `mix`."""
+        return self.project(self.mix(queries, keys, values, bias, dropout_key))
+
+    def mix(self, queries: Array, keys: Array, values: Array, bias: Array, dropout_key: Array | None = None) -> Array:
+        """Mix values by the softmax of queries times keys plus bias.
 
         Args:
             queries: [B, Q, H, K].
@@ -80,13 +84,16 @@ class Attention(nnx.Module):
             bias: broadcastable to [B, H, Q, L]: relative position bias and mask.
 
         Returns:
-            [B, Q, D].
+            [B, Q, H, K].
         """
         scores = jnp.einsum("bqhk,bhlk->bhql", queries, keys).astype(jnp.float32) + bias
         weights = jax.nn.softmax(scores, axis=-1).astype(values.dtype)
         weights = dropout(weights, self.dropout, dropout_key)
-        mixed = jnp.einsum("bhql,bhlk->bqhk", weights, values)
-        return jnp.einsum("bqhk,hkd->bqd", mixed, self.output[...].astype(mixed.dtype))
+        return jnp.einsum("bhql,bhlk->bqhk", weights, values)
+
+    def project(self, mixed: Array) -> Array:
+        """Bring mixed values [..., H, K] back to the model's width [..., D]."""
+        return jnp.einsum("...hk,hkd->...d", mixed, self.output[...].astype(mixed.dtype))
 
 
 class FeedForward(nnx.Module):
@@ -168,6 +175,8 @@ class Stack(nnx.Module):
         self.relative_bias = _normal(bias_key, (config.num_buckets, config.num_heads), config.d_model**-0.5)
         self.final_norm = Norm(config)
         self.num_layers = num_layers
+        self.scan_layers = config.scan_layers
+        self.remat = config.remat
 
     def scan(self, x: Array, key: Array | None, *arguments: Array) -> Array:
         """Run x through all layers, each with the same further arguments and its own child of the dropout key."""
@@ -178,7 +187,12 @@ class Stack(nnx.Module):
             state, layer_key = layer
             return nnx.merge(graph, state)(x, *arguments, layer_key), None
 
-        x, _ = jax.lax.scan(run_layer, x, (states, keys))
+        if self.remat != "none":
+            # Attention's scores have a batch dimension, so `dots` recomputes them: nothing of size Q x L is kept.
+            policy = jax.checkpoint_policies.dots_with_no_batch_dims_saveable if self.remat == "dots" else None
+            # Out of a loop the compiler would merge the second computation with the first.
+            run_layer = jax.checkpoint(run_layer, policy=policy, prevent_cse=not self.scan_layers)
+        x, _ = jax.lax.scan(run_layer, x, (states, keys), unroll=1 if self.scan_layers else self.num_layers)
         return self.final_norm(x)
 
     def unstacked(self) -> list[nnx.Module]:

@@ -82,12 +82,19 @@ class T5(nnx.Module):
         Returns:
             float32 [..., A] or [..., V].
         """
+        return self.score(hidden, self.head_rows(token_ids))
+
+    def head_rows(self, token_ids: Array | None = None) -> Array:
+        """Return the output head's rows [A, D] of the tokens int32 [A]; all [V, D] without them."""
         head = self.embedding[...] if self.config.tie_embeddings else self.head[...]
-        if token_ids is not None:
-            head = head[token_ids]
+        return head if token_ids is None else head[token_ids]
+
+    def score(self, hidden: Array, head_rows: Array) -> Array:
+        """Score the tokens of these rows of the head: [..., D], [A, D] -> float32 [..., A]."""
         if self.config.tie_embeddings:
             hidden = hidden * self.config.d_model**-0.5
-        return jnp.einsum("...d,vd->...v", hidden, head.astype(hidden.dtype), preferred_element_type=jnp.float32)
+        head_rows = head_rows.astype(hidden.dtype)
+        return jnp.einsum("...d,vd->...v", hidden, head_rows, preferred_element_type=jnp.float32)
 
     def embed(self, tokens: Array) -> Array:
         """Look tokens up: int32 [...] -> [..., D] in the computation's dtype."""

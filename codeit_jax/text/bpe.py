@@ -13,6 +13,7 @@ from codeit_jax.errors import UserError
 from codeit_jax.text.bpe_files import END, PAD, START, UNKNOWN, load_bpe
 from codeit_jax.text.program_text import VARIABLES, canonical_text
 from codeit_jax.text.prompt import format_prompt, order_demonstrations
+from codeit_jax.text.published import write_tokenizer
 from codeit_jax.text.tokenizer import EncodedPrompt, TokenIds, digest_of
 
 _PROMPT_SAMPLE = "12x30 background=0 4=5,6 7,8|1x1 background=9\n12x30 background=3"
@@ -44,7 +45,7 @@ class BpeTokenizer:
         # An id outside the vocabulary is read as this one: it spells something that no program contains.
         self._unknown_id = vocabulary.get(UNKNOWN, self.pad_id)
         for text in (_PROMPT_SAMPLE, *_programs_of_every_name()):
-            decoded = self._bpe.decode(self._ids(text), skip_special_tokens=False)
+            decoded = self._bpe.decode(self.piece_ids(text), skip_special_tokens=False)
             if decoded != text:
                 raise UserError(
                     f"{path}: spells {text[:50]!r} as {decoded[:50]!r}, expected the same text: not a byte-level BPE"
@@ -56,10 +57,11 @@ class BpeTokenizer:
 
         Found by encoding each name of the language in each place where it can stand. The pre-tokenizer splits between
         letters, digits and signs, so no token spans a name and its surroundings, save for a space before it.
+        `docs/prompts.md` compares their number with that of the released code.
         """
         ids = [self._first_id, self.end_id]
         for text in _programs_of_every_name():
-            ids += self._ids(text)
+            ids += self.piece_ids(text)
         return np.unique(np.array(ids, np.int32))
 
     @cached_property
@@ -83,8 +85,8 @@ class BpeTokenizer:
         if not demonstrations or max_tokens < 4:
             raise ValueError(f"{len(demonstrations)} demonstrations in {max_tokens} tokens, expected 1 in 4 at least")
         inputs_text, outputs_text = format_prompt(order_demonstrations(demonstrations))
-        inputs = [self._first_id, *self._ids(inputs_text)]
-        outputs = self._ids(outputs_text)
+        inputs = [self._first_id, *self.piece_ids(inputs_text)]
+        outputs = self.piece_ids(outputs_text)
         window = max_tokens // 2
         kept = [*inputs[:window], *outputs[: window - 1], self.end_id]
         num_tokens_uncut = len(inputs) + len(outputs) + 1
@@ -100,7 +102,7 @@ class BpeTokenizer:
         Raises:
             ValueError: the text is outside the grammar.
         """
-        return np.array([self._first_id, *self._ids(canonical_text(program_text)), self.end_id], np.int32)
+        return np.array([self._first_id, *self.piece_ids(canonical_text(program_text)), self.end_id], np.int32)
 
     def decode_program(self, token_ids: Iterable[int]) -> str:
         """Return the text before the first `</s>`, one `<s>` at its start removed; any ids give some text."""
@@ -114,7 +116,15 @@ class BpeTokenizer:
         text: str = self._bpe.decode(kept, skip_special_tokens=False)
         return text
 
-    def _ids(self, text: str) -> list[int]:
+    def save(self, folder: Path) -> None:
+        """Write the files for transformers; they are this tokenizer again when read."""
+        roles = {"bos_token": START, "eos_token": END, "pad_token": PAD}
+        if self._bpe.token_to_id(UNKNOWN) is not None:
+            roles["unk_token"] = UNKNOWN
+        write_tokenizer(folder, self._bpe, frame=f"{START} $A {END}", roles=roles)
+
+    def piece_ids(self, text: str) -> list[int]:
+        """Return the ids of any text, without a frame."""
         ids: list[int] = self._bpe.encode(text, add_special_tokens=False).ids
         return ids
 

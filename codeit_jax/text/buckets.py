@@ -1,6 +1,6 @@
 """Length buckets: a few row lengths, so that compiled shapes are few and padding is little. NumPy on the host."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +20,14 @@ class Bucket:
     rows: NDArray[np.int64]
 
 
-def choose_bucket_lengths(lengths: ArrayLike, *, num_buckets: int, multiple: int = 16) -> tuple[int, ...]:
-    """Choose at most `num_buckets` lengths that need the least padding for rows of these `lengths`.
+def choose_bucket_lengths(
+    lengths: ArrayLike,
+    *,
+    num_buckets: int,
+    multiple: int = 16,
+    row_costs: Callable[[int], ArrayLike] = lambda length: length,
+) -> tuple[int, ...]:
+    """Choose at most `num_buckets` lengths that make rows of these `lengths` cost the least.
 
     Exact, by dynamic programming over the multiples of `multiple`. The last bucket holds the longest row.
 
@@ -29,6 +35,8 @@ def choose_bucket_lengths(lengths: ArrayLike, *, num_buckets: int, multiple: int
         lengths: int [N], at least one, all positive.
         num_buckets: upper bound of the number of buckets.
         multiple: every bucket length is a multiple of it.
+        row_costs: what each row costs if it is padded to a length, [N] or one number for all; the length itself counts
+            tokens.
 
     Returns:
         Ascending bucket lengths.
@@ -39,16 +47,20 @@ def choose_bucket_lengths(lengths: ArrayLike, *, num_buckets: int, multiple: int
     row_lengths = np.asarray(lengths, np.int64)
     if row_lengths.size == 0 or row_lengths.min() < 1 or num_buckets < 1 or multiple < 1:
         raise ValueError("buckets need rows of positive lengths, num_buckets >= 1 and multiple >= 1")
-    candidates, counts = np.unique(-(-row_lengths // multiple) * multiple, return_counts=True)
-    rows_up_to = np.concatenate([[0], np.cumsum(counts)])
-    # cost[j]: least number of padded tokens for the rows of candidates[:j] in the buckets opened so far.
+    candidates, places = np.unique(-(-row_lengths // multiple) * multiple, return_inverse=True)
+    # costs_up_to[i, j]: of the rows of candidates[:i], padded to candidates[j].
+    costs_up_to = np.zeros((len(candidates) + 1, len(candidates)))
+    for column, length in enumerate(candidates.tolist()):
+        row_cost = np.broadcast_to(np.asarray(row_costs(length), np.float64), row_lengths.shape)
+        costs_up_to[1:, column] = np.cumsum(np.bincount(places, weights=row_cost, minlength=len(candidates)))
+    # cost[j]: least cost of the rows of candidates[:j] in the buckets opened so far.
     cost = np.full(len(candidates) + 1, np.inf)
     cost[0] = 0
     choices: list[NDArray[np.int64]] = []
     for _ in range(min(num_buckets, len(candidates))):
         # total[i, j]: candidates[i:j] share one bucket of length candidates[j - 1].
-        rows_between = rows_up_to[None, 1:] - rows_up_to[:-1, None]
-        total = np.where(rows_between > 0, cost[:-1, None] + rows_between * candidates[None, :], np.inf)
+        between = np.diagonal(costs_up_to[1:])[None, :] - costs_up_to[:-1]
+        total = np.where(np.tri(len(candidates), dtype=bool).T, cost[:-1, None] + between, np.inf)
         choices.append(total.argmin(axis=0))
         cost = np.concatenate([[0.0], total.min(axis=0)])
     chosen: list[int] = []

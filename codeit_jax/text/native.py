@@ -8,14 +8,17 @@ variable just defined, so that the policy never has to count lines. The last lin
 import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 import interpreter
 from codeit_jax.arc import Example
 from codeit_jax.text.grid_tokens import GridTokens
 from codeit_jax.text.program_text import VARIABLES, canonical_text
 from codeit_jax.text.prompt import MAX_DEMONSTRATIONS
+from codeit_jax.text.published import write_tokenizer
 from codeit_jax.text.tokenizer import EncodedPrompt, TokenIds, digest_of
 
 _PAD, _START, _END = "<pad>", "<start>", "<end>"
@@ -105,6 +108,14 @@ class NativeTokenizer:
             else:
                 call.append(name)
         return "\n".join([*lines, _call_text(call)])
+
+    def save(self, folder: Path) -> None:
+        """Write the files for transformers: a text is token names between blanks."""
+        words = Tokenizer(models.WordLevel(self._ids, unk_token=_PAD))
+        words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        words.add_special_tokens([_PAD, _START, _END])
+        roles = {"pad_token": _PAD, "eos_token": _END, "unk_token": _PAD}
+        write_tokenizer(folder, words, frame=f"$A {_END}", roles=roles)
 
 
 def _call_text(call: list[str]) -> str:

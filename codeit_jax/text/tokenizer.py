@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -72,6 +73,10 @@ class Tokenizer(Protocol):
 
     def decode_program(self, token_ids: Iterable[int]) -> str:
         """Return the text before the first `end_id`; ids that spell no program give a text that doesn't parse."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the vocabulary and its rules for transformers, see `write_tokenizer`."""
         ...
 
 

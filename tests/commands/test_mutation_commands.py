@@ -1,6 +1,9 @@
 """Contract tests of `programs check` and `mutate`: JSON keys, exit codes, files, one-line errors."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -45,7 +48,7 @@ def test_check_reports_right_and_wrong_programs(folder, capsys):
 def test_mutate_reports_and_writes_what_it_found(folder, capsys, method):
     arguments = ["mutate", "--seeds", str(folder / "programs.txt"), "--training-tasks", str(folder / "tasks")]
     arguments += ["--tasks", str(folder / "tasks"), "--num-programs", "150", "--method", method, "--json"]
-    assert main([*arguments, "--seed", "1", "--output", str(folder / "out"), "--workers", "1"]) == 0
+    assert main([*arguments, "--seed", "1", "--run-dir", str(folder / "out"), "--workers", "1"]) == 0
     summary = last_json(capsys)
     assert summary["programs"] <= 150
     assert summary["unique"] <= summary["programs"]
@@ -53,11 +56,32 @@ def test_mutate_reports_and_writes_what_it_found(folder, capsys, method):
     assert summary["solved"]["oracle"] >= 1
     assert summary["curve"][-1] == [summary["programs"], summary["solved"]["pass@3"]]
     assert [count for count, _ in summary["curve"]] == sorted({count for count, _ in summary["curve"]})
-    assert summary["seconds"] > 0
+    assert set(summary["stages"]) == {"generate", "run", "score"}
+    assert summary["seconds"] == pytest.approx(sum(summary["stages"].values()), abs=0.02)
     assert json.loads((folder / "out" / "summary.json").read_text()) == summary
     assert len((folder / "out" / "mutants.jsonl").read_text().splitlines()) == summary["programs"]
     solutions = [json.loads(line) for line in (folder / "out" / "solutions.jsonl").read_text().splitlines()]
     assert {"task_id", "program", "iteration", "origin", "demonstrations", "tests"} <= set(solutions[0])
+
+
+def test_a_killed_mutate_goes_on_to_the_same_result(folder, capsys):
+    arguments = ["mutate", "--seeds", str(folder / "programs.txt"), "--training-tasks", str(folder / "tasks"), "--json"]
+    arguments += ["--tasks", str(folder / "tasks"), "--num-programs", "60", "--method", "dinf"]
+    assert main([*arguments, "--run-dir", str(folder / "whole"), "--workers", "2"]) == 0
+    whole = last_json(capsys)
+    command = [sys.executable, "-m", "codeit_jax", *arguments, "--run-dir", str(folder / "killed"), "--workers", "1"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    for fault, code in [("mutants.jsonl:1", -9), ("screened.jsonl:2", -9), ("times.jsonl:1:int", 75)]:
+        ended = subprocess.run(command, env=environment | {"CODEIT_JAX_FAULT": fault}, capture_output=True, text=True)
+        assert ended.returncode == code, ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith("error: stopped, the same command goes on from")
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    summary = json.loads(ended.stdout.splitlines()[-1])
+    for name in ("seconds", "stages"):
+        del whole[name], summary[name]
+    assert summary == whole
+    for name in ("mutants.jsonl", "solutions.jsonl"):
+        assert (folder / "killed" / name).read_bytes() == (folder / "whole" / name).read_bytes()
 
 
 @pytest.mark.parametrize(

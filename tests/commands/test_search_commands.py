@@ -1,6 +1,9 @@
 """Contract tests of `search` and `programs shorten`: JSON keys, exit codes, files, one-line errors."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -32,7 +35,7 @@ def last_json(capsys):
 def test_search_reports_and_adds_to_the_file(folder, capsys):
     known = "def solve_flip(I):\n    x1 = rot180(I)\n    O = vmirror(x1)\n    return O\n"
     (folder / "programs.txt").write_text(known)
-    arguments = ["search", str(folder / "tasks"), "--budget", "2000calls", "--max-lines", "2", "--workers", "2"]
+    arguments = ["search", str(folder / "tasks"), "--budget", "2000programs", "--max-lines", "2", "--workers", "2"]
     assert main([*arguments, "--output", str(folder / "programs.txt"), "--json"]) == 0
     summary = last_json(capsys)
     assert summary["programs"] >= 2
@@ -42,9 +45,26 @@ def test_search_reports_and_adds_to_the_file(folder, capsys):
     assert written == {"flip": "x1 = rot180(I)\nO = vmirror(x1)", "turn": "O = rot180(I)"}
 
 
+def test_a_search_that_is_stopped_reports_what_it_found_and_goes_on(folder, capsys):
+    arguments = ["search", str(folder / "tasks"), "--max-lines", "3", "--run-dir", str(folder / "run"), "--json"]
+    arguments += ["--workers", "1", "--output", str(folder / "programs.txt")]
+    command = [sys.executable, "-m", "codeit_jax", *arguments, "--budget", "1h"]
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path), "CODEIT_JAX_FAULT": "searched.jsonl:4:term"}
+    ended = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, timeout=100)
+    assert ended.returncode == 75, ended.stderr
+    stopped = json.loads(ended.stdout.splitlines()[-1])
+    assert stopped["solved"]["pass@3"] == 2
+    assert {seed.task_id for seed in load_programs(folder / "programs.txt")} == {"flip", "turn"}
+    assert main([*arguments, "--budget", "3000programs"]) == 0
+    summary = last_json(capsys)
+    assert (summary["solved"], summary["programs"]) == (stopped["solved"], stopped["programs"])
+    assert summary["curve"][:-1] == stopped["curve"][:-1]
+    assert summary["seconds"] >= stopped["curve"][-2][0]
+
+
 def test_a_search_without_a_find_writes_no_file(folder, capsys):
     output = folder / "programs.txt"
-    assert main(["search", str(folder / "tasks" / "none.json"), "--budget", "50calls", "--output", str(output)]) == 0
+    assert main(["search", str(folder / "tasks" / "none.json"), "--budget", "50programs", "--output", str(output)]) == 0
     assert "tasks solved: demonstrations 0" in capsys.readouterr().out
     assert not output.exists()
 

@@ -6,6 +6,7 @@ import optax
 import pytest
 
 from codeit_jax.config import ModelConfig
+from codeit_jax.errors import UserError
 from codeit_jax.model import T5Model
 from codeit_jax.model.huggingface import load_pretrained, save_pretrained
 from codeit_jax.training.loss import token_nll
@@ -50,6 +51,43 @@ def test_transformers_loads_our_export_with_equal_logits_and_back(exported, tmp_
     np.testing.assert_allclose(jax.jit(lambda p: logits_of(model, p, tokens, targets))(params), logits, atol=1e-4)
     theirs.save_pretrained(tmp_path / "again")
     jax.tree.map(np.testing.assert_array_equal, load_pretrained(tmp_path / "again", model.config, 41), params)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_what_torch_saves_is_read_bit_for_bit(exported, dtype):
+    import torch
+
+    model, params, folder, _, _ = exported
+    theirs = load_torch(folder).to(getattr(torch, dtype))
+    (folder / "model.safetensors").unlink()
+    torch.save(theirs.state_dict(), folder / "pytorch_model.bin")
+    found = load_pretrained(folder, model.config, 41)
+    jax.tree.map(np.testing.assert_array_equal, found, jax.tree.map(lambda x: np.float32(x.astype(dtype)), params))
+
+
+def test_the_format_before_torch_1_6_is_refused(exported):
+    import torch
+
+    model, _, folder, _, _ = exported
+    theirs = load_torch(folder)
+    (folder / "model.safetensors").unlink()
+    torch.save(theirs.state_dict(), folder / "pytorch_model.bin", _use_new_zipfile_serialization=False)
+    with pytest.raises(UserError, match="torch 1.6"):
+        load_pretrained(folder, model.config, 41)
+
+
+def test_an_untied_gated_export_has_equal_logits(random_params, tmp_path):
+    import torch
+
+    model = T5Model(ModelConfig(**SIZES, dropout=0.0, tie_embeddings=False, feed_forward="gated-gelu"), 41)
+    params = random_params(model, seed=5)
+    save_pretrained(tmp_path, params, model, **SPECIAL)
+    rng = np.random.default_rng(1)
+    tokens, targets = rng.integers(3, 41, (2, 30)), rng.integers(3, 41, (2, 7))
+    with torch.no_grad():
+        result = load_torch(tmp_path)(input_ids=torch.tensor(tokens), labels=torch.tensor(targets))
+    ours = jax.jit(lambda p: logits_of(model, p, tokens, targets))(params)
+    np.testing.assert_allclose(ours, result.logits.numpy(), atol=1e-4)
 
 
 def test_twenty_adamw_steps_have_torchs_losses(exported):

@@ -1,0 +1,47 @@
+"""`codeit-jax evaluate RUN --tasks SOURCE`: how many tasks does a trained policy solve?"""
+
+import argparse
+import time
+
+from codeit_jax.commands.arguments import add_policy_arguments, add_run_argument
+from codeit_jax.commands.asking_policy import ask_policy
+from codeit_jax.commands.results import print_result, solved_text
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb `evaluate`."""
+    parser = subparsers.add_parser("evaluate", help="count the tasks that a trained policy solves")
+    add_run_argument(parser)
+    parser.add_argument("--tasks", required=True, metavar="SOURCE", help="e.g. arc1/evaluation, a folder, a JSON file")
+    add_policy_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Sample for every task and report as a run does.
+
+    Raises:
+        UserError: no such run or tasks.
+        StorageError: no checkpoint of the run is whole.
+    """
+    from codeit_jax.arc import load_tasks
+
+    start = time.perf_counter()
+    answers = ask_policy(arguments, lambda config: load_tasks(arguments.tasks))
+    solved = answers.report()
+    num_distinct = sum(len(attempts) for attempts in answers.attempts.values())
+    text = (
+        f"{answers.num_sampled} programs, {num_distinct} of them distinct, for {len(answers.tasks)} tasks of "
+        f"{arguments.tasks}, by checkpoint {answers.policy.checkpoint}\n{solved_text(solved)}"
+    )
+    result = {
+        "programs": answers.num_sampled,
+        "unique": num_distinct,
+        "solved": solved,
+        "tasks": len(answers.tasks),
+        **answers.origin(),
+        "seed": arguments.seed,
+        "seconds": round(time.perf_counter() - start, 2),
+    }
+    print_result(text, result, as_json=arguments.json)
+    return 0

@@ -1,0 +1,40 @@
+"""`codeit-jax export RUN DIR`: a trained policy as a folder that transformers loads."""
+
+import argparse
+from pathlib import Path
+
+from codeit_jax.commands.arguments import add_run_argument
+from codeit_jax.commands.results import print_result
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb `export`."""
+    parser = subparsers.add_parser("export", help="write a trained policy for transformers")
+    add_run_argument(parser)
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the policy of the run's newest whole checkpoint.
+
+    Raises:
+        UserError: no such run, or the folder is there already.
+        StorageError: no checkpoint is whole, or the disk can't be written.
+    """
+    from codeit_jax.exporting import export_policy
+    from codeit_jax.policy import load_policy
+    from codeit_jax.progress import Reporter
+
+    policy = load_policy(arguments.run_directory, Reporter().say)
+    export_policy(policy, arguments.folder)
+    text = f"{arguments.folder}: the policy of checkpoint {policy.checkpoint}, for T5ForConditionalGeneration"
+    result = {
+        "folder": str(arguments.folder),
+        "checkpoint": policy.checkpoint,
+        "iteration": policy.iteration,
+        "parameters": policy.model.num_parameters(),
+    }
+    print_result(text, result, as_json=arguments.json)
+    return 0

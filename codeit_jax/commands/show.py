@@ -1,0 +1,74 @@
+"""`codeit-jax show RUN TASK`: the programs that a run found for a task, and their grids; needs no device."""
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from codeit_jax.commands.arguments import add_run_argument, positive
+from codeit_jax.commands.found_programs import FoundProgram, people, print_program
+
+if TYPE_CHECKING:
+    from codeit_jax.arc import Task
+    from codeit_jax.config import Config
+    from codeit_jax.solutions import Solution
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb `show`."""
+    parser = subparsers.add_parser("show", help="show what a run found for a task")
+    add_run_argument(parser)
+    parser.add_argument("task", metavar="TASK", help="task id")
+    parser.add_argument("--num", type=positive, default=3, metavar="N", help="programs, the best first (default: 3)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the best programs of solutions.jsonl again, and print them.
+
+    Raises:
+        UserError: no such run or task.
+        StorageError: solutions.jsonl is damaged.
+    """
+    from codeit_jax.arc.lookup import find_task
+    from codeit_jax.evaluation import solve_report
+    from codeit_jax.run_reading import best_solutions, check_same_task, read_run_config, read_solutions
+
+    config = read_run_config(arguments.run_directory)
+    task = find_task(arguments.task, (config.data.search_tasks, config.data.training_tasks))
+    found = [s for s in read_solutions(arguments.run_directory) if s.candidate.task_id == task.id]
+    for solution in found:
+        check_same_task(solution, task)
+    programs = _run_again(best_solutions(found, arguments.num), task, config)
+    stream = people(arguments)
+    print(f"{task.id}: programs found: {len({s.candidate.program for s in found})}", file=stream)
+    for program in programs:
+        print_program(program, task, stream)
+    if arguments.json:
+        solved = solve_report([solution.candidate for solution in found], [task])
+        print(json.dumps({"programs": [program.to_json(task) for program in programs], "solved": solved}))
+    return 0
+
+
+def _run_again(solutions: "list[Solution]", task: "Task", config: "Config") -> list[FoundProgram]:
+    from codeit_jax.hindsight.limits import limits_of
+    from interpreter import InterpreterPool, Job
+
+    job = Job([solution.candidate.program for solution in solutions], task.demonstration_inputs + task.test_inputs)
+    with InterpreterPool(1, limits_of(config.interpreter)) as pool:
+        [rows] = pool.run([job])
+    shown = len(task.demonstrations)
+    return [
+        FoundProgram(
+            candidate=solution.candidate,
+            demonstrations=row[:shown],
+            tests=row[shown:],
+            source=f"{solution.origin}, {_when(solution.iteration)}",
+            details={"origin": solution.origin, "iteration": solution.iteration},
+        )
+        for solution, row in zip(solutions, rows, strict=True)
+    ]
+
+
+def _when(iteration: int) -> str:
+    return "before the first meta-iteration" if iteration < 0 else f"meta-iteration {iteration}"

@@ -1,0 +1,45 @@
+"""`codeit-jax solve RUN TASK [--num N]`: a trained policy's predictions for the tests of one task."""
+
+import argparse
+import json
+
+from codeit_jax.commands.arguments import add_policy_arguments, add_run_argument
+from codeit_jax.commands.asking_policy import ask_policy, tasks_named
+from codeit_jax.commands.found_programs import found_by_policy, people, print_program
+
+_PREDICTIONS = 3  # as in the paper's pass@3
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the verb `solve`."""
+    parser = subparsers.add_parser("solve", help="predict the test outputs of a task by a trained policy's programs")
+    add_run_argument(parser)
+    parser.add_argument("task", metavar="TASK", help="task id, or a JSON file; its tests may lack outputs")
+    add_policy_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Sample, choose by the paper's selection rule, and print which demonstrations hold and what the tests become.
+
+    Raises:
+        UserError: no such run or task.
+        StorageError: no checkpoint of the run is whole.
+    """
+    from codeit_jax.attempts import select_attempts
+
+    answers = ask_policy(arguments, tasks_named([arguments.task]))
+    [task] = answers.tasks
+    chosen = [found_by_policy(attempt) for attempt in select_attempts(answers.attempts[task.id], _PREDICTIONS)]
+    stream = people(arguments)
+    if not chosen:
+        print(f"{task.id}: none of {answers.num_sampled} programs reproduces a demonstration; try --num", file=stream)
+    for rank, program in enumerate(chosen, start=1):
+        print(f"{task.id}: prediction {rank} of {len(chosen)}", file=stream)
+        print_program(program, task, stream)
+    if arguments.json:
+        objects = [program.to_json(task) for program in chosen]
+        predictions = [program["predictions"] for program in objects]
+        result = {"programs": objects, "solved": answers.report(), "task_id": task.id, "predictions": predictions}
+        print(json.dumps(result | answers.origin()))
+    return 0

@@ -1,0 +1,116 @@
+"""One file over https, checked and put in place when it is whole."""
+
+import hashlib
+import http.client
+import os
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from codeit_jax.errors import StorageError, UserError
+
+_TIMEOUT_SECONDS = 60.0
+_CHUNK = 1 << 20
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def read_url(url: str, *, max_bytes: int, accept: str = "*/*") -> bytes:
+    """Return a short answer.
+
+    Raises:
+        UserError: no connection, an error answered, or more than `max_bytes`.
+    """
+    with _opened(url, accept) as response:
+        content = response.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise UserError(f"{url}: more than {max_bytes} bytes, expected a short answer")
+    return content
+
+
+def download(url: str, path: Path, *, max_bytes: int, advance: Callable[[int, int], None]) -> str:
+    """Write what a URL has to `path.part`, and return its SHA-256 in hex; see `keep` for the rest.
+
+    Args:
+        url: https, or http on this machine.
+        path: where the file is to be.
+        max_bytes: of the file; more is an error before the disk is full.
+        advance: told of bytes done and bytes in all.
+
+    Raises:
+        UserError: no connection, an error answered, a file too large, or cut short.
+        StorageError: the disk is full or can't be written.
+    """
+    sha, done = hashlib.sha256(), 0
+    with _opened(url) as response:
+        total = int(response.headers.get("Content-Length") or 0)
+        try:
+            with open(_part(path), "wb") as file:
+                while chunk := _read(response, url):
+                    done += len(chunk)
+                    if max(done, total) > max_bytes:
+                        raise UserError(f"{url}: {max(done, total)} bytes or more, expected at most {max_bytes}")
+                    sha.update(chunk)
+                    file.write(chunk)
+                    advance(done, max(done, total))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise StorageError(f"{path}: can't be written ({error.strerror})") from None
+    if total and done != total:
+        raise UserError(f"{url}: ended after {done} of {total} bytes, expected all; try again")
+    return sha.hexdigest()
+
+
+def keep(path: Path) -> None:
+    """Put a downloaded file in place."""
+    try:
+        os.replace(_part(path), path)
+    except OSError as error:
+        raise StorageError(f"{path}: can't be written ({error.strerror})") from None
+
+
+def discard(path: Path) -> None:
+    """Remove what was downloaded, if anything."""
+    _part(path).unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
+
+
+def _check_scheme(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        raise UserError(f"{url[:100]}: not https, expected an encrypted connection")
+
+
+class _StaysEncrypted(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        _check_scheme(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+@contextmanager
+def _opened(url: str, accept: str = "*/*") -> Iterator[http.client.HTTPResponse]:
+    _check_scheme(url)
+    request = urllib.request.Request(url, headers={"User-Agent": "codeit-jax", "Accept": accept})
+    try:
+        with urllib.request.build_opener(_StaysEncrypted).open(request, timeout=_TIMEOUT_SECONDS) as response:
+            yield response
+    except urllib.error.HTTPError as error:
+        raise UserError(f"{url}: the server answers {error.code} ({error.reason}), expected the file") from None
+    except (urllib.error.URLError, ssl.SSLError, TimeoutError, http.client.HTTPException, ConnectionError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise UserError(f"{url}: no connection ({reason}), expected access to the network") from None
+
+
+def _read(response: http.client.HTTPResponse, url: str) -> bytes:
+    try:
+        return response.read(_CHUNK)
+    except (OSError, http.client.HTTPException) as error:
+        raise UserError(f"{url}: the connection broke ({error or type(error).__name__}); try again") from None

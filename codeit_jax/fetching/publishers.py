@@ -1,0 +1,133 @@
+"""Where the published files are: which exist at a commit, and their addresses."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from codeit_jax.errors import UserError
+from codeit_jax.fetching.download import read_url
+
+HUB = "https://huggingface.co"
+GITHUB_API = "https://api.github.com"
+GITHUB_FILES = "https://raw.githubusercontent.com"
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_REVISION = re.compile(r"[\w.][\w./-]*")
+_SHORT = 8 << 20
+_WEIGHTS = 8 << 30
+_WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+_TEXT_FILES = ("config.json", "vocab.json", "merges.txt")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteFile:
+    """A file at a commit.
+
+    Attributes:
+        name: without folders.
+        url: where it is.
+        max_bytes: more is refused.
+        sha256: in hex, where the publisher announces it.
+    """
+
+    name: str
+    url: str
+    max_bytes: int
+    sha256: str | None = None
+
+
+class Publisher(Protocol):
+    """Somebody's repository."""
+
+    @property
+    def repository(self) -> str: ...
+
+    def commit(self, revision: str) -> str:
+        """Return the commit, 40 hex digits, that a branch, tag or commit names now."""
+        ...
+
+    def files(self, commit: str) -> list[RemoteFile]:
+        """Return the files to fetch."""
+        ...
+
+
+@dataclass(frozen=True)
+class HubModel:
+    """A T5 checkpoint on the Hugging Face hub."""
+
+    repository: str
+
+    def commit(self, revision: str) -> str:
+        """Ask the hub."""
+        return _checked_commit(self._describe(revision).get("sha"), self.repository, revision)
+
+    def files(self, commit: str) -> list[RemoteFile]:
+        """Choose configuration, tokenizer and one file of weights, safetensors first."""
+        listed = {entry.get("rfilename"): entry for entry in self._describe(commit).get("siblings", [])}
+        weights = [name for name in _WEIGHT_FILES if name in listed][:1]
+        missing = [name for name in _TEXT_FILES if name not in listed]
+        if missing or not weights:
+            lacks = ", ".join(missing) or " and ".join(_WEIGHT_FILES)
+            raise UserError(f"{self.repository} at {commit}: has no {lacks}, expected a checkpoint with its tokenizer")
+        return [
+            RemoteFile(
+                name=name,
+                url=f"{HUB}/{self.repository}/resolve/{commit}/{name}",
+                max_bytes=_WEIGHTS if name in weights else _SHORT,
+                sha256=(listed[name].get("lfs") or {}).get("sha256"),
+            )
+            for name in (*_TEXT_FILES, *weights)
+        ]
+
+    def _describe(self, revision: str) -> dict[str, Any]:
+        url = f"{HUB}/api/models/{self.repository}/revision/{_checked_revision(revision)}?blobs=true"
+        try:
+            answer = json.loads(read_url(url, max_bytes=_SHORT))
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise UserError(f"{url}: the answer is no JSON object, expected the hub's description of a model")
+        return answer
+
+
+@dataclass(frozen=True)
+class GithubFile:
+    """One file of a repository on GitHub."""
+
+    repository: str
+    path: str
+
+    def commit(self, revision: str) -> str:
+        """Ask GitHub; a whole commit is taken as it is."""
+        if _COMMIT.fullmatch(revision):
+            return revision
+        url = f"{GITHUB_API}/repos/{self.repository}/commits/{_checked_revision(revision)}"
+        answer = read_url(url, max_bytes=100, accept="application/vnd.github.sha")
+        return _checked_commit(answer.decode("ascii", "replace").strip(), self.repository, revision)
+
+    def files(self, commit: str) -> list[RemoteFile]:
+        """Return the one file."""
+        url = f"{GITHUB_FILES}/{self.repository}/{commit}/{self.path}"
+        return [RemoteFile(name=self.path, url=url, max_bytes=_SHORT)]
+
+
+PUBLISHED: dict[str, Publisher] = {
+    "codet5-small": HubModel("Salesforce/codet5-small"),
+    "codet5p-220m": HubModel("Salesforce/codet5p-220m"),
+    "codet5p-770m": HubModel("Salesforce/codet5p-770m"),
+    "solvers.py": GithubFile("michaelhodel/arc-dsl", "solvers.py"),
+}
+"""What `fetch` knows, by the name that the user gives."""
+
+
+def _checked_revision(revision: str) -> str:
+    if not _REVISION.fullmatch(revision) or ".." in revision:
+        raise UserError(f"the revision is {revision[:80]!r}, expected a branch, a tag or a commit")
+    return revision
+
+
+def _checked_commit(commit: Any, repository: str, revision: str) -> str:
+    if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
+        raise UserError(f"{repository}: {revision} names {str(commit)[:80]!r}, expected a commit of 40 hex digits")
+    return commit
