@@ -13,13 +13,13 @@ library only.
 from interpreter.batch import run_batch
 from interpreter.constants import CONSTANTS
 from interpreter.inference import infer_types, infer_types_batch
+from interpreter.jobs import Job, Pending, PoolError
 from interpreter.limits import Limits
 from interpreter.machine import run
 from interpreter.outcome import Grid, Outcome, Status
-from interpreter.pool import InterpreterPool, PoolError
+from interpreter.pool import InterpreterPool
 from interpreter.primitives import PRIMITIVES
 from interpreter.program import Instruction, Program, ProgramError, Reason, parse
-from interpreter.schedule import Job
 from interpreter.signatures import SIGNATURES
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Job",
     "Limits",
     "Outcome",
+    "Pending",
     "PoolError",
     "Program",
     "ProgramError",

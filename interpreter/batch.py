@@ -1,25 +1,59 @@
 """Many programs on the same grids: every distinct call is made once.
 
-A grid has a table of calls, keyed by the ids of the callee and of the arguments; equal values have one id, so calls
-meet however their arguments came about. A failed call is kept like any other. Each program gets the outcome and the
-work that it has alone, whatever else is in the batch: a call gives the same under the same line budget
-(`interpreter.machine`), and iteration orders are properties of the values.
+Two things are shared. Lines that are the same expression of the input, in whatever programs, have one number and are
+looked up by it; only expressions that are new on a grid go to its table of calls (`interpreter.call_table`), where they
+meet others with equal arguments. Each program gets the outcome and the work that it has alone, whatever else is in the
+batch: a call gives the same under the same line budget (`interpreter.machine`), and iteration orders are properties of
+the values.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from operator import itemgetter
-from typing import Any
 
+from interpreter.call_table import UNDEFINED_ID, CallTable
 from interpreter.limits import Limits
-from interpreter.machine import DEFAULT_LIMITS, PROGRAM_WORK_EXCEEDED, UNDEFINED, Failure, Machine, finish
+from interpreter.machine import DEFAULT_LIMITS, PROGRAM_WORK_EXCEEDED, Failure, Machine
 from interpreter.outcome import SKIPPED, Grid, Outcome, Status
-from interpreter.program import FIRST_LINE_SLOT, INPUT_SLOT, MAX_LINES, Instruction, Program
+from interpreter.program import FIRST_LINE_SLOT, Program
 
 TABLE_NODES = 8_000_000
 """About how many nodes of values the tables of a batch keep before they are emptied (about 30 bytes a node)."""
 
-_ENTRY_NODES = 8
-_Key = Callable[[list[int]], tuple[int, ...]]
+_UNDEFINED = FIRST_LINE_SLOT
+_FAILED = -1
+
+_Operands = Callable[[Mapping[int, int]], tuple[int, ...]]
+
+Expressions = list[int]
+"""The numbers of a program's lines."""
+
+
+class Numbering:
+    """Numbers for expressions of the input, the same for equal ones; primitives, constants and `I` have their slots."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[int, ...], int] = {}
+        self._operands: list[_Operands] = []
+
+    def __len__(self) -> int:
+        return len(self._operands)
+
+    def of(self, program: Program) -> Expressions:
+        """Return the numbers of a program's lines."""
+        numbers = [*range(FIRST_LINE_SLOT), *[_UNDEFINED] * len(program.lines)]
+        for slot, fetch in enumerate(program.fetches, FIRST_LINE_SLOT):
+            key = fetch(numbers)
+            number = self._numbers.get(key)
+            if number is None:
+                number = self._numbers[key] = _UNDEFINED + 1 + len(self._operands)
+                self._operands.append(itemgetter(*key))
+            numbers[slot] = number
+        return numbers[FIRST_LINE_SLOT:]
+
+    def operands(self, number: int) -> _Operands:
+        """Return what takes the values of an expression's callee and arguments, given those of all by number."""
+        return self._operands[number - _UNDEFINED - 1]
 
 
 def run_batch(
@@ -43,27 +77,33 @@ def run_batch(
     Returns:
         For each program a list of an outcome for each grid, as `interpreter.run` gives them.
     """
-    distinct = {program.lines: program for program in programs}
-    if stop_at_first_miss:
-        batch = Batch(grids, limits, expected=expected, stop_at_first_miss=True)
-        rows = {lines: batch.run(program) for lines, program in distinct.items()}
-    else:
-        # One grid after the other, so that its tables may fill the memory.
-        rows = {lines: [] for lines in distinct}
-        for grid in grids:
-            batch = Batch([grid], limits)
-            for lines, program in distinct.items():
-                rows[lines] += batch.run(program)
+    numbering = Numbering()
+    expressions = {program.lines: numbering.of(program) for program in programs}
+    rows: dict[object, list[Outcome]] = {lines: [] for lines in expressions}
+    # Unless a miss decides what is run, one grid after the other, so that its table may fill the memory.
+    for group in [grids] if stop_at_first_miss else [[grid] for grid in grids]:
+        batch = Batch(group, limits, numbering, expected=expected, stop_at_first_miss=stop_at_first_miss)
+        with batch.metered():
+            for lines, numbers in expressions.items():
+                rows[lines] += batch.run(numbers)
     return [list(rows[program.lines]) for program in programs]
 
 
 class Batch:
-    """A growing batch on fixed grids; programs may be run one at a time. Arguments as for `run_batch`."""
+    """A growing batch on fixed grids; programs may be run one at a time.
+
+    Args:
+        grids: the input grids.
+        limits: as for `run_batch`.
+        numbering: what numbers the expressions of the programs.
+        expected, stop_at_first_miss: as for `run_batch`.
+    """
 
     def __init__(
         self,
         grids: Sequence[Grid],
-        limits: Limits = DEFAULT_LIMITS,
+        limits: Limits,
+        numbering: Numbering,
         *,
         expected: Sequence[Grid] | None = None,
         stop_at_first_miss: bool = False,
@@ -72,127 +112,64 @@ class Batch:
             raise ValueError("stop_at_first_miss needs one expected grid for each grid")
         self._machine = Machine(limits)
         self._goals = expected if stop_at_first_miss else None
-        self._tables = [CallTable(grid, self._machine, TABLE_NODES // len(grids)) for grid in grids]
-        self._keys: dict[Instruction, _Key] = {}
+        self._inputs = [_Input(grid, self._machine, numbering, TABLE_NODES // len(grids)) for grid in grids]
 
-    def run(self, program: Program) -> list[Outcome]:
-        """Run one program on all grids."""
-        keys = [self._keys.get(line) or self._key(line) for line in program.lines]
-        outcomes: list[Outcome] = []
-        with self._machine.metered():
-            for number, table in enumerate(self._tables):
-                outcome = table.run(keys)
-                outcomes.append(outcome)
-                if self._goals is not None and outcome.grid != self._goals[number]:
-                    outcomes.extend([SKIPPED] * (len(self._tables) - number - 1))
-                    break
+    def metered(self) -> AbstractContextManager[None]:
+        """Return the context in which programs are run."""
+        return self._machine.metered()
+
+    def run(self, expressions: Expressions) -> list[Outcome]:
+        """Run a program, given as its expressions, on all grids, within `metered`."""
+        if self._goals is None:
+            return [single.run(expressions) for single in self._inputs]
+        outcomes = [SKIPPED] * len(self._inputs)
+        for number, (single, goal) in enumerate(zip(self._inputs, self._goals, strict=True)):
+            outcomes[number] = single.run(expressions)
+            if outcomes[number].grid != goal:
+                break
         return outcomes
 
-    def _key(self, line: Instruction) -> _Key:
-        self._keys[line] = key = itemgetter(line.callee, *line.arguments)
-        return key
 
+class _Input:
+    """What is known of expressions on one grid."""
 
-class CallTable:
-    """The calls made on one grid and their values."""
+    def __init__(self, grid: Grid, machine: Machine, numbering: Numbering, max_nodes: int) -> None:
+        self._table = CallTable(grid, machine, max_nodes)
+        self._numbering = numbering
+        self._work_per_program = machine.limits.work_per_program
+        self._forget()
 
-    def __init__(self, grid: Grid, machine: Machine, max_nodes: int) -> None:
-        self._grid = grid
-        self._grid_weight = 1 + len(grid) + sum(map(len, grid))
-        self._machine = machine
-        self._max_nodes = max_nodes
-        self._clear()
+    def _forget(self) -> None:
+        # By number of the expression: the id of its value; its work, or `_FAILED`; why it failed.
+        self._ids = dict(enumerate([*self._table.fixed_ids(), UNDEFINED_ID]))
+        self._works: dict[int, int] = {}
+        self._failures: dict[int, Failure] = {}
 
-    def _clear(self) -> None:
-        self._nodes = 0
-        self._calls: dict[tuple[int, ...], tuple[int, int] | Failure] = {}
-        self._ids: dict[Any, int] = {}
-        self._values: list[Any] = []
-        self._weights: list[int] = []
-        self._outcomes: dict[int, Outcome] = {}
-        values = [*self._machine.environment, self._grid, *[UNDEFINED] * MAX_LINES]
-        weights = [*self._machine.weights, self._grid_weight, *[1] * MAX_LINES]
-        self._initial_ids = [self._intern(value, weight) for value, weight in zip(values, weights, strict=True)]
-
-    def _intern(self, value: Any, weight: int) -> int:
-        # True equals 1 and gets its id: let 1 stand for both, since the primitives' fast paths are for plain integers.
-        if type(value) is bool:
-            value = int(value)
-        number = self._ids.setdefault(value, len(self._values))
-        if number == len(self._values):
-            self._values.append(value)
-            self._weights.append(weight)
-        return number
-
-    @property
-    def nodes(self) -> int:
-        """About how many nodes of values the table keeps."""
-        return self._nodes
-
-    def fixed_ids(self) -> list[int]:
-        """Return the ids of what needs no call: primitives, constants and the grid, by slot."""
-        return self._initial_ids[:FIRST_LINE_SLOT]
-
-    def add_grid(self, grid: Grid) -> int:
-        """Return the id of another grid, which calls may then take too."""
-        return self._intern(grid, 1 + len(grid) + sum(map(len, grid)))
-
-    def value(self, number: int) -> Any:
-        """Return the value that an id stands for."""
-        return self._values[number]
-
-    def call(self, key: tuple[int, ...]) -> int | None:
-        """Make a call given as the ids of the callee and of the arguments, within `Machine.metered`.
-
-        Returns:
-            The id of the result; None if the call fails.
-
-        Raises:
-            MemoryError: memory ran out; the table is empty now and all ids are void.
-        """
-        entry = self._calls.get(key) or self._make(key)
-        if not isinstance(entry, Failure):
-            return entry[0]
-        if entry.status is Status.DIED:
-            raise MemoryError(entry.reason)
-        return None
-
-    def run(self, keys: list[_Key]) -> Outcome:
-        """Run a program given as one key getter a line, within `Machine.metered`."""
-        if self._nodes > self._max_nodes:
-            self._clear()
-        ids = self._initial_ids.copy()
+    def run(self, expressions: Expressions) -> Outcome:
+        """Run a program."""
+        if self._table.full:
+            self._table.clear()
+            self._forget()
+        ids, works, most_work = self._ids, self._works, self._work_per_program
         work = 0
-        for slot, key_of in enumerate(keys, FIRST_LINE_SLOT):
-            key = key_of(ids)
-            entry = self._calls.get(key) or self._make(key)
-            if isinstance(entry, Failure):
-                return entry.outcome(slot - INPUT_SLOT, work)
-            if work + entry[1] > self._machine.limits.work_per_program:
-                return PROGRAM_WORK_EXCEEDED.outcome(slot - INPUT_SLOT, work)
-            ids[slot] = entry[0]
-            work += entry[1]
-        return self._outcome(ids[INPUT_SLOT + len(keys)], work)
+        for line, number in enumerate(expressions, 1):
+            taken = works.get(number) or self._evaluate(number)
+            if taken == _FAILED:
+                return self._failures[number].outcome(line, work)
+            if work + taken > most_work:
+                return PROGRAM_WORK_EXCEEDED.outcome(line, work)
+            work += taken
+        return self._table.outcome(ids[expressions[-1]], work)
 
-    def _make(self, key: tuple[int, ...]) -> tuple[int, int] | Failure:
-        callee, *arguments = key
-        values, weights = self._values, self._weights
-        result = self._machine.call(values[callee], [values[k] for k in arguments], [weights[k] for k in arguments])
-        if isinstance(result, Failure):
-            if result.status is Status.DIED:  # out of memory: no property of the call
-                self._clear()
+    def _evaluate(self, number: int) -> int:
+        """Find out the value and the work of an expression whose operands are known; return the work, or `_FAILED`."""
+        entry = self._table.look_up(self._numbering.operands(number)(self._ids))
+        if isinstance(entry, Failure):
+            if entry.status is Status.DIED:  # the table was emptied
+                self._forget()
             else:
-                self._calls[key] = result
-                self._nodes += _ENTRY_NODES
-            return result
-        entry = self._intern(result.value, result.weight), result.work
-        self._calls[key] = entry
-        # Both are upper bounds on what the call has allocated.
-        self._nodes += min(result.weight, result.work) + _ENTRY_NODES
-        return entry
-
-    def _outcome(self, value: int, work: int) -> Outcome:
-        outcome = self._outcomes.get(value)
-        if outcome is None:
-            outcome = self._outcomes[value] = finish(self._values[value], 0, self._machine.limits.mode)
-        return outcome._replace(work=work)
+                self._works[number] = _FAILED
+            self._failures[number] = entry
+            return _FAILED
+        self._ids[number], self._works[number] = entry
+        return self._works[number]

@@ -2,62 +2,92 @@
 
 Values share parts: `x2 = combine(x1, x1)`, line after line, is a tree of 2^k nodes in few objects, and hashing or
 comparing it takes 2^k steps. So the weight of every line's value is bounded. Weighing takes about 20 ns a node, as
-much as many primitives; so the results of primitives that only rearrange their arguments are not weighed while a bound
-that follows from the arguments' bounds suffices. The verdict is that of the exact weight either way.
+much as many primitives; so a result is not weighed while a bound suffices that follows from the weights of the
+arguments and from the work that was charged. The verdict is that of the exact weight either way.
 """
 
-from itertools import chain
-from typing import Any, NamedTuple
+import sys
+from collections.abc import Collection, Sequence
+from itertools import chain, islice
+from types import FunctionType
+from typing import Any
 
 from interpreter.signatures import SIGNATURES
 from interpreter.work import SizeExceeded
 
 _CONTAINERS = frozenset({tuple, frozenset})
-_SLACK = 32
 
-# A part of an argument occurs at most once in the result, or twice counting the rows of a transposed grid.
-_REARRANGING = (
-    *("identity", "branch", "both", "either", "astuple", "pair"),
-    *("combine", "intersection", "difference", "dedupe", "order", "merge", "initset", "insert", "remove", "totuple"),
-    *("other", "first", "last", "sfilter", "mfilter", "extract", "argmax", "argmin", "mostcommon", "leastcommon"),
-    *("sizefilter", "colorfilter", "rot90", "rot180", "rot270", "hmirror", "vmirror", "dmirror", "cmirror"),
-    *("crop", "subgrid", "trim", "tophalf", "bottomhalf", "lefthalf", "righthalf", "compress", "downscale"),
-    *("hconcat", "vconcat", "cellwise", "replace", "switch", "fill", "paint", "underfill", "underpaint"),
-    *("recolor", "toindices", "shift", "normalize"),
-)
+# A primitive's result weighs at most FACTORS[name] times what its arguments weigh, and NODES_A_UNIT times its work,
+# and SLACK. A part of an argument occurs at most once in it, or twice counting the rows of a transposed grid; what
+# occurs more often is charged as often (see `interpreter.weight`), and so is a new index, which is three nodes.
+_USUAL_FACTOR = 2
+NODES_A_UNIT = 4
+SLACK = 32
 # Every cell of the grid gives at most two cells (colour, (row, column)), each perhaps in a set of its own.
 _TAKING_APART = ("asindices", "asobject", "ofcolor", "objects", "partition", "fgpartition", "frontiers", "toobject")
+# Parts of arguments are repeated without a charge for what is inside them, or functions give the result.
+_UNKNOWN = (
+    *("product", "upscale", "hupscale", "vupscale", "cover", "move", "valmax", "valmin"),
+    *("apply", "rapply", "mapply", "papply", "mpapply", "prapply"),
+)
+FACTORS = {name: 12 if name in _TAKING_APART else _USUAL_FACTOR for name in SIGNATURES if name not in _UNKNOWN}
+
+_NO_BOUND = 1 << 62
+_HEAVY = 1 << 20
 
 
-class Growth(NamedTuple):
-    """How a primitive's result grows with its arguments.
+def bound(function: Any, arguments: Sequence[Any], weights: Sequence[int], work: int) -> int:
+    """Return an upper bound on the weight of what a call gave, beyond all limits where there is none.
 
-    Attributes:
-        factor: the result weighs at most this many times what the arguments weigh together.
-        repeated: positions of arguments that may occur many times in the result; the factor holds if these are single
-            nodes.
+    Args:
+        function: the callee, a primitive or a closure.
+        arguments: its arguments.
+        weights: upper bounds on the weights of the callee and of the arguments.
+        work: the units that the call charged.
     """
-
-    factor: int
-    repeated: tuple[int, ...]
-
-    def bound(self, weights: list[int]) -> int | None:
-        """Return an upper bound on the result's weight, given those of the arguments; None where there is none."""
-        for position in self.repeated:
-            if weights[position] > 1:
-                return None
-        return self.factor * sum(weights) + _SLACK
-
-
-GROWTH: dict[str, Growth] = {
-    name: Growth(factor, tuple(k for k, p in enumerate(SIGNATURES[name].parameters) if p.type == "Integer"))
-    for factor, names in ((2, _REARRANGING), (12, _TAKING_APART))
-    for name in names
-}
-"""The primitives that only rearrange their arguments."""
+    charged = NODES_A_UNIT * work
+    name = function.__dict__["builder"]
+    if name == "apply" or name == "mapply":
+        mapped, container = arguments
+        return _bound_of_all(mapped, weights[2], len(container), charged + len(container))
+    if name == "prapply":
+        mapped, a, b = arguments
+        pairs = len(a) * len(b)
+        return _bound_of_all(mapped, weights[2] * len(b) + weights[3] * len(a), pairs, charged + pairs)
+    return _bound_of_all(function, sum(weights), 1, charged)
 
 
-def weigh(value: Any, max_weight: int) -> int:
+def _bound_of_all(function: Any, weight: int, number: int, charged: int) -> int:
+    """Bound the weight of all results of `number` calls together, given the weight of all their arguments together."""
+    if type(function) is not FunctionType:
+        return _NO_BOUND
+    name, parts = function.__dict__["builder"], function.__dict__["parts"]
+    if not parts:
+        return FACTORS.get(name, _NO_BOUND) * weight + charged + SLACK * number
+    if name == "matcher":
+        return number
+    if name == "lbind" or name == "rbind":
+        bound_function, fixed = parts
+        return _bound_of_all(bound_function, weight + number * _weight_or_none(fixed), number, charged)
+    if name == "fork":
+        outer, a, b = parts
+        both = _bound_of_all(a, weight, number, charged) + _bound_of_all(b, weight, number, charged)
+        return _bound_of_all(outer, both, number, charged)
+    if name == "power":
+        return _NO_BOUND
+    for part in reversed(parts):
+        weight = _bound_of_all(part, weight, number, charged)
+    return weight
+
+
+def _weight_or_none(value: Any) -> int:
+    try:
+        return weigh(value, _HEAVY)
+    except SizeExceeded:
+        return _NO_BOUND
+
+
+def weigh(value: Any, max_weight: int = sys.maxsize) -> int:
     """Return the number of nodes of `value` as a tree.
 
     Raises:
@@ -66,14 +96,15 @@ def weigh(value: Any, max_weight: int) -> int:
     if type(value) not in _CONTAINERS:
         return 1
     weight = 1
-    level: list[Any] = [value]
-    while level:
-        weight += sum(map(len, level))
+    level: Collection[Any] = value
+    while True:
+        weight += len(level)
         if weight > max_weight:
             raise SizeExceeded(f"value of more than {max_weight} nodes")
-        children = list(chain.from_iterable(level))
-        kinds = set(map(type, children))
+        kinds = set(map(type, level))
         if kinds.isdisjoint(_CONTAINERS):
             return weight
-        level = children if kinds <= _CONTAINERS else [child for child in children if type(child) in _CONTAINERS]
-    return weight
+        if not kinds <= _CONTAINERS:
+            level = [child for child in level if type(child) in _CONTAINERS]
+        # Cut, because the next level may be as large as the square of this one.
+        level = list(islice(chain.from_iterable(level), max_weight))

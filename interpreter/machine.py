@@ -10,26 +10,29 @@ and this makes them equal whether or not calls are shared between programs.
 The work meter is one object per process: running programs in several threads at once is not supported.
 """
 
+import gc
+import marshal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache
-from itertools import chain
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from interpreter.constants import CONSTANTS
 from interpreter.dialect import primitives_for
-from interpreter.growth import GROWTH, Growth, weigh
+from interpreter.growth import FACTORS, NODES_A_UNIT, SLACK, bound, weigh
 from interpreter.limits import CODEIT_LENGTH_LIMIT, Limits, Mode
 from interpreter.outcome import Grid, Outcome, Status
-from interpreter.program import Program
+from interpreter.program import FIRST_LINE_SLOT, INPUT_SLOT, MAX_LINES, Program
+from interpreter.signatures import SIGNATURES
 from interpreter.work import METER, LimitExceeded, WorkExceeded
 
 DEFAULT_LIMITS = Limits()
 
+_Function = Callable[..., Any]
+
 _RECURSION_LIMIT = 10_000
 _COLOURS = bytes(range(10))
-_CELL_TYPES = frozenset({int, bool})
+_TUPLE = frozenset({tuple})
 
 
 class _Undefined:
@@ -37,14 +40,11 @@ class _Undefined:
 
 
 UNDEFINED = _Undefined()
+_BLANK = [UNDEFINED] * (1 + MAX_LINES)
 
 
-class Result(NamedTuple):
-    """What a call gave: a value, the work it took, and an upper bound on the value's weight (`interpreter.growth`)."""
-
-    value: Any
-    work: int
-    weight: int
+Result = tuple[Any, int, int]
+"""What a call gave: a value, the work it took, and an upper bound on the value's weight (`interpreter.growth`)."""
 
 
 class Failure(NamedTuple):
@@ -71,43 +71,48 @@ class Machine:
         limits: the limits in force.
         environment: values of the slots before the input grid: primitives and constants.
         weights: of these values.
-        growth: how the results of some primitives grow.
+        slots: the row that programs run on, one at a time: the environment, the input grid, results of lines.
+        slot_weights: upper bounds on the weights of `slots`.
+        factors: how the results of some primitives grow (`interpreter.growth`).
+        passive: the primitives whose results hold no functions but those in their arguments.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.environment, self.weights, self.growth = _environment(limits.mode)
+        self.environment, self.weights, self.factors, self.passive = _environment(limits.mode)
+        self.slots = [*self.environment, *_BLANK]
+        self.slot_weights = [*self.weights, *[1] * len(_BLANK)]
+        self._budget, self._max_items = limits.work_per_line, limits.max_items
         self._drops_long_values = limits.mode == "codeit"
 
-    @contextmanager
-    def metered(self) -> Iterator[None]:
+    def metered(self) -> "_Metered":
         """Put the size limits in force; afterwards primitives are unlimited plain functions again."""
-        before = METER.left, METER.max_items, METER.max_integer
-        METER.max_items, METER.max_integer = self.limits.max_items, self.limits.max_integer
-        frames = sys.getrecursionlimit()
-        # The meter bounds the frames of closures; how deep the caller's own stack is must not decide a verdict.
-        sys.setrecursionlimit(max(frames, _RECURSION_LIMIT))
-        try:
-            yield
-        finally:
-            METER.left, METER.max_items, METER.max_integer = before
-            sys.setrecursionlimit(frames)
+        return _Metered(self.limits)
 
-    def call(self, function: Any, arguments: list[Any], weights: list[int]) -> Result | Failure:
+    def call(self, function: Any, arguments: Sequence[Any], weights: Sequence[int]) -> Result | Failure:
         """Call a function within the budget of one line.
 
         Args:
             function: the callee, which need not be callable.
             arguments: its arguments.
-            weights: upper bounds on the weights of the arguments.
+            weights: upper bounds on the weights of the callee and of the arguments.
         """
         if self._drops_long_values and (function is UNDEFINED or any(argument is UNDEFINED for argument in arguments)):
             return _UNDEFINED_VARIABLE
-        budget = METER.left = self.limits.work_per_line
+        budget = METER.left = self._budget
         try:
             value = function(*arguments)
-            work = 1 + budget - int(METER.left)
-            weight = self._weigh(function, value, weights)
+            work: int = 1 + budget - METER.left
+            kind = type(value)
+            if kind is not tuple and kind is not frozenset:
+                return value, work, 1
+            factor = self.factors.get(function)
+            if factor is None:
+                weight = bound(function, arguments, weights, work)
+            else:
+                weight = factor * sum(weights) + NODES_A_UNIT * work + SLACK
+            if weight > self._max_items:
+                weight = weigh(value, self._max_items)
         except WorkExceeded:
             return _LINE_WORK_EXCEEDED
         except LimitExceeded as error:
@@ -116,18 +121,34 @@ class Machine:
             return _OUT_OF_MEMORY
         except Exception as error:
             return Failure(Status.ERROR, type(error).__name__)
-        if self._drops_long_values and type(value) in (tuple, frozenset) and len(value) >= CODEIT_LENGTH_LIMIT:
-            return Result(UNDEFINED, work, 1)
-        return Result(value, work, weight)
+        if self._drops_long_values and len(value) >= CODEIT_LENGTH_LIMIT:
+            return UNDEFINED, work, 1
+        return value, work, weight
 
-    def _weigh(self, function: Any, value: Any, weights: list[int]) -> int:
-        if type(value) is int or type(value) is bool:
-            return 1
-        growth = self.growth.get(function)
-        weight = None if growth is None else growth.bound(weights)
-        if weight is None or weight > self.limits.max_items:
-            return weigh(value, self.limits.max_items)
-        return weight
+
+class _Metered:
+    """The context in which calls are made."""
+
+    __slots__ = ("_before", "_collects", "_frames", "_limits")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    def __enter__(self) -> None:
+        self._before = METER.left, METER.max_items, METER.max_integer
+        METER.max_items, METER.max_integer = self._limits.max_items, self._limits.max_integer
+        # The meter bounds the frames of closures; how deep the caller's own stack is must not decide a verdict.
+        self._frames = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(self._frames, _RECURSION_LIMIT))
+        # Values hold no cycles, so the collector would only walk them in vain, once for every 700 cells made.
+        self._collects = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        METER.left, METER.max_items, METER.max_integer = self._before
+        sys.setrecursionlimit(self._frames)
+        if self._collects:
+            gc.enable()
 
 
 def run(program: Program, grid: Grid, limits: Limits = DEFAULT_LIMITS) -> Outcome:
@@ -138,8 +159,7 @@ def run(program: Program, grid: Grid, limits: Limits = DEFAULT_LIMITS) -> Outcom
         grid: the value of `I`, a tuple of equally long tuples of integers.
         limits: the budgets, and the dialect.
     """
-    machine = Machine(limits)
-    values, failure, work = execute(program, grid, machine)
+    values, failure, work = execute(program, grid, _machine(limits))
     if failure is not None:
         return failure.outcome(len(values) + 1, work)
     return finish(values[-1], work, limits.mode)
@@ -151,33 +171,43 @@ def execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any], 
     Returns:
         The values of the completed lines, the failure of the next one if any, and the work of the completed lines.
     """
-    first = len(machine.environment) + 1
-    undefined = [UNDEFINED] * len(program.lines)
-    slots = [*machine.environment, grid, *undefined]
-    weights = [*machine.weights, weigh(grid, sys.maxsize), *[1] * len(undefined)]
-    work = 0
-    makers: list[tuple[Any, list[Any], Result]] = []
     with machine.metered():
-        for target, callee, operands in program.lines:
-            function = slots[callee]
-            arguments = [slots[operand] for operand in operands]
-            answer = _made_before(makers, function, arguments)
-            if answer is None:
-                result = machine.call(function, arguments, [weights[operand] for operand in operands])
-                if isinstance(result, Failure):
-                    return slots[first:target], result, work
-                answer = result
-                if function not in machine.growth and type(answer.value) is not int:
-                    makers.append((function, arguments, answer))
-            if work + answer.work > machine.limits.work_per_program:
-                return slots[first:target], PROGRAM_WORK_EXCEEDED, work
-            work += answer.work
-            slots[target], weights[target] = answer.value, answer.weight
-    return slots[first:], None, work
+        try:
+            return _execute(program, grid, machine)
+        finally:
+            machine.slots[INPUT_SLOT:] = _BLANK
 
 
-def _made_before(makers: list[tuple[Any, list[Any], Result]], function: Any, arguments: list[Any]) -> Result | None:
-    for known_function, known_arguments, result in makers:
+def _execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any], Failure | None, int]:
+    slots, weights = machine.slots, machine.slot_weights
+    slots[INPUT_SLOT], weights[INPUT_SLOT] = grid, 1 + len(grid) + sum(map(len, grid))
+    call, passive, most_work = machine.call, machine.passive, machine.limits.work_per_program
+    made: list[tuple[Any, list[Any], Result | Failure]] = []
+    work, target = 0, INPUT_SLOT
+    for fetch in program.fetches:
+        target += 1
+        function, *arguments = fetch(slots)
+        if function in passive:
+            result = call(function, arguments, fetch(weights))
+        else:
+            result = _made_before(made, function, arguments) or call(function, arguments, fetch(weights))
+            made.append((function, arguments, result))
+        if isinstance(result, Failure):
+            return slots[FIRST_LINE_SLOT:target], result, work
+        slots[target], line_work, weights[target] = result
+        if work + line_work > most_work:
+            return slots[FIRST_LINE_SLOT:target], PROGRAM_WORK_EXCEEDED, work
+        work += line_work
+    return slots[FIRST_LINE_SLOT : target + 1], None, work
+
+
+@lru_cache(maxsize=16)
+def _machine(limits: Limits) -> Machine:
+    return Machine(limits)
+
+
+def _made_before(made: list[tuple[Any, list[Any], Any]], function: Any, arguments: list[Any]) -> Any:
+    for known_function, known_arguments, result in made:
         if known_function is function and known_arguments == arguments:
             return result
     return None
@@ -197,7 +227,7 @@ def as_grid(value: Any, mode: Mode) -> Grid | None:
     A valid grid is a tuple of equally long tuples of integers 0-9, in mode "native" of 1 to 30 rows and columns. `()`
     is valid in mode "codeit" only.
     """
-    if type(value) is not tuple or set(map(type, value)) - {tuple}:
+    if type(value) is not tuple or not _TUPLE.issuperset(map(type, value)):
         return None
     widths = set(map(len, value))
     if mode == "native":
@@ -205,21 +235,29 @@ def as_grid(value: Any, mode: Mode) -> Grid | None:
             return None
     elif len(widths) > 1:
         return None
-    kinds = set(map(type, chain.from_iterable(value)))
-    if not kinds <= _CELL_TYPES:
-        return None
     try:
-        cells = bytes(chain.from_iterable(value))
-    except ValueError:
+        cells = b"".join(map(bytes, value))
+    except (TypeError, ValueError):
         return None
     if cells.translate(None, _COLOURS):
         return None
-    return tuple([tuple(map(int, row)) for row in value]) if bool in kinds else value
+    # The cells are integers or booleans. In marshal's format T and F stand for booleans (or are part of a large size),
+    # and asking it takes half the time of looking at every cell's type.
+    data = marshal.dumps(value, 2)
+    return tuple([tuple(map(int, row)) for row in value]) if b"T" in data or b"F" in data else value
 
 
 @cache
-def _environment(mode: Mode) -> tuple[tuple[Any, ...], tuple[int, ...], dict[Callable[..., Any], Growth]]:
+def _environment(
+    mode: Mode,
+) -> tuple[tuple[Any, ...], tuple[int, ...], dict[_Function, int], frozenset[_Function]]:
     primitives = primitives_for(mode)
     values = (*primitives.values(), *CONSTANTS.values())
-    weights = tuple(weigh(value, sys.maxsize) for value in values)
-    return values, weights, {primitives[name]: growth for name, growth in GROWTH.items()}
+    factors = {primitives[name]: factor for name, factor in FACTORS.items()}
+    passive = [primitive for name, primitive in primitives.items() if not _handles_functions(name)]
+    return values, tuple(map(weigh, values)), factors, frozenset(passive)
+
+
+def _handles_functions(name: str) -> bool:
+    signature = SIGNATURES[name]
+    return name == "rapply" or "Callable" in (signature.result, *[parameter.type for parameter in signature.parameters])

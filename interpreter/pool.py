@@ -4,6 +4,9 @@ The pool alone decides: workers only answer, in the order asked, and a worker th
 is killed and replaced. The program that it was at is tried once more alone in a new worker; if that fails too, its
 verdict is `Status.DIED` or `Status.TIMEOUT`. The rest is run again. Outcomes do not depend on the number of workers.
 
+The pool has no thread of its own: it acts when it is called. While it is only polled it keeps more work at its workers,
+so that they do not wait for the next call.
+
 Not covered: a worker runs as the same user; see `interpreter.sandbox` for what it cannot do. Verdicts TIMEOUT and DIED
 depend on the machine, unlike all others. The pool is not for several threads at once, and if the thread that started a
 worker ends, the kernel may end the worker (it is then replaced).
@@ -15,32 +18,30 @@ import os
 import selectors
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from interpreter.jobs import Job, Pending, PoolError, Progress, Results
 from interpreter.limits import Limits
 from interpreter.machine import DEFAULT_LIMITS
-from interpreter.outcome import SKIPPED, Outcome, Status
+from interpreter.outcome import Outcome, Status
 from interpreter.process import Flight, WorkerDied, WorkerProcess
-from interpreter.protocol import Chunk, encode_chunk
 from interpreter.sandbox import Protections
-from interpreter.schedule import Care, Job, Portion, Schedule, after_death
+from interpreter.schedule import Care, Schedule, after_death
 
 MAX_DEATHS_AT_START = 10
-_POLL_SECONDS = 0.1
+_WAIT_SECONDS = 0.1
+# Executions at each worker: few while its answers are waited for, so that the end of the work is shared evenly.
+_AT_A_WORKER = 128
+_AT_A_WORKER_BETWEEN_POLLS = 1024
 _FOLDER = str(Path(__file__).resolve().parent.parent)
 # The folder goes last, so that nothing in it can stand before the standard library.
 _BOOTSTRAP = "import sys; sys.path.append(sys.argv[1]); from interpreter.worker import main; main(sys.argv[2])"
-
-Results = list[list[list[Outcome]]]
-
-
-class PoolError(RuntimeError):
-    """Workers do not start."""
 
 
 @dataclass
@@ -86,6 +87,8 @@ class InterpreterPool:
         self._command = _command or _worker_command(limits)
         self._workers: list[WorkerProcess] = []
         self._selector = selectors.DefaultSelector()
+        self._schedule = Schedule()
+        self._pending: list[Pending] = []
         self._sequence = count()
         self._deaths_at_start = 0
 
@@ -99,37 +102,78 @@ class InterpreterPool:
         self.close()
 
     def close(self) -> None:
-        """End all workers; a later run starts new ones."""
+        """End all workers and give up what they have not answered; a later submission starts new ones."""
         while self._workers:
             self._remove(self._workers[0])
+        for pending in self._pending:
+            pending.give_up()
+        self._pending = []
+        self._schedule = Schedule()
 
-    def run(self, jobs: Sequence[Job], on_progress: Callable[[int, int], None] | None = None) -> Results:
-        """Run jobs.
+    def run(self, jobs: Sequence[Job], on_progress: Progress | None = None) -> Results:
+        """Run jobs: `submit` them and wait for their `Pending.result`.
+
+        Args:
+            jobs: as for `submit`.
+            on_progress: as for `Pending.result`.
+
+        Raises:
+            PoolError, ValueError: see there.
+        """
+        return self.submit(jobs).result(on_progress)
+
+    def submit(self, jobs: Sequence[Job]) -> Pending:
+        """Have jobs run, behind all that were submitted before; workers begin at once.
 
         Args:
             jobs: each a `Job` or a plain (programs, grids) pair.
-            on_progress: called with the number of executions done and that of all, now and then.
-
-        Returns:
-            For each job a list, for each of its programs a list, of an outcome for each of its grids.
 
         Raises:
-            PoolError: workers die before they are ready, ten in a row.
-            ValueError: a grid is ragged or has cells that are no small integers.
+            PoolError: workers die before they are ready, ten in a row. All that was submitted is given up.
+            ValueError: a grid is ragged or has cells that are no small integers. Nothing was submitted.
         """
-        run = _Run([job if isinstance(job, Job) else Job(*job) for job in jobs])
+        pending = Pending([job if isinstance(job, Job) else Job(*job) for job in jobs], self._wait)
+        if not pending.done:
+            self._pending.append(pending)
+            for job in pending.jobs:
+                self._schedule.add(job)
+            self.poll()
+        return pending
+
+    def poll(self) -> None:
+        """Take the answers that are there and hand out more work, without waiting.
+
+        To be called now and then between `submit` and the result: workers rest once they have run what they were given.
+
+        Raises:
+            PoolError: workers die before they are ready, ten in a row. All that was submitted is given up.
+        """
+        with self._closing_on_error():
+            self._serve(0.0, _AT_A_WORKER_BETWEEN_POLLS)
+
+    def _wait(self, pending: Pending, on_progress: Progress | None) -> None:
+        with self._closing_on_error():
+            while not pending.done:
+                done = pending.num_done
+                self._serve(_WAIT_SECONDS, _AT_A_WORKER)
+                if on_progress is not None and pending.num_done != done:
+                    on_progress(pending.num_done, pending.num_executions)
+
+    @contextmanager
+    def _closing_on_error(self) -> Iterator[None]:
         try:
-            while run.num_done < run.num_executions:
-                done = run.num_done
-                self._feed(run)
-                self._collect(run)
-                self._replace_overdue(run)
-                if on_progress is not None and run.num_done != done:
-                    on_progress(run.num_done, run.num_executions)
+            yield
         except BaseException:
             self.close()  # workers may be in the middle of something
             raise
-        return run.results
+
+    def _serve(self, seconds: float, at_a_worker: int) -> None:
+        """Take answers, waiting for the first of them at most so long; then hand out work."""
+        self._collect(seconds)
+        self._replace_overdue()
+        self._pending = [pending for pending in self._pending if not pending.done]
+        if self._pending:
+            self._feed(at_a_worker)
 
     def _start_workers(self, number: int) -> None:
         while len(self._workers) < number:
@@ -145,13 +189,21 @@ class InterpreterPool:
             self._selector.unregister(worker.stdin)
         return worker.kill()
 
-    def _feed(self, run: "_Run") -> None:
+    def _feed(self, at_a_worker: int) -> None:
+        """Give each worker portions until it has so many executions waiting; the one with the fewest comes first."""
         self._start_workers(self.num_workers)
-        for worker in self._workers:
-            while worker.wants_more and (given := run.schedule.next(worker.unit)) is not None:
-                portion, worker.unit = given
-                sequence = next(self._sequence)
-                worker.give(Flight(sequence, portion), run.chunk(sequence, portion))
+        fed = set()
+        while takers := [w for w in self._workers if w.takes_more and w.num_waiting < at_a_worker]:
+            worker = min(takers, key=lambda w: w.num_waiting)
+            given = self._schedule.next(worker.unit)
+            if given is None:
+                break
+            portion, worker.unit = given
+            sequence = next(self._sequence)
+            chunk = portion.job.chunk(sequence, portion.care is not Care.NONE, portion.programs, portion.grids)
+            worker.give(Flight(sequence, portion), chunk)
+            fed.add(worker)
+        for worker in fed:
             self._send(worker)
 
     def _send(self, worker: WorkerProcess) -> None:
@@ -162,8 +214,8 @@ class InterpreterPool:
         elif waiting and not worker.has_unsent:
             self._selector.unregister(worker.stdin)
 
-    def _collect(self, run: "_Run") -> None:
-        for key, events in self._selector.select(_POLL_SECONDS):
+    def _collect(self, seconds: float) -> None:
+        for key, events in self._selector.select(seconds):
             worker: WorkerProcess = key.data
             if worker not in self._workers:
                 continue
@@ -172,61 +224,36 @@ class InterpreterPool:
                 continue
             try:
                 for portion, program, outcomes in worker.receive():
-                    run.store(portion, program, outcomes)
+                    portion.job.store(program, portion.grids, outcomes)
             except WorkerDied as death:
                 self.stats.deaths += 1
-                self._bury(worker, run, Status.DIED, str(death))
+                self._bury(worker, Status.DIED, str(death))
             if worker.protections is not None:
                 self.protections = worker.protections
                 self._deaths_at_start = 0
 
-    def _replace_overdue(self, run: "_Run") -> None:
+    def _replace_overdue(self) -> None:
         now = time.monotonic()
         for worker in [worker for worker in self._workers if worker.is_overdue(now)]:
             self.stats.timeouts += 1
-            self._bury(worker, run, Status.TIMEOUT, f"no answer within {self._limits.wall_seconds:g} s")
+            self._bury(worker, Status.TIMEOUT, f"no answer within {self._limits.wall_seconds:g} s")
 
-    def _bury(self, worker: WorkerProcess, run: "_Run", verdict: Status, reason: str) -> None:
+    def _bury(self, worker: WorkerProcess, verdict: Status, reason: str) -> None:
         """Kill a worker and see to what it had been given."""
         end = self._remove(worker)
         if worker.protections is None:
             self._deaths_at_start += 1
             if self._deaths_at_start >= MAX_DEATHS_AT_START:
                 raise PoolError(f"{MAX_DEATHS_AT_START} workers in a row died before they were ready ({end})")
-            run.schedule.put_back(worker.unanswered)
+            self._schedule.put_back(worker.unanswered)
         elif worker.flights:
             culprit, again = after_death(worker.unanswered)
-            run.schedule.put_back(again)
+            self._schedule.put_back(again)
             if culprit is None:
                 self.stats.retries += 1
             else:
                 outcome = Outcome(verdict, None, f"{reason} ({end})")
-                run.store(culprit, culprit.programs[0], [outcome] * len(culprit.grids))
-
-
-class _Run:
-    """The jobs of one call of `InterpreterPool.run` and what is known of their results."""
-
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        self._jobs = jobs
-        self.schedule = Schedule(jobs)
-        self.results: Results = [[[SKIPPED] * len(job.grids) for _ in job.programs] for job in jobs]
-        self.num_executions = sum(len(job.programs) * len(job.grids) for job in jobs)
-        self.num_done = 0
-
-    def chunk(self, sequence: int, portion: Portion) -> bytes:
-        """Encode what a worker needs for a portion."""
-        job = self._jobs[portion.job]
-        grids = tuple(job.grids[k] for k in portion.grids)
-        expected = tuple(job.expected[k] for k in portion.grids) if job.stop_at_first_miss and job.expected else ()
-        texts = tuple(str(job.programs[k]) for k in portion.programs)
-        return encode_chunk(Chunk(sequence, portion.care is not Care.NONE, grids, expected, texts))
-
-    def store(self, portion: Portion, program: int, outcomes: Sequence[Outcome]) -> None:
-        """Take the outcomes of one program on the portion's grids."""
-        grids = portion.grids
-        self.results[portion.job][program][grids.start : grids.stop] = outcomes
-        self.num_done += len(grids)
+                culprit.job.store(culprit.programs[0], culprit.grids, [outcome] * len(culprit.grids))
 
 
 def _worker_command(limits: Limits) -> list[str]:

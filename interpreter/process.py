@@ -1,8 +1,10 @@
 """A worker process as its pool sees it: a pipe each way, answers that are due, and a deadline."""
 
+import fcntl
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -16,9 +18,8 @@ from interpreter.sandbox import Protections
 from interpreter.schedule import Care, Portion, Unit
 
 START_SECONDS = 60.0
-_BUSY_EXECUTIONS = 128
-_BUSY_PORTIONS = 32
-_READ_BYTES = 1 << 18
+_MAX_FLIGHTS = 128
+_PIPE_BYTES = 1 << 20  # room for answers while nobody reads
 
 
 @dataclass(slots=True)
@@ -46,6 +47,7 @@ class WorkerProcess:
     Attributes:
         unit: where in the schedule the worker is.
         flights: the portions that it has been given, in order.
+        num_waiting: executions of these portions that it has not answered.
         protections: what it said of itself when it was ready; None before.
     """
 
@@ -64,22 +66,25 @@ class WorkerProcess:
         self.stdin, self.stdout = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
         os.set_blocking(self.stdin.fileno(), False)
         os.set_blocking(self.stdout.fileno(), False)
+        if sys.platform == "linux":
+            with suppress(OSError):  # the user has used up what the kernel allows
+                fcntl.fcntl(self.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self.unit: Unit | None = None
         self.flights: deque[Flight] = deque()
+        self.num_waiting = 0
         self.protections: Protections | None = None
         self._execution_seconds = execution_seconds
         self._frames = FrameBuffer(MAX_ANSWER_BYTES)
         self._unsent = bytearray()
+        self._was_blocked = False
         self._deadline = time.monotonic() + START_SECONDS
 
     @property
-    def wants_more(self) -> bool:
-        """Whether another portion should be sent, so that the worker need not wait for it later."""
+    def takes_more(self) -> bool:
+        """Whether it may be given another portion while it is at others."""
         if not self.flights:
             return True
-        if self.flights[-1].portion.care is Care.ALONE or len(self.flights) >= _BUSY_PORTIONS:
-            return False
-        return sum(flight.portion.num_executions for flight in self.flights) < _BUSY_EXECUTIONS
+        return self.flights[-1].portion.care is not Care.ALONE and len(self.flights) < _MAX_FLIGHTS
 
     @property
     def unanswered(self) -> list[Portion]:
@@ -96,8 +101,9 @@ class WorkerProcess:
     def give(self, flight: Flight, chunk: bytes) -> None:
         """Send a portion."""
         self.flights.append(flight)
+        self.num_waiting += flight.portion.num_executions
         self._unsent += chunk
-        if len(self.flights) == 1 and self.protections is not None:
+        if len(self.flights) == 1:
             self._extend_deadline()
 
     def send(self) -> None:
@@ -105,10 +111,13 @@ class WorkerProcess:
         try:
             sent = os.write(self.stdin.fileno(), self._unsent)
         except BlockingIOError:
-            return
+            sent = 0
         except OSError:
             sent = len(self._unsent)
         del self._unsent[:sent]
+        if self._was_blocked and sent:
+            self._extend_deadline()  # until now the worker may have waited for this, and not been slow
+        self._was_blocked = self.has_unsent
 
     def receive(self) -> Iterator[tuple[Portion, int, list[Outcome]]]:
         """Read what is there, and yield the answers as (portion, program of the job, outcomes).
@@ -117,7 +126,7 @@ class WorkerProcess:
             WorkerDied: see there; after the good answers were yielded.
         """
         try:
-            data = os.read(self.stdout.fileno(), _READ_BYTES)
+            data = os.read(self.stdout.fileno(), _PIPE_BYTES)
         except BlockingIOError:
             return
         if not data:
@@ -142,11 +151,14 @@ class WorkerProcess:
         if (sequence, number, len(outcomes)) != (flight.sequence, flight.num_answered, len(portion.grids)):
             raise ProtocolError("not the answer that is due")
         flight.num_answered += 1
+        self.num_waiting -= len(outcomes)
         if flight.num_answered == len(portion.programs):
             self.flights.popleft()
         return portion, portion.programs[number], outcomes
 
     def _extend_deadline(self) -> None:
+        if self.protections is None:
+            return  # it is still starting
         executions = len(self.flights[0].portion.grids) if self.flights else 1
         self._deadline = time.monotonic() + self._execution_seconds * executions
 

@@ -15,10 +15,12 @@ side may occur twice. Unlike there, a target must be an identifier (any other co
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from functools import cached_property
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from interpreter.constants import CONSTANTS
 from interpreter.limits import Mode
@@ -76,6 +78,9 @@ class ProgramError(ValueError):
         return f"line {self.line}: {self.reason.value}" if self.line else self.reason.value
 
 
+Fetch = Callable[[Sequence[Any]], tuple[Any, ...]]
+
+
 class Instruction(NamedTuple):
     """One line: `slots[target] = slots[callee](*(slots[argument] for argument in arguments))`."""
 
@@ -84,7 +89,7 @@ class Instruction(NamedTuple):
     arguments: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Program:
     """A parsed program.
 
@@ -95,6 +100,11 @@ class Program:
 
     lines: tuple[Instruction, ...]
     names: tuple[str, ...]
+
+    @cached_property
+    def fetches(self) -> list[Fetch]:
+        """For each line, what takes its callee and its arguments from a row of slots."""
+        return [itemgetter(callee, *arguments) for _, callee, arguments in self.lines]
 
     def name_of(self, slot: int) -> str:
         """Return the name that stands for `slot` in the text."""

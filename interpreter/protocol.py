@@ -7,7 +7,8 @@ anything.
 """
 
 import struct
-from itertools import chain
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from interpreter.outcome import Grid, Outcome, Status
@@ -95,15 +96,12 @@ def frame(content: bytes) -> bytes:
     return _LENGTH.pack(len(content)) + content
 
 
-def encode_chunk(chunk: Chunk) -> bytes:
-    """Encode a chunk.
-
-    Raises:
-        ValueError: a grid cannot be encoded.
-    """
-    head = _CHUNK.pack(chunk.sequence, chunk.prompt, len(chunk.grids), len(chunk.expected), len(chunk.texts))
-    grids = [_encode_grid(grid) for grid in chain(chunk.grids, chunk.expected)]
-    return frame(b"".join([head, *grids, *map(_encode_text, chunk.texts)]))
+def encode_chunk(
+    sequence: int, prompt: bool, grids: Sequence[bytes], expected: Sequence[bytes], texts: Sequence[str]
+) -> bytes:
+    """Encode a chunk, given its grids as `encode_grid` returns them."""
+    head = _CHUNK.pack(sequence, prompt, len(grids), len(expected), len(texts))
+    return frame(b"".join([head, *grids, *expected, *map(_encode_text, texts)]))
 
 
 def _encode_text(text: str) -> bytes:
@@ -112,11 +110,16 @@ def _encode_text(text: str) -> bytes:
     return _TEXT.pack(len(encoded)) + encoded
 
 
-def _encode_grid(grid: Grid) -> bytes:
+def encode_grid(grid: Grid) -> bytes:
+    """Encode a grid.
+
+    Raises:
+        ValueError: it is ragged, too large, or has cells that are no integers from 0 to 255.
+    """
     height, width = len(grid), len(grid[0]) if grid else 0
     if height > MAX_SIDE or width > MAX_SIDE or set(map(len, grid)) - {width}:
         raise ValueError(f"grid of {height} rows is ragged or has more than {MAX_SIDE} rows or columns")
-    return _SIDES.pack(height, width) + bytes(chain.from_iterable(grid))
+    return _SIDES.pack(height, width) + b"".join(map(bytes, grid))
 
 
 def decode_chunk(content: bytes) -> Chunk:
@@ -144,7 +147,7 @@ def encode_answer(answer: Answer) -> bytes:
         text = message.encode("ascii", "replace")[:MAX_MESSAGE_BYTES]
         parts.append(_OUTCOME.pack(_STATUS_NUMBERS[status], len(text), work) + text)
         if grid is not None:
-            parts.append(_encode_grid(grid))
+            parts.append(encode_grid(grid))
     return frame(b"".join(parts))
 
 
@@ -209,11 +212,16 @@ class _Reader:
 
     def grid(self) -> Grid:
         height, width = self.take(_SIDES)
-        cells = self.bytes(height * width)
-        if width == 0:
-            return ((),) * height
-        return tuple([tuple(cells[start : start + width]) for start in range(0, height * width, width)])
+        return _grid(height, width, self.bytes(height * width))
 
     def end(self) -> None:
         if self._position != len(self._content):
             raise ProtocolError("frame too long")
+
+
+@lru_cache(maxsize=8192)
+def _grid(height: int, width: int, cells: bytes) -> Grid:
+    """Return the grid with these cells; half of the outputs of a batch are the same ones again."""
+    if width == 0:
+        return ((),) * height
+    return tuple([tuple(cells[start : start + width]) for start in range(0, height * width, width)])

@@ -10,29 +10,11 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import NamedTuple
 
-from interpreter.outcome import Grid
-from interpreter.program import Program
+from interpreter.jobs import PendingJob
 
 SMALL_JOB_EXECUTIONS = 512
 PORTION_PROGRAMS = 256
-
-
-class Job(NamedTuple):
-    """Programs to run on grids.
-
-    Attributes:
-        programs: texts or parsed programs.
-        grids: inputs.
-        expected: wanted outputs, one a grid; needed and used only to stop at a miss.
-        stop_at_first_miss: skip a program's remaining grids after the first whose output isn't the expected one.
-    """
-
-    programs: Sequence[str | Program]
-    grids: Sequence[Grid]
-    expected: Sequence[Grid] | None = None
-    stop_at_first_miss: bool = False
 
 
 class Care(IntEnum):
@@ -50,7 +32,7 @@ class Care(IntEnum):
 class Portion:
     """Some programs of a job on some of its grids, given as ranges."""
 
-    job: int
+    job: PendingJob
     programs: range
     grids: range
     care: Care = Care.NONE
@@ -87,13 +69,14 @@ Unit = deque[Portion]
 class Schedule:
     """The portions that wait for a worker."""
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        self._untouched = deque(unit for number, job in enumerate(jobs) for unit in _cut(number, job))
+    def __init__(self) -> None:
+        self._untouched: deque[Unit] = deque()
         self._begun: list[Unit] = []
         self._again: deque[Portion] = deque()
 
-    def __bool__(self) -> bool:
-        return bool(self._again or self._untouched or any(self._begun))
+    def add(self, job: PendingJob) -> None:
+        """Queue a job behind those that wait."""
+        self._untouched.extend(_cut(job))
 
     def put_back(self, portions: list[Portion]) -> None:
         """Queue portions again, before everything else."""
@@ -116,12 +99,13 @@ class Schedule:
         return max(self._begun, key=len, default=None)
 
 
-def _cut(number: int, job: Job) -> list[Unit]:
+def _cut(pending: PendingJob) -> list[Unit]:
+    job = pending.job
     programs, grids = range(len(job.programs)), range(len(job.grids))
     if not programs or not grids:
         return []
     if len(programs) * len(grids) <= SMALL_JOB_EXECUTIONS:
-        return [deque([Portion(number, programs, grids)])]
+        return [deque([Portion(pending, programs, grids)])]
     groups = [grids] if job.stop_at_first_miss else [grids[k : k + 1] for k in grids]
     stretches = [programs[k : k + PORTION_PROGRAMS] for k in range(0, len(programs), PORTION_PROGRAMS)]
-    return [deque(Portion(number, stretch, group) for stretch in stretches) for group in groups]
+    return [deque(Portion(pending, stretch, group) for stretch in stretches) for group in groups]

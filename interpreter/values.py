@@ -109,7 +109,11 @@ def _orders_natively(values: Collection[Value]) -> bool:
         if not kinds <= _PLAIN:
             return False
         tuples = level if len(kinds) == 1 else [value for value in level if type(value) is tuple]
-        level = list(chain.from_iterable(tuples))
+        try:
+            sum(chain.from_iterable(tuples))
+            return True  # nothing but numbers can be added to a number
+        except TypeError:
+            level = list(chain.from_iterable(tuples))
     return set(map(type, level)) <= _NUMBERS
 
 

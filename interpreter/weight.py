@@ -42,14 +42,19 @@ def weigh(values: Collection[Value], copies: int = 1) -> None:
     raise SizeExceeded(f"nested more than {METER.max_nesting} levels deep")
 
 
+def nesting_compounds() -> bool:
+    """Tell whether values nested one level deeper must be weighed here (see the module's docstring)."""
+    return METER.compounding > 0 or METER.depth > _ONE_MAPPING
+
+
 def weigh_nested(values: Collection[Value]) -> None:
-    """Weigh values that a primitive nests one level deeper, where such calls may compound (see the module's docstring).
+    """Weigh values that a primitive nests one level deeper, where such calls may compound.
 
     Raises:
         SizeExceeded: more elements than one container may hold, or nested too deeply.
         WorkExceeded: the budget is used up.
     """
-    if METER.compounding or METER.depth > _ONE_MAPPING:
+    if nesting_compounds():
         weigh(values)
 
 

@@ -11,10 +11,10 @@ import os
 import sys
 import time
 
-from interpreter.batch import Batch
+from interpreter.batch import Batch, Expressions, Numbering
 from interpreter.limits import Limits
 from interpreter.outcome import Outcome, Status
-from interpreter.program import Program, ProgramError, parse
+from interpreter.program import ProgramError, parse
 from interpreter.protocol import (
     MAX_CHUNK_BYTES,
     Answer,
@@ -29,6 +29,7 @@ from interpreter.sandbox import confine
 _FLUSH_SECONDS = 0.02
 _FLUSH_BYTES = 1 << 16
 _PARSED_TEXTS = 20_000
+_NUMBERED_EXPRESSIONS = 200_000
 _READ_BYTES = 1 << 20
 
 
@@ -64,7 +65,8 @@ class Worker:
         self._sent_at = time.monotonic()
         self._batch: Batch | None = None
         self._batch_grids: object = None
-        self._parsed: dict[str, Program | ProgramError] = {}
+        self._numbering = Numbering()
+        self._parsed: dict[str, Expressions | ProgramError] = {}
 
     def serve(self, greeting: bytes) -> None:
         """Greet, then answer until the pipe is closed."""
@@ -89,11 +91,13 @@ class Worker:
                 self._send()
 
     def _run(self, text: str, chunk: Chunk) -> list[Outcome]:
-        program = self._parse(text)
-        if isinstance(program, ProgramError):
-            return [Outcome(Status.SYNTAX, None, str(program))] * len(chunk.grids)
+        expressions = self._expressions(text)
+        if isinstance(expressions, ProgramError):
+            return [Outcome(Status.SYNTAX, None, str(expressions))] * len(chunk.grids)
+        batch = self._batch_on(chunk)
         try:
-            return self._batch_on(chunk).run(program)
+            with batch.metered():
+                return batch.run(expressions)
         except MemoryError:
             self._batch = self._batch_grids = None
             return [Outcome(Status.DIED, None, "out of memory")] * len(chunk.grids)
@@ -103,18 +107,22 @@ class Worker:
         if self._batch is None or self._batch_grids != grids:
             self._batch = None  # frees the old tables before the new ones are made
             self._batch = Batch(
-                chunk.grids, self._limits, expected=chunk.expected, stop_at_first_miss=len(chunk.expected) > 0
+                chunk.grids,
+                self._limits,
+                self._numbering,
+                expected=chunk.expected,
+                stop_at_first_miss=len(chunk.expected) > 0,
             )
             self._batch_grids = grids
         return self._batch
 
-    def _parse(self, text: str) -> Program | ProgramError:
+    def _expressions(self, text: str) -> Expressions | ProgramError:
         known = self._parsed.get(text)
         if known is None:
-            if len(self._parsed) >= _PARSED_TEXTS:
-                self._parsed.clear()
+            if len(self._parsed) >= _PARSED_TEXTS or len(self._numbering) >= _NUMBERED_EXPRESSIONS:
+                self._numbering, self._parsed, self._batch = Numbering(), {}, None
             try:
-                known = parse(text, self._limits.mode)
+                known = self._numbering.of(parse(text, self._limits.mode))
             except ProgramError as error:
                 known = error.with_traceback(None)
             self._parsed[text] = known

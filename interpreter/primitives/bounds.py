@@ -1,7 +1,8 @@
 """Reading patches: which kind they are, their indices, their bounding box."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 
 from interpreter.values import Value, first_of, in_order
@@ -9,6 +10,8 @@ from interpreter.values import Value, first_of, in_order
 Box = tuple[int, int, int, int]
 
 _TUPLE = {tuple}
+_PAIR = {2}
+_INTEGER = {int}
 _second = itemgetter(1)
 
 
@@ -25,18 +28,22 @@ def holds_cells(patch: Value) -> bool:
 
 def indices_of(patch: Value) -> Value:
     """Return the indices of an object, and anything else as it is; no elements give the empty set."""
+    indices = listed_indices(patch)
+    return frozenset(indices) if type(indices) is list else indices
+
+
+def listed_indices(patch: Value) -> Value:
+    """Return the indices as `indices_of` does, but an object's in a list, in which some may occur twice."""
     if not len(patch):
         return frozenset()
     try:
         if type(next(iter(patch))[1]) is tuple:
-            indices = frozenset([index for _, index in patch])
+            indices = [index for _, index in patch]
             if _TUPLE.issuperset(map(type, indices)):
                 return indices
     except (TypeError, ValueError, IndexError):
         pass  # mixed kinds, of which Python's first is not the canonically first
-    if holds_cells(patch):
-        return frozenset([index for _, index in patch])
-    return patch
+    return [index for _, index in patch] if holds_cells(patch) else patch
 
 
 def along(patch: Value, axis: int) -> list[int]:
@@ -79,9 +86,11 @@ def bounds(patch: Value) -> Box:
 
 
 def _plain_bounds(patch: Value) -> Box:
-    """Bound a patch of only cells or only indices in one pass; TypeError or ValueError for anything else."""
-    indices = [index for _, index in patch] if type(next(iter(patch))[1]) is tuple else patch
-    rows, columns = zip(*indices, strict=True)
+    """Bound a patch of only cells or only indices in two passes; TypeError or ValueError for anything else."""
+    if type(next(iter(patch))[1]) is tuple:
+        rows, columns = {i for _, (i, _) in patch}, {j for _, (_, j) in patch}
+    else:
+        rows, columns = {i for i, _ in patch}, {j for _, j in patch}
     top, left = min(rows), min(columns)
     if type(top) is not int or type(left) is not int:
         raise TypeError("coordinates that are not integers")
@@ -90,6 +99,13 @@ def _plain_bounds(patch: Value) -> Box:
 
 # A program measures the same patch in several ways one after the other; a set keeps its hash, so that asking is cheap.
 _known_bounds = lru_cache(maxsize=64)(_plain_bounds)
+
+
+def integer_pairs(values: Collection[Value]) -> list[tuple[int, int]] | None:
+    """List values that are all pairs of plain integers; None if some are not."""
+    if not (_TUPLE.issuperset(map(type, values)) and _PAIR.issuperset(map(len, values))):
+        return None
+    return list(values) if _INTEGER.issuperset(map(type, chain.from_iterable(values))) else None
 
 
 def components_of(vector: Value) -> tuple[Value, Value]:

@@ -40,26 +40,20 @@ def call_each(function: Value, container: Value) -> list[Value]:
     with that order, so that nested failures do not multiply the repetitions.
     """
     frames = enter(function)
-    try:
-        if type(container) is frozenset and len(container) > 1:
-            return _call_on_set(function, container)
-        return [function(value) for value in container]
-    finally:
-        METER.depth -= frames
-
-
-def _call_on_set(function: Value, values: frozenset[Value]) -> list[Value]:
-    if _Walk.canonical:
-        result_of = {value: function(value) for value in ordered(values)}
-        return [result_of[value] for value in values]
     left = METER.left
     try:
-        return [function(value) for value in values]
+        if _Walk.canonical and type(container) is frozenset:
+            result_of = {value: function(value) for value in ordered(container)}
+            return [result_of[value] for value in container]
+        return [function(value) for value in container]
     except MemoryError:
         raise
     except Exception:
-        _reproduce(left, lambda: [function(value) for value in ordered(values)])
+        if not _Walk.canonical and type(container) is frozenset and len(container) > 1:
+            _reproduce(left, lambda: [function(value) for value in ordered(container)])
         raise
+    finally:
+        METER.depth -= frames
 
 
 def call_combinations(function: Value, a: Value, b: Value) -> list[Value]:

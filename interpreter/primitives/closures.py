@@ -4,10 +4,11 @@ from collections.abc import Callable
 from types import FunctionType
 
 from interpreter.values import Value
-from interpreter.work import METER, SizeExceeded
+from interpreter.work import METER, SizeExceeded, WorkExceeded
 
 _SHORT = 10  # calls that can double a value so often are harmless
 _LONGEST = 1 << 30
+_WATCHING = 4  # units that watching a call costs: it takes so many times as long as the call itself
 
 
 def as_closure(
@@ -29,14 +30,17 @@ def as_closure(
     height, length = 1, 0
     for part in parts:
         if type(part) is FunctionType:
-            height = max(height, 1 + vars(part)["height"])
-            length += vars(part)["length"]
-    length = min(length * repetitions, _LONGEST)
-    if length > _SHORT:
-        function, height = _compounding(function), height + 1
+            described = part.__dict__
+            length += described["length"]
+            if described["height"] >= height:
+                height = described["height"] + 1
+    if repetitions > 1 or length > _SHORT:
+        length = min(length * repetitions, _LONGEST)
+        if length > _SHORT:
+            function, height = _compounding(function), height + 1
     if height > METER.max_depth:
         raise SizeExceeded("closures nested too deeply")
-    vars(function).update(arity=arity, builder=builder, parts=parts, height=height, length=length)
+    function.__dict__ = {"arity": arity, "builder": builder, "parts": parts, "height": height, "length": length}
     return function
 
 
@@ -44,6 +48,9 @@ def _compounding(function: Callable[..., Value]) -> Callable[..., Value]:
     """Tell the primitives that run inside the function to weigh what they nest."""
 
     def watched(*arguments: Value) -> Value:
+        METER.left -= _WATCHING
+        if METER.left < 0:
+            raise WorkExceeded
         METER.compounding += 1
         try:
             return function(*arguments)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import chain
 
 from interpreter.primitives.bounds import components_of
-from interpreter.primitives.raster import count_colors, flatten
+from interpreter.primitives.raster import raster_of
 from interpreter.values import Value, first_of, in_order
 from interpreter.weight import weigh, weigh_nested
 from interpreter.work import charge
@@ -41,10 +41,10 @@ def numcolors(element: Value) -> Value:
 
 
 def _by_count(element: Value, largest: bool) -> Value:
-    cells = flatten(element)
-    if cells is not None:
-        charge(len(cells))
-        counts = count_colors(cells)
+    raster = raster_of(element)
+    if raster is not None:
+        charge(raster.height * raster.width)
+        counts = raster.counts
         if counts is not None:
             return counts.index(max(counts) if largest else min(filter(None, counts)))
     colors = Counter(_colors(element))

@@ -1,12 +1,17 @@
 """Finding objects, colours and occurrences in a grid."""
 
-from collections.abc import Iterable
-from itertools import compress, repeat
-
-from interpreter.primitives import raster
 from interpreter.primitives.colors import count_cells, mostcolor, palette
 from interpreter.primitives.measurements import shape
 from interpreter.primitives.patches import normalize
+from interpreter.primitives.raster import (
+    GUARD,
+    Raster,
+    full_mask,
+    padded_cell_table,
+    padded_index_table,
+    pick,
+    raster_of,
+)
 from interpreter.values import Value, in_order
 from interpreter.work import charge, reserve
 
@@ -16,34 +21,45 @@ _ALL_AROUND = (*_SIDES, (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 def objects(grid: Value, univalued: Value, diagonal: Value, without_bg: Value) -> Value:
     """Return the connected components of equal (univalued) or any foreground colours; the empty grid fails."""
-    cells = raster.padded(grid)
-    counts = None if cells is None else raster.count_colors(cells)
-    if cells is None or counts is None:
+    raster = raster_of(grid)
+    counts = None if raster is None else raster.counts
+    if raster is None or counts is None:
         background = mostcolor(grid) if without_bg else None
         return _objects_by_cell(grid, univalued, _ALL_AROUND if diagonal else _SIDES, background)
-    charge(4 * len(cells))
-    height, width = len(grid), len(grid[0])
-    table = raster.padded_index_table(height, width)
-    background = counts.index(max(counts)) if without_bg else raster.GUARD
-    if not univalued:
-        mask = raster.full_mask(height, width)
-        if without_bg:
-            mask &= ~raster.mask_of(cells, background)
-        colored = tuple(zip(cells, table, strict=True))
-        return frozenset([frozenset(_pick(colored, part)) for part in _components(mask, width + 1, diagonal)])
-    found = []
-    for color in range(len(counts)):
-        if counts[color] and color != background:
-            for part in _components(raster.mask_of(cells, color), width + 1, diagonal):
-                found.append(frozenset([(color, index) for index in _pick(table, part)]))
+    charge(4 * len(raster.cells))
+    background = counts.index(max(counts)) if without_bg else GUARD
+    found: list[Value] = []
+    for mask, table in _layers(raster, counts, univalued, background):
+        singles, components = _components(mask, raster.width + 1, diagonal)
+        if singles:
+            found += [frozenset((cell,)) for cell in pick(table, singles)]
+        found += [frozenset(pick(table, component)) for component in components]
     return frozenset(found)
 
 
-def _components(mask: int, stride: int, diagonal: Value) -> list[int]:
-    """Split a mask into its connected components."""
+def _layers(raster: Raster, counts: list[int], univalued: Value, background: int) -> list[tuple[int, Value]]:
+    """List what is split into components, as masks and tables of cells: each colour, or all of the foreground."""
+    if univalued:
+        return [
+            (raster.mask(color), padded_cell_table(color, raster.height, raster.width))
+            for color, count in enumerate(counts)
+            if count and color != background
+        ]
+    mask = full_mask(raster.height, raster.width)
+    if background != GUARD:
+        mask &= ~raster.mask(background)
+    return [(mask, tuple(zip(raster.cells, padded_index_table(raster.height, raster.width), strict=True)))]
+
+
+def _components(mask: int, stride: int, diagonal: Value) -> tuple[int, list[int]]:
+    """Split a mask into its connected components: those of one bit in one mask, and a list of the others."""
+    wide = mask | mask << 1 | mask >> 1 if diagonal else mask
+    singles = mask & ~(mask << 1 | mask >> 1 | wide << stride | wide >> stride)
+    mask ^= singles
     components = []
     while mask:
-        grown = mask & -mask
+        # Adding the lowest bit carries through its run, which is the first row of a component.
+        grown = (mask ^ (mask + (mask & -mask))) & mask
         component = 0
         while grown != component:
             component = grown
@@ -54,16 +70,7 @@ def _components(mask: int, stride: int, diagonal: Value) -> list[int]:
                 grown = (wide | component << stride | component >> stride) & mask
         components.append(component)
         mask ^= component
-    return components
-
-
-def _pick(table: tuple[Value, ...], mask: int) -> Iterable[Value]:
-    """Iterate over the entries of the table at the bits of the mask."""
-    low = (mask & -mask).bit_length() - 1
-    bits = mask >> low
-    if bits == 1:
-        return (table[low],)
-    return compress(table[low : low + bits.bit_length()], raster.selectors(bits))
+    return singles, components
 
 
 def _objects_by_cell(grid: Value, univalued: Value, steps: Value, background: Value) -> Value:
@@ -87,13 +94,11 @@ def _objects_by_cell(grid: Value, univalued: Value, steps: Value, background: Va
 
 def _of_colors(grid: Value, colors: Value) -> Value:
     """Return one object for each of the colours."""
-    cells = raster.flatten(grid)
-    if cells is not None:
-        charge(len(cells))
-        table = raster.index_table(len(grid), len(grid[0]))
-        return frozenset(
-            [frozenset(zip(repeat(color), raster.select(cells, color, table), strict=False)) for color in colors]
-        )
+    raster = raster_of(grid)
+    if raster is not None:
+        height, width = raster.height, raster.width
+        charge(height * width)
+        return frozenset([frozenset(raster.select(color, padded_cell_table(color, height, width))) for color in colors])
     charge(count_cells(grid))
     cells_of: dict[Value, list[Value]] = {color: [] for color in colors}
     for i, row in enumerate(in_order(grid)):
@@ -122,20 +127,18 @@ def occurrences(grid: Value, obj: Value) -> Value:
     free_rows, free_columns = height - rows + 1, width - columns + 1
     if free_rows <= 0 or free_columns <= 0:
         return frozenset()
-    cells = raster.padded(grid)
-    if cells is None or not normalized or not set(map(type, [value for value, _ in normalized])) <= {int, bool}:
+    raster = raster_of(grid)
+    if raster is None or not normalized or not set(map(type, [value for value, _ in normalized])) <= {int, bool}:
         return _occurrences_by_cell(grid, normalized, free_rows, free_columns)
     stride = width + 1
-    charge(len(normalized) * (1 + len(cells) // 64))
+    charge(len(normalized) * (1 + len(raster.cells) // 64))
     places = _corner_region(free_rows, free_columns, stride)
-    masks = {
-        color: raster.mask_of(cells, color) for color in {value for value, _ in normalized} if 0 <= color < raster.GUARD
-    }
+    masks = {color: raster.mask(color) for color in {value for value, _ in normalized} if 0 <= color < GUARD}
     for value, (i, j) in normalized:
         places &= masks.get(value, 0) >> (i * stride + j)
         if not places:
             return frozenset()
-    return frozenset(_pick(raster.padded_index_table(height, width), places))
+    return frozenset(pick(padded_index_table(height, width), places))
 
 
 def _corner_region(rows: int, columns: int, stride: int) -> int:

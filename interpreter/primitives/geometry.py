@@ -5,12 +5,17 @@ from itertools import chain
 from interpreter.primitives.bounds import bounds, components_of, holds_cells, side
 from interpreter.primitives.colors import count_cells
 from interpreter.primitives.measurements import shape, ulcorner
-from interpreter.primitives.raster import GUARD, MAX_CELLS, flatten, index_table, is_regular, select
+from interpreter.primitives.raster import (
+    GUARD,
+    MAX_CELLS,
+    index_table,
+    is_regular,
+    padded_index_table,
+    raster_of,
+)
 from interpreter.values import Value, in_order
 from interpreter.weight import reserve_copies, weigh
 from interpreter.work import charge, reserve
-
-_FEW_ROWS = 12  # up to there, looking at the rows one by one is faster
 
 
 def asindices(grid: Value) -> Value:
@@ -35,10 +40,10 @@ def asobject(grid: Value) -> Value:
 def ofcolor(grid: Value, value: Value) -> Value:
     """Return the indices of the cells of one colour."""
     charge(count_cells(grid))
+    raster = raster_of(grid) if type(value) is int and 0 <= value < GUARD else None
+    if raster is not None:
+        return frozenset(raster.select(value, padded_index_table(raster.height, raster.width)))
     if type(grid) is tuple and set(map(type, grid)) <= {tuple}:
-        cells = flatten(grid) if len(grid) > _FEW_ROWS and type(value) is int and 0 <= value < GUARD else None
-        if cells is not None:
-            return frozenset(select(cells, value, index_table(len(grid), len(grid[0]))))
         return frozenset(
             [(i, j) for i, row in enumerate(grid) if value in row for j, cell in enumerate(row) if cell == value]
         )

@@ -1,6 +1,8 @@
 """Lines, frames and boxes of indices."""
 
-from functools import lru_cache
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from itertools import repeat
 
 from interpreter.primitives.bounds import bounds, indices_of
 from interpreter.values import Value
@@ -8,8 +10,10 @@ from interpreter.weight import reserve_copies
 from interpreter.work import charge, reserve
 
 _FRONTIER = 30  # the largest grid side of the tasks
-_SHOT = 42
+SHOT = 42
 _ORDINARY = 100  # longer segments are not kept
+_LOW, _HIGH = -64, 96  # coordinates from and below which indices are kept
+_SIDE = _HIGH - _LOW
 
 
 def vfrontier(location: Value) -> Value:
@@ -17,7 +21,7 @@ def vfrontier(location: Value) -> Value:
     column = location[1]
     reserve_copies(column, _FRONTIER)
     if type(column) is int:
-        return _segment(0, column, _FRONTIER - 1, column)
+        return segment(0, column, _FRONTIER - 1, column)
     return frozenset([(i, column) for i in range(_FRONTIER)])
 
 
@@ -26,7 +30,7 @@ def hfrontier(location: Value) -> Value:
     row = location[0]
     reserve_copies(row, _FRONTIER)
     if type(row) is int:
-        return _segment(row, 0, row, _FRONTIER - 1)
+        return segment(row, 0, row, _FRONTIER - 1)
     return frozenset([(row, j) for j in range(_FRONTIER)])
 
 
@@ -38,31 +42,45 @@ def connect(a: Value, b: Value) -> Value:
 def shoot(start: Value, direction: Value) -> Value:
     """Return the segment from the start to 42 times the direction away."""
     row, column = start[0], start[1]
-    return _connection(row, column, row + _SHOT * direction[0], column + _SHOT * direction[1])
+    return _connection(row, column, row + SHOT * direction[0], column + SHOT * direction[1])
 
 
 def _connection(row_a: Value, column_a: Value, row_b: Value, column_b: Value) -> frozenset[Value]:
     down, right = abs(row_b - row_a), abs(column_b - column_a)
     if down and right and down != right:
         return frozenset()
-    length = max(down, right) + 1
-    reserve(length)
-    return (_segment if length <= _ORDINARY else _segment.__wrapped__)(row_a, column_a, row_b, column_b)
+    reserve(max(down, right) + 1)
+    return segment(row_a, column_a, row_b, column_b)
 
 
-@lru_cache(maxsize=1024)
-def _segment(row_a: int, column_a: int, row_b: int, column_b: int) -> frozenset[Value]:
+def segment(row_a: int, column_a: int, row_b: int, column_b: int) -> frozenset[Value]:
     """Return a segment that is horizontal, vertical or diagonal."""
-    if row_a == row_b:
-        left, right = min(column_a, column_b), max(column_a, column_b)
-        return frozenset([(row_a, j) for j in range(left, right + 1)])
-    if row_a > row_b:
+    if abs(row_b - row_a) < _ORDINARY > abs(column_b - column_a):
+        return _kept_segment(row_a, column_a, row_b, column_b)
+    return _new_segment(row_a, column_a, row_b, column_b)
+
+
+def _new_segment(row_a: int, column_a: int, row_b: int, column_b: int) -> frozenset[Value]:
+    if (row_a, column_a) > (row_b, column_b):
         row_a, column_a, row_b, column_b = row_b, column_b, row_a, column_a
-    rows = range(row_a, row_b + 1)
-    if column_a == column_b:
-        return frozenset([(i, column_a) for i in rows])
-    step = 1 if column_a < column_b else -1
-    return frozenset(zip(rows, range(column_a, column_b + step, step), strict=True))
+    down, right = row_b > row_a, (column_b > column_a) - (column_b < column_a)
+    if row_a >= _LOW and row_b < _HIGH and min(column_a, column_b) >= _LOW and max(column_a, column_b) < _HIGH:
+        start = (row_a - _LOW) * _SIDE + column_a - _LOW
+        last = (row_b - _LOW) * _SIDE + column_b - _LOW
+        return frozenset(_indices()[start : last + 1 : down * _SIDE + right or 1])
+    length = max(row_b - row_a, abs(column_b - column_a)) + 1
+    rows: Iterable[int] = range(row_a, row_b + 1) if down else repeat(row_a, length)
+    columns: Iterable[int] = range(column_a, column_b + right, right) if right else repeat(column_a, length)
+    return frozenset(zip(rows, columns, strict=True))
+
+
+_kept_segment = lru_cache(maxsize=4096)(_new_segment)
+
+
+@cache
+def _indices() -> tuple[tuple[int, int], ...]:
+    """List the indices around the grids row-major: segments are slices of it."""
+    return tuple([(i, j) for i in range(_LOW, _HIGH) for j in range(_LOW, _HIGH)])
 
 
 def _rectangle(top: int, left: int, bottom: int, right: int) -> frozenset[Value]:

@@ -2,9 +2,13 @@
 
 from interpreter.primitives.calls import call_combinations, call_each, enter, leave
 from interpreter.primitives.containers import kind_of, merge
+from interpreter.primitives.segments import all_segments
+from interpreter.primitives.unions import union_of_images
 from interpreter.values import Value, in_order
 from interpreter.weight import weigh_nested
 from interpreter.work import charge, reserve
+
+_SET = frozenset({frozenset})
 
 
 def apply(function: Value, container: Value) -> Value:
@@ -35,8 +39,10 @@ def mapply(function: Value, container: Value) -> Value:
     """Map, then flatten one level."""
     kind = kind_of(container)
     charge(len(container))
+    if kind is frozenset and (union := union_of_images(function, container)) is not None:
+        return union
     results = call_each(function, container)
-    if kind is frozenset and set(map(type, results)) <= {frozenset}:
+    if kind is frozenset and _SET.issuperset(map(type, results)):
         reserve(sum(map(len, results)))
         return frozenset().union(*results)
     weigh_nested(results)
@@ -65,6 +71,8 @@ def prapply(function: Value, a: Value, b: Value) -> Value:
     if not len(a):
         return frozenset()
     reserve(len(a) * len(b))
+    if (segments := all_segments(function, a, b)) is not None:
+        return segments
     results = call_combinations(function, a, b)
     weigh_nested(results)
     return frozenset(results)

@@ -1,13 +1,16 @@
 """Painting on grids. The result keeps the grid's shape, indices outside are ignored, and the empty grid fails."""
 
 from collections.abc import Iterable
+from operator import itemgetter
 
-from interpreter.primitives.bounds import components_of, indices_of
+from interpreter.primitives.bounds import components_of, listed_indices
 from interpreter.primitives.colors import count_cells, mostcolor
 from interpreter.primitives.patches import shift
 from interpreter.values import Value, in_order
 from interpreter.weight import weigh
 from interpreter.work import charge
+
+_TUPLE = {tuple}
 
 
 def _filled(grid: Value, value: Value, indices: Iterable[Value]) -> Value:
@@ -44,14 +47,17 @@ def _charge_painting(grid: Value, value: Value, patch: Value) -> None:
 def fill(grid: Value, value: Value, patch: Value) -> Value:
     """Set the patch's indices to one colour."""
     _charge_painting(grid, value, patch)
-    return _filled(grid, value, indices_of(patch))
+    return _filled(grid, value, listed_indices(patch))
 
 
 def _without_conflicts(obj: Value) -> Value:
     """Return the cells so that the winner of a conflict comes last: in any order if no index occurs twice."""
     indices = {index for _, index in obj}
-    if len(indices) == len(obj) and set(map(type, indices)) == {tuple}:
-        return obj
+    if _TUPLE.issuperset(map(type, indices)):
+        if len(indices) == len(obj):
+            return obj
+        if type(obj) is frozenset and _TUPLE.issuperset(map(type, obj)) and {type(cell[0]) for cell in obj} == {int}:
+            return sorted(obj, key=itemgetter(0))  # cells of one index differ in their colours only
     cells = [components_of(cell) for cell in in_order(obj)]
     return [(value, components_of(index)) for value, index in cells]
 
@@ -67,7 +73,7 @@ def underfill(grid: Value, value: Value, patch: Value) -> Value:
     _charge_painting(grid, value, patch)
     background = mostcolor(grid)
     height, width = len(grid), len(grid[0])
-    free = [(i, j) for i, j in indices_of(patch) if 0 <= i < height and 0 <= j < width and grid[i][j] == background]
+    free = [(i, j) for i, j in listed_indices(patch) if 0 <= i < height and 0 <= j < width and grid[i][j] == background]
     return _filled(grid, value, free)
 
 
@@ -92,7 +98,7 @@ def underpaint(grid: Value, obj: Value) -> Value:
 def cover(grid: Value, patch: Value) -> Value:
     """Fill the patch's indices with the background colour."""
     charge(count_cells(grid) + len(patch))
-    return _filled(grid, mostcolor(grid), indices_of(patch))
+    return _filled(grid, mostcolor(grid), listed_indices(patch))
 
 
 def move(grid: Value, obj: Value, offset: Value) -> Value:

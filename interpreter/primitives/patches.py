@@ -2,7 +2,7 @@
 
 from itertools import repeat
 
-from interpreter.primitives.bounds import bounds, components_of, holds_cells, indices_of
+from interpreter.primitives.bounds import bounds, components_of, holds_cells, indices_of, listed_indices
 from interpreter.values import Value
 from interpreter.weight import weigh
 from interpreter.work import charge
@@ -19,14 +19,14 @@ def recolor(value: Value, patch: Value) -> Value:
     charge(len(patch))
     if type(value) is not int:
         weigh((value,), copies=len(patch))
-    return frozenset(zip(repeat(value), indices_of(patch), strict=False))
+    return frozenset(zip(repeat(value), listed_indices(patch), strict=False))
 
 
 def toobject(patch: Value, grid: Value) -> Value:
     """Return the object with the grid's colours at the patch's indices, as far as they are inside."""
     charge(len(patch))
     rows, columns = len(grid), len(grid[0])
-    return frozenset([(grid[i][j], (i, j)) for i, j in indices_of(patch) if 0 <= i < rows and 0 <= j < columns])
+    return frozenset([(grid[i][j], (i, j)) for i, j in listed_indices(patch) if 0 <= i < rows and 0 <= j < columns])
 
 
 def shift(patch: Value, directions: Value) -> Value:
@@ -36,6 +36,7 @@ def shift(patch: Value, directions: Value) -> Value:
     charge(len(patch))
     down, right = components_of(directions)
     if type(down) is not int or type(right) is not int:
+        weigh((down, right), copies=len(patch))
         return _shifted(patch, down, right)
     try:
         if type(next(iter(patch))[1]) is tuple:

@@ -1,11 +1,13 @@
 """Regular grids of small colours seen as bytes and as integer bit masks, where one operation treats many cells.
 
-A mask has one bit a cell, row-major, bit 0 the upper left cell, and one empty guard column at the right of the
-grid, so that a shift by one never carries a cell into the next row.
+Cells are row-major with one guard column at the right of the grid (after every row but the last). A mask has one bit a
+cell, bit 0 the upper left one, and no bit in the guard column, so that a shift by one never carries a cell into the
+next row.
 """
 
-from functools import lru_cache
-from itertools import compress
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from itertools import chain, compress
 
 from interpreter.values import Value
 
@@ -14,44 +16,81 @@ MAX_CELLS = 4096  # beyond, masks lose to cell-by-cell code and index tables to 
 
 Index = tuple[int, int]
 
+_SIDE = 32  # tables of grids up to this size share their indices and cells
+_MOST_RECENT = 64
 _SELECTORS = [bytes(colour) + b"\1" + bytes(GUARD - colour) for colour in range(GUARD)]
 _DIGITS = [b"0" * colour + b"1" + b"0" * (GUARD - colour) for colour in range(GUARD)]
+_GUARDS = bytes([GUARD]) * MAX_CELLS
+_TUPLE = frozenset({tuple})
 _BITS = _SELECTORS[ord("1")]
+_INDICES = tuple([tuple([(row, column) for column in range(_SIDE)]) for row in range(_SIDE)])
 
 
-def flatten(grid: Value, separator: bytes = b"") -> bytes | None:
-    """Return the cells row-major; None unless the grid is regular, of ordinary size, and of colours 0 to 254."""
-    if not is_regular(grid) or not 0 < len(grid) * len(grid[0]) <= MAX_CELLS:
+class Raster:
+    """A grid with the guard column.
+
+    Attributes:
+        grid: the grid.
+        cells: its colours, 0 to 254, and `GUARD`.
+        height: number of rows.
+        width: number of columns, without the guard.
+    """
+
+    __slots__ = ("_counts", "cells", "grid", "height", "width")
+
+    def __init__(self, grid: Value, cells: bytes) -> None:
+        self.grid, self.cells, self.height, self.width = grid, cells, len(grid), len(grid[0])
+        self._counts: list[int] | None = None
+
+    @property
+    def counts(self) -> list[int] | None:
+        """The number of cells of each colour 0 to 9; None if there are other colours."""
+        if self._counts is None:
+            counts = list(map(self.cells.count, range(10)))
+            if sum(counts) != self.height * self.width:
+                return None
+            self._counts = counts
+        return self._counts
+
+    def mask(self, colour: int) -> int:
+        """Return the mask of the cells of one colour (0 to 254)."""
+        return int(self.cells[::-1].translate(_DIGITS[colour]), 2)
+
+    def select(self, colour: int, table: tuple[Value, ...]) -> Iterable[Value]:
+        """Iterate over the entries of a padded table whose cell has the colour (0 to 254)."""
+        return compress(table, self.cells.translate(_SELECTORS[colour]))
+
+
+# By identity; an entry keeps its grid, so that no other can get its id.
+_recent: dict[int, Raster] = {}
+
+
+def raster_of(grid: Value) -> Raster | None:
+    """Return the raster; None unless the grid is regular, of ordinary size, and of colours 0 to 254."""
+    known = _recent.get(id(grid))
+    if known is not None:
+        return known
+    if type(grid) is not tuple or not grid or not _TUPLE.issuperset(map(type, grid)):
+        return None
+    height, width = len(grid), len(grid[0])
+    if not 0 < height * width <= MAX_CELLS:
         return None
     try:
-        cells = separator.join(map(bytes, grid))
+        cells = _GUARDS[:1].join(map(bytes, grid))
     except (TypeError, ValueError):
         return None
-    return cells if separator or GUARD not in cells else None
-
-
-def padded(grid: Value) -> bytes | None:
-    """Return the cells with the guard column (after every row but the last), or None as `flatten` does."""
-    cells = flatten(grid, bytes([GUARD]))
-    return cells if cells is not None and cells.count(GUARD) == len(grid) - 1 else None
-
-
-def count_colors(cells: bytes) -> list[int] | None:
-    """Count the cells of each colour 0 to 9, guard column aside; None if there are other colours."""
-    counts = list(map(cells.count, range(10)))
-    return counts if sum(counts) + cells.count(GUARD) == len(cells) else None
-
-
-@lru_cache(maxsize=64)
-def index_table(height: int, width: int) -> tuple[Index, ...]:
-    """List the indices of a grid row-major."""
-    return tuple([(row, column) for row in range(height) for column in range(width)])
-
-
-@lru_cache(maxsize=64)
-def padded_index_table(height: int, width: int) -> tuple[Index, ...]:
-    """List the indices row-major with those of the guard column, which is never selected."""
-    return index_table(height, width + 1)[:-1]
+    # Rows of other lengths would have the guard elsewhere.
+    guards = _GUARDS[: height - 1]
+    if (
+        cells[width :: width + 1] != guards
+        or len(cells) != height * (width + 1) - 1
+        or cells.count(GUARD) != height - 1
+    ):
+        return None
+    if len(_recent) == _MOST_RECENT:
+        _recent.clear()
+    raster = _recent[id(grid)] = Raster(grid, cells)
+    return raster
 
 
 def is_regular(grid: Value) -> bool:
@@ -59,20 +98,44 @@ def is_regular(grid: Value) -> bool:
     return type(grid) is tuple and set(map(type, grid)) == {tuple} and len(set(map(len, grid))) == 1
 
 
-def select(cells: bytes, colour: int, table: tuple[Index, ...]) -> "compress[Index]":
-    """Iterate over the indices in `table` whose cell has the colour (0 to 254)."""
-    return compress(table, cells.translate(_SELECTORS[colour]))
+@lru_cache(maxsize=512)
+def index_table(height: int, width: int) -> tuple[Index, ...]:
+    """List the indices of a grid row-major."""
+    if height > _SIDE or width > _SIDE:
+        return tuple([(row, column) for row in range(height) for column in range(width)])
+    return tuple(chain.from_iterable([row[:width] for row in _INDICES[:height]]))
 
 
-def mask_of(cells: bytes, colour: int) -> int:
-    """Return the mask of the cells of one colour (0 to 254)."""
-    return int(cells[::-1].translate(_DIGITS[colour]), 2)
+@lru_cache(maxsize=512)
+def padded_index_table(height: int, width: int) -> tuple[Index, ...]:
+    """List the indices row-major with those of the guard column, which is never selected."""
+    return index_table(height, width + 1)[:-1]
+
+
+@lru_cache(maxsize=1024)
+def padded_cell_table(colour: int, height: int, width: int) -> tuple[tuple[int, Index], ...]:
+    """List the cells of one colour row-major with those of the guard column."""
+    if height > _SIDE or width >= _SIDE:
+        return tuple([(colour, index) for index in padded_index_table(height, width)])
+    return tuple(chain.from_iterable([row[: width + 1] for row in _cells(colour)[:height]]))
+
+
+@cache
+def _cells(colour: int) -> tuple[tuple[tuple[int, Index], ...], ...]:
+    return tuple([tuple([(colour, index) for index in row]) for row in _INDICES])
 
 
 def full_mask(height: int, width: int) -> int:
     """Return the mask of all cells of a grid, guard column excluded."""
     row = (1 << width) - 1
     return row * (((1 << (width + 1) * height) - 1) // ((1 << (width + 1)) - 1))
+
+
+def pick(table: tuple[Value, ...], mask: int) -> Iterable[Value]:
+    """Iterate over the entries of a padded table at the bits of a non-empty mask."""
+    low = (mask & -mask).bit_length() - 1
+    bits = mask >> low
+    return compress(table[low : low + bits.bit_length()], selectors(bits))
 
 
 def selectors(mask: int) -> bytes:

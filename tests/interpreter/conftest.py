@@ -1,4 +1,4 @@
-"""Make the slow twins and the strategies importable by the tests beside them."""
+"""Make the strategies, jobs and misbehaving workers importable by the tests beside them."""
 
 import sys
 from pathlib import Path

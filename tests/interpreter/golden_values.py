@@ -1,6 +1,6 @@
 """DSL values as JSON: a tuple is a list, a set {"s": [...]}, a named function of the strategies {"f": ...}."""
 
-from slow_twins_values import listed
+from codeit_jax.bench.plain.order import listed
 
 
 def encode(value):

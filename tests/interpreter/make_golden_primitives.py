@@ -1,6 +1,6 @@
-"""Write data/primitives.jsonl: calls of every primitive and what the plain twins give.
+"""Write data/primitives.jsonl: calls of every primitive and what the plain implementation gives.
 
-Run it only when the twins change on purpose: PYTHONPATH=.:tests/interpreter python
+Run it only when that changes on purpose: PYTHONPATH=.:tests/interpreter python
 tests/interpreter/make_golden_primitives.py
 """
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from golden_values import encode
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from primitive_arguments import arguments_of, resolve
-from slow_twins import TWINS
+
+from codeit_jax.bench.plain import PRIMITIVES as PLAIN
 
 PATH = Path(__file__).parent / "data" / "primitives.jsonl"
 CASES = 5
@@ -26,7 +27,7 @@ def calls_of(name):
     @given(arguments_of(name))
     def collect(arguments):
         try:
-            result = TWINS[name](*[resolve(argument, TWINS) for argument in arguments])
+            result = PLAIN[name](*[resolve(argument, PLAIN) for argument in arguments])
         except Exception:
             result, failed = None, True
         else:
@@ -47,7 +48,7 @@ def calls_of(name):
 
 
 def main():
-    lines = [line for name in TWINS for line in calls_of(name)]
+    lines = [line for name in PLAIN for line in calls_of(name)]
     PATH.write_text("\n".join(lines) + "\n")
     print(f"{len(lines)} calls, {PATH.stat().st_size} bytes")
 

@@ -6,7 +6,7 @@ import pytest
 from program_texts import program_text, random_program
 
 from interpreter import Limits, Status, batch, parse, run, run_batch
-from interpreter.batch import Batch
+from interpreter.batch import Batch, Numbering
 from interpreter.work import WorkExceeded
 
 GRIDS = [
@@ -15,6 +15,19 @@ GRIDS = [
     ((7,),),
     tuple(tuple((i * i + j) % 4 for j in range(12)) for i in range(9)),
 ]
+LIMITS = Limits()
+
+
+class Growing:
+    """A batch that takes programs one at a time."""
+
+    def __init__(self, grids, limits=LIMITS):
+        self.numbering = Numbering()
+        self.batch = Batch(grids, limits, self.numbering)
+
+    def run(self, program):
+        with self.batch.metered():
+            return self.batch.run(self.numbering.of(program))
 
 
 def generated(number, seed):
@@ -53,9 +66,10 @@ def test_emptying_the_tables_changes_nothing(monkeypatch):
 
 def test_equal_calls_are_made_once(monkeypatch):
     made = []
-    shared = Batch(GRIDS[:1])
-    call = shared._machine.call
-    monkeypatch.setattr(shared._machine, "call", lambda f, a, w: made.append(f) or call(f, a, w))
+    shared = Growing(GRIDS[:1])
+    machine = shared.batch._machine
+    call = machine.call
+    monkeypatch.setattr(machine, "call", lambda f, a, w: made.append(f) or call(f, a, w))
     texts = [
         "x1 = hmirror(I)\nO = vmirror(x1)",
         "x5 = hmirror(I)\nx6 = vmirror(x5)\nO = hmirror(x6)",
@@ -119,16 +133,16 @@ def test_a_miss_skips_the_remaining_grids():
 
 
 def test_running_out_of_memory_is_not_remembered(monkeypatch):
-    shared = Batch(GRIDS[:1])
-    functions = list(shared._machine.environment)
+    shared = Growing(GRIDS[:1])
+    functions = list(shared.batch._machine.environment)
     position = next(k for k, function in enumerate(functions) if getattr(function, "builder", "") == "hmirror")
     answers = iter([MemoryError, WorkExceeded])
 
     def exhausted(grid):
         raise next(answers)
 
-    table = shared._tables[0]
-    table._values[table._initial_ids[position]] = exhausted
+    table = shared.batch._inputs[0]._table
+    table._values[table.fixed_ids()[position]] = exhausted
     program = parse("O = hmirror(I)")
     assert shared.run(program)[0].status is Status.DIED
     assert shared.run(program)[0] == run(program, GRIDS[0])

@@ -7,38 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from pool_jobs import GRIDS, alone, random_jobs
 from program_texts import random_program
 
 import interpreter
-from interpreter import InterpreterPool, Job, Limits, PoolError, ProgramError, Status, parse, run, schedule
-from interpreter.outcome import Outcome
-
-GRIDS = [
-    ((1, 0, 0), (0, 2, 0), (0, 0, 3)),
-    ((0, 0, 5, 5), (0, 1, 1, 0), (3, 1, 0, 0)),
-    ((7,),),
-]
-
-
-def alone(job, limits):
-    def outcomes(text):
-        try:
-            program = parse(str(text), limits.mode)
-        except ProgramError as error:
-            return [Outcome(Status.SYNTAX, None, str(error))] * len(job[1])
-        return [run(program, grid, limits) for grid in job[1]]
-
-    return [outcomes(text) for text in job[0]]
-
-
-def random_jobs(seed, number=30):
-    rng = random.Random(seed)
-    jobs = []
-    for _ in range(number):
-        texts = [random_program(rng) for _ in range(rng.randrange(30))]
-        texts += rng.choices(["", "O = nonsense(I)", "O = hmirror(I)", "é"], k=rng.randrange(3))
-        jobs.append(Job(texts, rng.sample(GRIDS, rng.randrange(4))))
-    return jobs
+from interpreter import InterpreterPool, Job, Limits, PoolError, Status, parse, schedule
 
 
 @pytest.mark.parametrize("num_workers", [1, 2, 5])
@@ -124,35 +97,6 @@ def test_the_number_of_workers_defaults_to_the_cpus():
         assert InterpreterPool(number).num_workers == len(os.sched_getaffinity(0))
     with pytest.raises(ValueError, match="num_workers is -1"):
         InterpreterPool(-1)
-
-
-def test_twenty_thousand_programs_come_back_in_order():
-    check_many(20_000)
-
-
-@pytest.mark.slow
-def test_a_million_programs_come_back_in_order():
-    check_many(1_000_000)
-
-
-def check_many(number):
-    """Random programs, each followed by one whose output tells its position; none may be lost, doubled or moved."""
-    rng = random.Random(3)
-    texts = []
-    for k in range(number // 2):
-        digits = [interpreter.program.FIXED_NAMES[160 + 2 + int(digit)] for digit in f"{k:06d}"]
-        row = [f"x{n} = canvas({digit}, UNITY)" for n, digit in enumerate(digits, 1)]
-        row += [f"x{n + 6} = hconcat(x{n + 5 if n > 1 else 1}, x{n + 1})" for n in range(1, 6)]
-        texts += [random_program(rng), "\n".join([*row[:-1], row[-1].replace("x11", "O")])]
-    jobs = [Job(texts[start : start + 500], [GRIDS[0]]) for start in range(0, number, 500)]
-    with InterpreterPool(2, Limits(work_per_line=20_000)) as pool:
-        results = pool.run(jobs)
-        assert pool.stats.deaths == pool.stats.timeouts == 0
-    rows = [row for job in results for row in job]
-    assert len(rows) == number
-    assert all(row[0].status is not Status.SKIPPED for row in rows)
-    positions = [int("".join(map(str, row[0].grid[0]))) for row in rows[1::2]]
-    assert positions == list(range(number // 2))
 
 
 def test_workers_and_the_package_need_no_numpy_and_no_jax():

@@ -13,22 +13,17 @@ from pathlib import Path
 
 import misbehaving_worker
 import pytest
+from misbehaving_pool import FOLDER, SCRIPT, misbehaving_pool
 from program_texts import program_text
 
 import interpreter
 from interpreter import InterpreterPool, Job, Limits, Status, parse, run
 
-FOLDER = str(Path(interpreter.__file__).resolve().parent.parent)
-SCRIPT = misbehaving_worker.__file__
 HANGING = {"loop", "stop", "half_frame"}
 GRIDS = [((1, 0), (0, 2)), ((3, 3, 4),)]
 GOOD = "O = hmirror(I)"
-
-
-def misbehaving_pool(num_workers, wall_seconds):
-    limits = Limits(wall_seconds=wall_seconds, memory_bytes=1 << 28)
-    command = [sys.executable, "-I", "-S", SCRIPT, FOLDER, json.dumps(dataclasses.asdict(limits))]
-    return InterpreterPool(num_workers, limits, _command=command)
+LIMITS = Limits(wall_seconds=60.0, memory_bytes=1 << 28)
+SHORT_LIMITS = Limits(wall_seconds=0.3, memory_bytes=1 << 28)
 
 
 def verdict(text):
@@ -43,7 +38,7 @@ def statuses(row):
 
 @pytest.mark.parametrize("fault", sorted(misbehaving_worker.FAULTS))
 def test_a_culprit_gets_its_verdict_and_the_pool_goes_on(fault):
-    with misbehaving_pool(1, 0.3 if fault in HANGING else 60.0) as pool:
+    with misbehaving_pool(1, SHORT_LIMITS if fault in HANGING else LIMITS) as pool:
         for text in (fault, GOOD):
             ((row,),) = pool.run([Job([text], GRIDS)])
             assert statuses(row) == verdict(text)
@@ -53,7 +48,7 @@ def test_a_culprit_gets_its_verdict_and_the_pool_goes_on(fault):
 
 
 def test_a_culprit_behind_many_small_jobs_is_found_at_once():
-    with misbehaving_pool(1, 60.0) as pool:
+    with misbehaving_pool(1, LIMITS) as pool:
         results = pool.run([Job([text], GRIDS) for text in [GOOD] * 20 + ["leave"] + [GOOD] * 20])
         assert [statuses(row) for (row,) in results] == [verdict(GOOD)] * 20 + [verdict("leave")] + [verdict(GOOD)] * 20
         assert pool.stats.deaths <= 3
@@ -62,7 +57,7 @@ def test_a_culprit_behind_many_small_jobs_is_found_at_once():
 @pytest.mark.parametrize("fault", ["leave", "stop"])
 def test_the_culprit_is_found_among_others(fault):
     texts = [GOOD] * 3 + [fault] + [GOOD] * 3
-    with misbehaving_pool(1, 0.3 if fault in HANGING else 60.0) as pool:
+    with misbehaving_pool(1, SHORT_LIMITS if fault in HANGING else LIMITS) as pool:
         (rows,) = pool.run([Job(texts, GRIDS)])
         assert [statuses(row) for row in rows] == [verdict(text) for text in texts]
         # Killed within a bunch, then as the first without an answer, then alone.
@@ -79,14 +74,14 @@ def test_many_faults_among_many_programs_of_many_jobs():
         if rng.random() < 0.4:
             texts.insert(rng.randrange(len(texts)), rng.choice(quick))
         jobs.append(Job(texts, GRIDS))
-    with misbehaving_pool(2, 60.0) as pool:
+    with misbehaving_pool(2, LIMITS) as pool:
         results = pool.run(jobs)
     got = [[statuses(row) for row in rows] for rows in results]
     assert got == [[verdict(text) for text in job.programs] for job in jobs]
 
 
 def test_a_worker_that_dies_between_runs_is_replaced():
-    with misbehaving_pool(2, 60.0) as pool:
+    with misbehaving_pool(2, LIMITS) as pool:
         pool.run([Job([GOOD], GRIDS)])
         for worker in pool._workers:
             os.kill(worker._process.pid, signal.SIGKILL)

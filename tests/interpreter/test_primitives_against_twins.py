@@ -4,9 +4,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from primitive_arguments import anything, arguments_of, odd_arguments_of, resolve
-from slow_twins import TWINS
-from slow_twins_values import key
 
+from codeit_jax.bench.plain import PRIMITIVES as PLAIN
+from codeit_jax.bench.plain.order import key
 from interpreter.primitives import PRIMITIVES
 from interpreter.signatures import SIGNATURES
 from interpreter.values import first_of, last_of, ordered
@@ -29,7 +29,7 @@ def kind(value):
 
 def assert_same(name, arguments):
     fast = outcome(PRIMITIVES[name], [resolve(argument, PRIMITIVES) for argument in arguments])
-    slow = outcome(TWINS[name], [resolve(argument, TWINS) for argument in arguments])
+    slow = outcome(PLAIN[name], [resolve(argument, PLAIN) for argument in arguments])
     assert kind(fast) == kind(slow)
     if not callable(arguments[0]):
         assert fast == slow
@@ -38,7 +38,7 @@ def assert_same(name, arguments):
 def test_every_primitive_has_a_signature_and_a_twin():
     assert len(PRIMITIVES) == 160
     assert list(PRIMITIVES) == sorted(PRIMITIVES)
-    assert set(PRIMITIVES) == set(TWINS) == set(SIGNATURES)
+    assert set(PRIMITIVES) == set(PLAIN) == set(SIGNATURES)
 
 
 @pytest.mark.parametrize("name", PRIMITIVES)

@@ -18,6 +18,7 @@ from interpreter.protocol import (
     encode_answer,
     encode_chunk,
     encode_greeting,
+    encode_grid,
 )
 
 GRID = ((1, 2), (3, 4))
@@ -27,7 +28,14 @@ ANSWER = Answer(
     3,
     [Outcome(Status.OK, GRID, "", 99), Outcome(Status.ERROR, None, "TypeError", 1 << 40), Outcome(Status.OK, ((),))],
 )
-FRAMES = [(encode_answer(ANSWER), decode_answer), (encode_chunk(CHUNK), decode_chunk)]
+
+
+def encoded(chunk):
+    grids, expected = ([encode_grid(grid) for grid in part] for part in (chunk.grids, chunk.expected))
+    return encode_chunk(chunk.sequence, chunk.prompt, grids, expected, chunk.texts)
+
+
+FRAMES = [(encode_answer(ANSWER), decode_answer), (encoded(CHUNK), decode_chunk)]
 
 
 def content(frame):
@@ -39,7 +47,7 @@ def content(frame):
 
 
 def test_what_is_written_is_read():
-    assert decode_chunk(content(encode_chunk(CHUNK))) == CHUNK._replace(texts=("O = hmirror(I)", "", "é?"))
+    assert decode_chunk(content(encoded(CHUNK))) == CHUNK._replace(texts=("O = hmirror(I)", "", "é?"))
     assert decode_answer(content(encode_answer(ANSWER))) == ANSWER
     assert decode_greeting(content(encode_greeting(True, False))) == (True, False)
 
@@ -52,7 +60,7 @@ def test_every_status_and_long_messages():
 
 
 def test_a_text_too_long_for_the_grammar_is_cut():
-    chunk = decode_chunk(content(encode_chunk(Chunk(0, False, (), (), ("x" * 100_000,)))))
+    chunk = decode_chunk(content(encoded(Chunk(0, False, (), (), ("x" * 100_000,)))))
     assert 8192 < len(chunk.texts[0]) < 1 << 16
 
 
@@ -74,9 +82,9 @@ def test_a_huge_frame_is_refused_before_it_arrives():
         frames.next()
 
 
-@pytest.mark.parametrize(("encoded", "decode"), FRAMES)
-def test_a_cut_or_prolonged_frame_is_refused(encoded, decode):
-    whole = content(encoded)
+@pytest.mark.parametrize(("frame", "decode"), FRAMES)
+def test_a_cut_or_prolonged_frame_is_refused(frame, decode):
+    whole = content(frame)
     for length in range(len(whole)):
         with pytest.raises(ProtocolError):
             decode(whole[:length])
@@ -95,8 +103,8 @@ def test_any_bytes_are_a_value_or_an_error(data):
 @settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_changed_bytes_are_a_value_or_an_error(data):
-    for encoded, decode in FRAMES:
-        changed = bytearray(content(encoded))
+    for frame, decode in FRAMES:
+        changed = bytearray(content(frame))
         changes = st.tuples(st.integers(0, len(changed) - 1), st.integers(0, 255))
         for position, value in data.draw(st.lists(changes, max_size=4)):
             changed[position] = value

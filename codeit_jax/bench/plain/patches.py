@@ -1,9 +1,9 @@
-"""Plain twins of the primitives on patches, written line by line from the specification."""
+"""Patches: where they are, what they measure, moving and building them."""
 
-from slow_twins_values import head, listed
+from codeit_jax.bench.plain.order import Value, head, listed
 
 
-def is_object(patch):
+def is_object(patch: Value) -> Value:
     """Whether the second component of the first element is a tuple; only sets that mix kinds need the order for it."""
     try:
         answers = {isinstance(element[1], tuple) for element in patch}
@@ -12,115 +12,115 @@ def is_object(patch):
     return answers.pop() if len(answers) == 1 else isinstance(head(patch)[1], tuple)
 
 
-def toindices(patch):
+def toindices(patch: Value) -> Value:
     if len(patch) == 0:
         return frozenset()
     return frozenset(index for _, index in patch) if is_object(patch) else patch
 
 
-def _rows(patch):
+def _rows(patch: Value) -> Value:
     return [i for i, j in toindices(patch)]
 
 
-def _columns(patch):
+def _columns(patch: Value) -> Value:
     return [j for i, j in toindices(patch)]
 
 
-def uppermost(patch):
+def uppermost(patch: Value) -> Value:
     return min(_rows(patch))
 
 
-def lowermost(patch):
+def lowermost(patch: Value) -> Value:
     return max(_rows(patch))
 
 
-def leftmost(patch):
+def leftmost(patch: Value) -> Value:
     return min(_columns(patch))
 
 
-def rightmost(patch):
+def rightmost(patch: Value) -> Value:
     return max(_columns(patch))
 
 
-def height(piece):
+def height(piece: Value) -> Value:
     if isinstance(piece, tuple) or len(piece) == 0:
         return len(piece)
     return lowermost(piece) - uppermost(piece) + 1
 
 
-def width(piece):
+def width(piece: Value) -> Value:
     if len(piece) == 0:
         return 0
     return len(piece[0]) if isinstance(piece, tuple) else rightmost(piece) - leftmost(piece) + 1
 
 
-def shape(piece):
+def shape(piece: Value) -> Value:
     return (height(piece), width(piece))
 
 
-def portrait(piece):
+def portrait(piece: Value) -> Value:
     return height(piece) > width(piece)
 
 
-def square(piece):
+def square(piece: Value) -> Value:
     if isinstance(piece, tuple):
         return len(piece) == len(piece[0])
     return height(piece) == width(piece) and height(piece) * width(piece) == len(piece)
 
 
-def vline(patch):
+def vline(patch: Value) -> Value:
     return height(patch) == len(patch) and width(patch) == 1
 
 
-def hline(patch):
+def hline(patch: Value) -> Value:
     return width(patch) == len(patch) and height(patch) == 1
 
 
-def ulcorner(patch):
+def ulcorner(patch: Value) -> Value:
     return (uppermost(patch), leftmost(patch)) if len(patch) else ()
 
 
-def urcorner(patch):
+def urcorner(patch: Value) -> Value:
     return (uppermost(patch), rightmost(patch)) if len(patch) else ()
 
 
-def llcorner(patch):
+def llcorner(patch: Value) -> Value:
     return (lowermost(patch), leftmost(patch)) if len(patch) else ()
 
 
-def lrcorner(patch):
+def lrcorner(patch: Value) -> Value:
     return (lowermost(patch), rightmost(patch)) if len(patch) else ()
 
 
-def corners(patch):
+def corners(patch: Value) -> Value:
     return frozenset([ulcorner(patch), urcorner(patch), llcorner(patch), lrcorner(patch)])
 
 
-def center(patch):
+def center(patch: Value) -> Value:
     return (uppermost(patch) + height(patch) // 2, leftmost(patch) + width(patch) // 2)
 
 
-def centerofmass(patch):
+def centerofmass(patch: Value) -> Value:
     return tuple(sum(axis) // len(patch) for axis in zip(*toindices(patch), strict=False))
 
 
-def hmatching(a, b):
+def hmatching(a: Value, b: Value) -> Value:
     return not set(_rows(a)).isdisjoint(_rows(b))
 
 
-def vmatching(a, b):
+def vmatching(a: Value, b: Value) -> Value:
     return not set(_columns(a)).isdisjoint(_columns(b))
 
 
-def manhattan(a, b):
+def manhattan(a: Value, b: Value) -> Value:
     return min(abs(i - k) + abs(j - m) for i, j in toindices(a) for k, m in toindices(b))
 
 
-def adjacent(a, b):
+def adjacent(a: Value, b: Value) -> Value:
     return manhattan(a, b) == 1
 
 
-def bordering(patch, grid):
+def bordering(patch: Value, grid: Value) -> Value:
     return (
         uppermost(patch) == 0
         or leftmost(patch) == 0
@@ -129,7 +129,7 @@ def bordering(patch, grid):
     )
 
 
-def position(a, b):
+def position(a: Value, b: Value) -> Value:
     (i, j), (k, m) = center(toindices(a)), center(toindices(b))
     if i == k:
         return (0, 1 if j < m else -1)
@@ -138,11 +138,11 @@ def position(a, b):
     return (1 if i < k else -1, 1 if j < m else -1)
 
 
-def recolor(value, patch):
+def recolor(value: Value, patch: Value) -> Value:
     return frozenset((value, index) for index in toindices(patch))
 
 
-def shift(patch, directions):
+def shift(patch: Value, directions: Value) -> Value:
     if len(patch) == 0:
         return patch
     down, right = listed(directions)
@@ -151,11 +151,11 @@ def shift(patch, directions):
     return frozenset((i + down, j + right) for i, j in patch)
 
 
-def normalize(patch):
+def normalize(patch: Value) -> Value:
     return shift(patch, (-uppermost(patch), -leftmost(patch))) if len(patch) else patch
 
 
-def hperiod(obj):
+def hperiod(obj: Value) -> Value:
     obj = normalize(obj)
     for p in range(1, width(obj)):
         if frozenset((v, (i, j - p)) for v, (i, j) in obj if j - p >= 0) <= obj:
@@ -163,7 +163,7 @@ def hperiod(obj):
     return width(obj)
 
 
-def vperiod(obj):
+def vperiod(obj: Value) -> Value:
     obj = normalize(obj)
     for p in range(1, height(obj)):
         if frozenset((v, (i - p, j)) for v, (i, j) in obj if i - p >= 0) <= obj:
@@ -171,27 +171,27 @@ def vperiod(obj):
     return height(obj)
 
 
-def dneighbors(loc):
+def dneighbors(loc: Value) -> Value:
     return frozenset([(loc[0] + d, loc[1]) for d in (-1, 1)] + [(loc[0], loc[1] + d) for d in (-1, 1)])
 
 
-def ineighbors(loc):
+def ineighbors(loc: Value) -> Value:
     return frozenset((loc[0] + d, loc[1] + e) for d in (-1, 1) for e in (-1, 1))
 
 
-def neighbors(loc):
+def neighbors(loc: Value) -> Value:
     return dneighbors(loc) | ineighbors(loc)
 
 
-def vfrontier(location):
+def vfrontier(location: Value) -> Value:
     return frozenset((i, location[1]) for i in range(30))
 
 
-def hfrontier(location):
+def hfrontier(location: Value) -> Value:
     return frozenset((location[0], j) for j in range(30))
 
 
-def connect(a, b):
+def connect(a: Value, b: Value) -> Value:
     (i, j), (k, m) = a[:2], b[:2]
     if not (i == k or j == m or abs(i - k) == abs(j - m)):
         return frozenset()
@@ -200,41 +200,41 @@ def connect(a, b):
     return frozenset((i + step * down, j + step * right) for step in range(length + 1))
 
 
-def shoot(start, direction):
+def shoot(start: Value, direction: Value) -> Value:
     return connect(start, (start[0] + 42 * direction[0], start[1] + 42 * direction[1]))
 
 
-def backdrop(patch):
+def backdrop(patch: Value) -> Value:
     if len(patch) == 0:
         return frozenset()
     rows, columns = range(uppermost(patch), lowermost(patch) + 1), range(leftmost(patch), rightmost(patch) + 1)
     return frozenset((i, j) for i in rows for j in columns)
 
 
-def delta(patch):
+def delta(patch: Value) -> Value:
     return backdrop(patch).difference(toindices(patch)) if len(patch) else frozenset()
 
 
-def _outline(patch, grown):
+def _outline(patch: Value, grown: Value) -> Value:
     top, bottom = sorted([uppermost(patch) - grown, lowermost(patch) + grown])
     left, right = sorted([leftmost(patch) - grown, rightmost(patch) + grown])
     upright = [(i, j) for i in range(top, bottom + 1) for j in (left, right)]
     return frozenset(upright + [(i, j) for i in (top, bottom) for j in range(left, right + 1)])
 
 
-def box(patch):
+def box(patch: Value) -> Value:
     return _outline(patch, 0) if len(patch) else patch
 
 
-def outbox(patch):
+def outbox(patch: Value) -> Value:
     return _outline(patch, 1)
 
 
-def inbox(patch):
+def inbox(patch: Value) -> Value:
     return _outline(patch, -1)
 
 
-def gravitate(source, destination):
+def gravitate(source: Value, destination: Value) -> Value:
     if vmatching(source, destination):
         direction = (1 if center(source)[0] < center(destination)[0] else -1, 0)
     else:

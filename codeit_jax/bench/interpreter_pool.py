@@ -1,0 +1,87 @@
+"""Times of the pool of workers: by the wall, because other processes do the work."""
+
+import interpreter
+from codeit_jax.arc import load_tasks
+from codeit_jax.bench.contest import OURS, BenchReport, take_turns
+from codeit_jax.bench.interpreter_work import LIMITS, Workload
+from interpreter import InterpreterPool, Job
+
+ONE_CORE, ALLOWED = "one core", "allowed"
+_WORKERS = 2
+_JOBS = 5000
+_SCORED_TASKS = 20
+_ALL_EXECUTIONS = 19_200 * 400
+
+
+def time_pool(report: BenchReport, mutants: Workload, turns: int) -> None:
+    """Time the rows that need workers."""
+    _time_start(report, turns)
+    with InterpreterPool(_WORKERS, LIMITS) as pool:
+        pool.run([Job(["O = hmirror(I)"], mutants.grids[:1])] * 100)
+        _time_mutants(report, mutants, pool)
+        _time_scores(report, mutants, pool)
+    with InterpreterPool(1, LIMITS) as pool:
+        _time_jobs(report, pool, turns)
+
+
+def _time_start(report: BenchReport, turns: int) -> None:
+    """From nothing to the first answer of one worker."""
+
+    def start() -> None:
+        with InterpreterPool(1, LIMITS) as pool:
+            pool.run([Job(["O = hmirror(I)"], [((1,),)])])
+
+    report.figures["worker start-up"] = {OURS: take_turns({OURS: start}, turns)[OURS].wall, ALLOWED: 0.2}
+    report.goals["worker start-up", ALLOWED] = (1, 2)
+
+
+def _time_mutants(report: BenchReport, mutants: Workload, pool: InterpreterPool) -> None:
+    """I3: the batch of I2, by two workers and by this process."""
+    texts = [str(program) for program in mutants.programs]
+    times = take_turns(
+        {
+            OURS: lambda: pool.run([Job(texts, mutants.grids)]),
+            ONE_CORE: lambda: interpreter.run_batch(mutants.programs, mutants.grids, LIMITS),
+        },
+        2,
+        warm_up=False,
+    )
+    report.figures["I3 mutants, pool"] = {name: taken.wall for name, taken in times.items()}
+    report.goals["I3 mutants, pool", ONE_CORE] = (1.8, 1.95)
+    report.work["pool workers"] = _WORKERS
+    report.notes["I3"] = f"this process took {times[OURS].cpu:.2f} s of the processor beside the workers"
+
+
+def _time_scores(report: BenchReport, mutants: Workload, pool: InterpreterPool) -> None:
+    """I5: which mutants solve which tasks, by their first miss, smallest demonstration first."""
+    tasks = load_tasks("arc1/evaluation")
+    jobs = []
+    for task in tasks[:: len(tasks) // _SCORED_TASKS][:_SCORED_TASKS]:
+        examples = sorted(task.demonstrations, key=lambda example: len(example.input) * len(example.input[0]))
+        grids = [example.input for example in examples]
+        goals = [example.output for example in examples]
+        jobs.append(Job(mutants.programs, grids, goals, stop_at_first_miss=True))
+    seconds = take_turns({OURS: lambda: pool.run(jobs)}, 1, warm_up=False)[OURS].wall
+    whole = seconds * _ALL_EXECUTIONS / (len(mutants.programs) * len(jobs))
+    report.figures["I5 mutants' scores, 19,200 x 400"] = {OURS: whole, ALLOWED: 30 * 60.0}
+    report.goals["I5 mutants' scores, 19,200 x 400", ALLOWED] = (1, 2)
+    report.notes["I5"] = f"from {len(mutants.programs)} mutants x {len(jobs)} tasks, which took {seconds:.1f} s"
+
+
+def _time_jobs(report: BenchReport, pool: InterpreterPool, turns: int) -> None:
+    """I7: small jobs, less what their programs take."""
+    grid = ((1, 2), (3, 4))
+    program = interpreter.parse("O = hmirror(I)")
+    jobs = [Job([str(program)], [grid])] * _JOBS
+    times = take_turns(
+        {
+            OURS: lambda: pool.run(jobs),
+            ONE_CORE: lambda: [interpreter.run(program, grid, LIMITS) for _ in range(_JOBS)],
+        },
+        turns,
+    )
+    report.figures["I7 pool overhead a job"] = {
+        OURS: (times[OURS].wall - times[ONE_CORE].wall) / _JOBS,
+        ALLOWED: 50e-6,
+    }
+    report.goals["I7 pool overhead a job", ALLOWED] = (1, 50 / 20)

@@ -1,0 +1,111 @@
+"""Numbers, pairs of numbers, and logic."""
+
+import operator
+
+from codeit_jax.bench.plain.order import Value
+
+
+def _both(operation: Value, a: Value, b: Value) -> Value:
+    if isinstance(a, int) and isinstance(b, int):
+        return operation(a, b)
+    if isinstance(a, int):
+        return (operation(a, b[0]), operation(a, b[1]))
+    if isinstance(b, int):
+        return (operation(a[0], b), operation(a[1], b))
+    return (operation(a[0], b[0]), operation(a[1], b[1]))
+
+
+def _each(operation: Value, x: Value) -> Value:
+    return operation(x) if isinstance(x, int) else (operation(x[0]), operation(x[1]))
+
+
+def add(a: Value, b: Value) -> Value:
+    return _both(operator.add, a, b)
+
+
+def subtract(a: Value, b: Value) -> Value:
+    return _both(operator.sub, a, b)
+
+
+def multiply(a: Value, b: Value) -> Value:
+    return _both(operator.mul, a, b)
+
+
+def divide(a: Value, b: Value) -> Value:
+    return _both(operator.floordiv, a, b)
+
+
+def invert(n: Value) -> Value:
+    return _each(lambda v: -v, n)
+
+
+def double(n: Value) -> Value:
+    return _each(lambda v: v * 2, n)
+
+
+def halve(n: Value) -> Value:
+    return _each(lambda v: v // 2, n)
+
+
+def increment(x: Value) -> Value:
+    return _each(lambda v: v + 1, x)
+
+
+def decrement(x: Value) -> Value:
+    return _each(lambda v: v - 1, x)
+
+
+def crement(x: Value) -> Value:
+    return _each(lambda v: v + (v > 0) - (v < 0), x)
+
+
+def sign(x: Value) -> Value:
+    return _each(lambda v: (v > 0) - (v < 0), x)
+
+
+def even(n: Value) -> Value:
+    return n % 2 == 0
+
+
+def positive(x: Value) -> Value:
+    return x > 0
+
+
+def greater(a: Value, b: Value) -> Value:
+    return a > b
+
+
+def toivec(i: Value) -> Value:
+    return (i, 0)
+
+
+def tojvec(j: Value) -> Value:
+    return (0, j)
+
+
+def astuple(a: Value, b: Value) -> Value:
+    return (a, b)
+
+
+def identity(x: Value) -> Value:
+    return x
+
+
+def flip(b: Value) -> Value:
+    return not b
+
+
+def equality(a: Value, b: Value) -> Value:
+    return a == b
+
+
+def both(a: Value, b: Value) -> Value:
+    return a and b
+
+
+def either(a: Value, b: Value) -> Value:
+    return a or b
+
+
+def branch(condition: Value, a: Value, b: Value) -> Value:
+    return a if condition else b

@@ -1,0 +1,42 @@
+"""`python -m codeit_jax.bench.sampling_memory SIDE FOLDER PRESET ...`: one contender alone, its peak memory in bytes.
+
+A process of its own for each, for a peak can't be taken back.
+"""
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+from codeit_jax.bench.sampling_peers import torch_generate
+from codeit_jax.bench.sampling_work import Work, load_preset, make_work, our_sampling
+from codeit_jax.model import T5Model
+from codeit_jax.model.huggingface import load_pretrained
+
+SIDES = ("full", "allowed", "torch")
+
+
+def peak_memory(side: str, folder: Path, preset: str, work: Work) -> float:
+    """Return the peak resident bytes of a process that does the work once."""
+    prompts, prompt_tokens = work.prompts.shape
+    sizes = [work.model.vocabulary_size, prompts, prompt_tokens, work.num_samples, work.num_tokens]
+    command = [sys.executable, "-m", __name__, side, str(folder), preset, *map(str, sizes)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(done.stdout.splitlines()[-1])
+
+
+def _main(side: str, folder: str, preset: str, *sizes: str) -> None:
+    vocabulary_size, prompts, prompt_tokens, samples, tokens = map(int, sizes)
+    model = T5Model(load_preset(preset).model, vocabulary_size)
+    work = make_work(model, prompts=prompts, prompt_tokens=prompt_tokens, samples=samples, tokens=tokens)
+    if side == "torch":
+        torch_generate(Path(folder), work)()
+    else:
+        params = load_pretrained(Path(folder), model.config, vocabulary_size)
+        sample, _ = our_sampling(work, params, allowed_only=side == "allowed")
+        sample()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -1,0 +1,19 @@
+"""A pool whose workers misbehave on demand (`misbehaving_worker`)."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import misbehaving_worker
+
+import interpreter
+from interpreter import InterpreterPool
+
+FOLDER = str(Path(interpreter.__file__).resolve().parent.parent)
+SCRIPT = misbehaving_worker.__file__
+
+
+def misbehaving_pool(num_workers, limits):
+    command = [sys.executable, "-I", "-S", SCRIPT, FOLDER, json.dumps(dataclasses.asdict(limits))]
+    return InterpreterPool(num_workers, limits, _command=command)

@@ -1,0 +1,44 @@
+"""Property tests: no result weighs more than the bound that stands for its weight."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from primitive_arguments import arguments_of, odd_arguments_of, resolve
+
+from interpreter.growth import weigh
+from interpreter.limits import Limits
+from interpreter.machine import Failure, Machine
+from interpreter.primitives import PRIMITIVES
+from interpreter.work import SizeExceeded
+
+MACHINE = Machine(Limits())
+HEAVY = tuple(range(100, 160))
+
+
+def heavier(value):
+    """Put a heavy tuple for every 9, so that what is repeated without a charge tips the scales."""
+    if type(value) in (tuple, frozenset):
+        return type(value)(map(heavier, value))
+    return HEAVY if value == 9 else value
+
+
+@pytest.mark.parametrize("name", PRIMITIVES)
+@given(data=st.data())
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_bound_is_never_below_the_weight(name, data):
+    drawn = data.draw(st.one_of(arguments_of(name), odd_arguments_of(name)))
+    arguments = [heavier(resolve(argument, PRIMITIVES)) for argument in drawn]
+    with MACHINE.metered():
+        result = MACHINE.call(PRIMITIVES[name], arguments, [1, *map(weigh, arguments)])
+    if not isinstance(result, Failure):
+        value, _, weight = result
+        assert weight >= weigh(value)
+
+
+def test_weighing_stops_at_the_limit():
+    value = HEAVY
+    for _ in range(60):
+        value = (value, value)
+    with pytest.raises(SizeExceeded):
+        weigh(value, 1000)
+    assert weigh((HEAVY, frozenset({HEAVY}), 3)) == 1 + 61 + 1 + 61 + 1
