@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import interpreter
-from codeit_jax.mutation.types import BASE_TYPES, CONTAINER, ELEMENTS, GRID, SET_OF, SETS, SUBTYPES
+from codeit_jax.mutation.elements import ELEMENTS, SET_OF
+from interpreter.base_types import BASE_TYPES, CONTAINER, GRID, SETS, SUBTYPES
 from interpreter.signatures import Signature
 
 Rule = Callable[[Sequence[str]], tuple[str, ...]]

@@ -16,7 +16,7 @@ import interpreter
 from codeit_jax.mutation.base_signatures import SAME_SIGNATURE
 from codeit_jax.mutation.calls import Call, draw_call, pick
 from codeit_jax.mutation.scope import PRIMITIVE_SLOTS, Scope, fixed_types
-from codeit_jax.mutation.types import CALLABLE
+from interpreter.base_types import CALLABLE
 from interpreter.program import FIRST_LINE_SLOT, FIXED_NAMES, MAX_LINES, NUM_PRIMITIVES, OUTPUT_NAME, Instruction
 
 _FIXED_TYPES = dict(fixed_types())

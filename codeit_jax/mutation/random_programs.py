@@ -6,7 +6,7 @@ import interpreter
 from codeit_jax.mutation.calls import draw_call
 from codeit_jax.mutation.mutate import build_program
 from codeit_jax.mutation.scope import Scope
-from codeit_jax.mutation.types import BASE_TYPES, GRID
+from interpreter.base_types import BASE_TYPES, GRID
 from interpreter.program import FIRST_LINE_SLOT, Instruction
 
 STOP_PROBABILITY = 0.8  # after a line that gives a grid

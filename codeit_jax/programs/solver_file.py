@@ -1,9 +1,11 @@
 """Programs files: the `def solve_<task id>(I):` ... `return O` format of arc-dsl's solvers, read as data.
 
 A programs file looks like Python and is never given to Python: only the lines that this grammar knows are accepted, so
-a file from anywhere can be read safely. Imports, blank lines and comments are skipped.
+a file from anywhere can be read safely. Imports, blank lines, comments and type hints are skipped, and so are
+definitions of the language's constants with their own values. A literal stands for the constant with its value.
 """
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,11 +14,21 @@ import interpreter
 from codeit_jax.errors import UserError
 
 _IMPORT = re.compile(r"from [\w.]+ import (\*|\w+(, *\w+)*)|import [\w.]+( as \w+)?", re.ASCII)
-_DEFINITION = re.compile(r"def solve_([\w.-]+)\(I(?:: *\w+)?\)(?: *-> *\w+)?:", re.ASCII)
-_ASSIGNMENT = re.compile(r"(\w+) *= *(\w+)\(([^()]*)\)", re.ASCII)
-_ARGUMENT = re.compile(r"(?:(\w+) *= *)?(\w+)", re.ASCII)
+_HINT = r"[\w.]+(?:\[[\w., \[\]]*\])?"
+_DEFINITION = re.compile(rf"def solve_([\w.-]+)\(I(?: *: *{_HINT})?\)(?: *-> *{_HINT})? *:", re.ASCII)
+_INTEGER = r"-?(?:0|[1-9][0-9]{0,8})"
+_LITERAL = rf"(?:{_INTEGER}|True|False|\({_INTEGER}, *{_INTEGER}\))"
+_CONSTANT = re.compile(rf"(\w+) *= *({_LITERAL})", re.ASCII)
+_PAIR = r"(?<!\w)\([^()]*\)"  # behind a name it would be a call
+_ASSIGNMENT = re.compile(rf"(\w+)(?: *: *{_HINT})? *= *(\w+)\(((?:[^()]|{_PAIR})*)\)", re.ASCII)
+_COMMA = re.compile(r",(?![^(),]{0,24}\))")  # but not that of a pair; bounded, so that no line takes long
+_ARGUMENT = re.compile(rf"(?:(\w+) *= *)?({_LITERAL}|\w+)", re.ASCII)
 _TASK_ID = re.compile(r"[\w.-]+", re.ASCII)
 _SHOWN_CHARACTERS = 60
+
+
+# True equals 1, so the type is part of the key.
+_CONSTANT_NAMES = {(type(value), value): name for name, value in interpreter.CONSTANTS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +123,12 @@ def _read_definitions(text: str, where: str) -> Iterator[_Definition]:
 
 
 def _read_top_level(line: str, number: int, where: str) -> _Definition | None:
-    """Return the definition that a line without indentation starts, None for an import."""
+    """Return the definition that a line without indentation starts, None for an import or a constant."""
     definition = _DEFINITION.fullmatch(line)
     if definition:
         return _Definition(definition[1], number)
-    if _IMPORT.fullmatch(line):
+    constant = _CONSTANT.fullmatch(line)
+    if _IMPORT.fullmatch(line) or (constant and _constant_name(constant[2], f"{where}:{number}") == constant[1]):
         return None
     raise UserError(f"{where}:{number}: found {_shown(line)}, expected `def solve_<task id>(I):` or an import")
 
@@ -142,13 +155,13 @@ def _positional_arguments(callee: str, inside: str, place: str) -> list[str]:
     """Order the arguments of a call by the callee's signature."""
     positional: list[str] = []
     keywords: dict[str, str] = {}
-    for part in inside.split(","):
+    for part in _COMMA.split(inside):
         match = _ARGUMENT.fullmatch(part.strip())
         if not match:
             raise UserError(
                 f"{place}: found the argument {_shown(part.strip())}, expected a variable, constant or function name"
             )
-        keyword, value = match.groups()
+        keyword, value = match[1], _constant_name(match[2], place)
         if keyword is None:
             if keywords:
                 raise UserError(
@@ -160,6 +173,17 @@ def _positional_arguments(callee: str, inside: str, place: str) -> list[str]:
         else:
             keywords[keyword] = value
     return positional + _keyword_values(callee, len(positional), keywords, place)
+
+
+def _constant_name(value: str, place: str) -> str:
+    """Return the name of the constant that a literal stands for; any other text as it is."""
+    if not re.fullmatch(_LITERAL, value):
+        return value
+    literal = ast.literal_eval(value)
+    name = _CONSTANT_NAMES.get((type(literal), literal))
+    if name is None:
+        raise UserError(f"{place}: found {_shown(value)}, expected a value that a constant of the language has")
+    return name
 
 
 def _keyword_values(callee: str, num_positional: int, keywords: dict[str, str], place: str) -> list[str]:

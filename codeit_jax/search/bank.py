@@ -4,6 +4,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import interpreter
 from codeit_jax.search.functions import FunctionType
@@ -18,6 +19,8 @@ class Entry:
         ids: the value on each input, in the ids of the call table.
         slot: the name's slot, or that of the callee.
         arguments: of the call; empty for a name.
+        values: the values themselves, for calls outside the table.
+        weights: of the values (`interpreter.growth.weigh`).
         is_constant: it is a constant that is no function.
         function: its type, if it is a function.
     """
@@ -25,6 +28,8 @@ class Entry:
     ids: tuple[int, ...]
     slot: int
     arguments: tuple["Entry", ...] = ()
+    values: tuple[Any, ...] = ()
+    weights: tuple[int, ...] = ()
     is_constant: bool = False
     function: FunctionType | None = None
 

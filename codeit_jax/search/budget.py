@@ -1,4 +1,4 @@
-"""How long a search may take: in seconds, or in calls, which give the same result everywhere."""
+"""How long a search may take: in seconds, or in programs, which give the same result everywhere."""
 
 import re
 import time
@@ -6,25 +6,26 @@ from dataclasses import dataclass
 
 from codeit_jax.errors import UserError
 
-_BUDGET = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|calls)", re.ASCII)
+_PART = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|programs)", re.ASCII)
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_PROGRAMS_PER_LOOK = 32  # at the clock
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A bound on a search; exactly one of the two is set.
+    """A bound on a search; at least one of the two is set.
 
     Attributes:
         seconds: wall-clock time.
-        calls: calls of primitives, one on each input that it is tried on.
+        programs: programs tried.
     """
 
     seconds: float | None = None
-    calls: int | None = None
+    programs: int | None = None
 
     def __post_init__(self) -> None:
-        if (self.seconds is None) == (self.calls is None):
-            raise ValueError("a budget has either seconds or calls")
+        if self.seconds is None and self.programs is None:
+            raise ValueError("a budget has seconds or programs or both")
 
     def start(self) -> "Spending":
         """Start the clock."""
@@ -39,33 +40,43 @@ class Spending:
     """What is left of a budget.
 
     Attributes:
-        calls: calls spent so far.
+        programs: programs tried so far.
     """
 
     def __init__(self, budget: Budget) -> None:
-        self.calls = 0
-        self._max_calls = budget.calls
+        self.programs = 0
+        self._max_programs = budget.programs
         self._deadline = None if budget.seconds is None else time.monotonic() + budget.seconds
 
-    def spend_call(self) -> None:
-        """Take one call.
+    def spend_program(self) -> None:
+        """Take one program.
 
         Raises:
             BudgetSpent: nothing is left.
         """
-        if self.calls == self._max_calls or (self._deadline is not None and time.monotonic() >= self._deadline):
+        if self.programs == self._max_programs:
             raise BudgetSpent
-        self.calls += 1
+        if self._deadline is not None and not self.programs % _PROGRAMS_PER_LOOK and time.monotonic() >= self._deadline:
+            raise BudgetSpent
+        self.programs += 1
 
 
 def parse_budget(text: str) -> Budget:
-    """Read `60s`, `5m`, `2h` or `100000calls`.
+    """Read `60s`, `5m`, `2h`, `100000programs`, or a time and a number with a comma between them.
 
     Raises:
         UserError: anything else, or nothing at all to spend.
     """
-    match = _BUDGET.fullmatch(text)
-    number, unit = match.groups() if match else ("0", "s")
-    if float(number) <= 0 or (unit == "calls" and not number.isdigit()):
-        raise UserError(f"budget is {text!r}, expected a positive time or number of calls: 60s, 5m, 2h, 100000calls")
-    return Budget(calls=int(number)) if unit == "calls" else Budget(seconds=float(number) * _SECONDS[unit])
+    parts = [_PART.fullmatch(part) for part in text.split(",")]
+    amounts = {"programs" if match[2] == "programs" else "seconds": match.groups() for match in parts if match}
+    whole = "programs" not in amounts or amounts["programs"][0].isdigit()
+    if len(amounts) != len(parts) or not whole or not all(float(number) > 0 for number, _ in amounts.values()):
+        raise UserError(
+            f"budget is {text!r}, expected a positive time or number of programs or both: 60s, 5m, 2h, 100000programs, "
+            "10m,100000programs"
+        )
+    seconds, programs = amounts.get("seconds"), amounts.get("programs")
+    return Budget(
+        seconds=float(seconds[0]) * _SECONDS[seconds[1]] if seconds else None,
+        programs=int(programs[0]) if programs else None,
+    )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import interpreter
 from codeit_jax.arc import Example
 from codeit_jax.mutation.base_signatures import BASE_SIGNATURES
-from codeit_jax.mutation.types import BASE_TYPES, CALLABLE, CONTAINER, ELEMENTS, GRID
+from codeit_jax.mutation.elements import ELEMENTS
 from codeit_jax.search.functions import (
     BUILDERS,
     bound_first,
@@ -22,6 +22,7 @@ from codeit_jax.search.functions import (
     takes_and_gives,
     takes_both,
 )
+from interpreter.base_types import BASE_TYPES, CALLABLE, CONTAINER, GRID
 from interpreter.program import FIXED_NAMES
 
 # Calls that give nothing new, make too many functions or sets, or need containers of functions, which no search builds.

@@ -1,4 +1,7 @@
-"""Searching many tasks: one task a process at a time.
+"""Searching many tasks, in rounds: for every task a few programs are tried, then more where none was found.
+
+So a search has a result at any time, and one that is stopped early is what a shorter one would have been. A round
+begins each task anew: with budgets that grow by a factor of four, what is done twice is a third of the whole.
 
 The programs that run here are composed by the search itself, every call is bounded by deterministic limits, and no text
 from outside is read. So plain worker processes do; like those of the interpreter's pool they give up what they don't
@@ -7,13 +10,16 @@ need, and die with this process.
 
 import multiprocessing
 import os
+import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import interpreter
-from codeit_jax.arc import Example, Task, TaskSet
+from codeit_jax.arc import Example, Task
 from codeit_jax.errors import CodeitError
 from codeit_jax.evaluation import Candidate
 from codeit_jax.search.budget import Budget
@@ -23,88 +29,165 @@ from interpreter.sandbox import confine
 WORKER_BYTES = 2 << 30
 """Address space of a worker: a backstop, some four times what a search keeps at most."""
 
+FIRST_ROUND_PROGRAMS = 2_500
+"""Programs tried for each task in the first round: all of one call, and a few of two."""
 
-def search_tasks(
-    tasks: TaskSet | Sequence[Task],
+_GROWTH = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskSearch:
+    """What the search of one task in one round came to.
+
+    Attributes:
+        task_id: the task.
+        limit: the programs that might be tried.
+        tried: the programs that were.
+        end: a larger limit would give nothing else (`complete`), the limit was reached, or the time was over.
+        candidates: the programs found, in the order of finding.
+    """
+
+    task_id: str
+    limit: int
+    tried: int
+    end: Literal["complete", "limit", "time"]
+    candidates: tuple[Candidate, ...]
+
+
+class Round(NamedTuple):
+    """A round of searches, which has to be used up before the next.
+
+    Attributes:
+        limit: programs that are tried for each task.
+        num_tasks: the tasks that need them.
+        searches: what ends, in any order; not all tasks come when the time is over.
+    """
+
+    limit: int
+    num_tasks: int
+    searches: Iterator[TaskSearch]
+
+
+def search_rounds(
+    tasks: Collection[Task],
     budget: Budget,
     max_lines: int,
     *,
     num_workers: int = 0,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> list[Candidate]:
+    known: Mapping[str, TaskSearch] | None = None,
+) -> Generator[Round, None, None]:
     """Search programs for each task; only the demonstrations are searched with, the tests score.
 
     Args:
         tasks: the tasks.
-        budget: time is for all tasks together, and what a task leaves goes to those after it; calls are for each task,
-            and then the result depends neither on the machine nor on the number of workers.
+        budget: time is for all tasks together; programs are for each task in its last round. By programs the result
+            depends neither on the machine nor on the number of workers.
         max_lines: the largest size of a program.
         num_workers: processes; 0 for one a core.
-        on_progress: called with tasks done and tasks in all.
-
-    Returns:
-        The programs found, by task and then in the order of finding.
+        known: what an earlier search had last for a task, to go on from.
 
     Raises:
         CodeitError: a worker was killed.
     """
-    workers = num_workers or len(os.sched_getaffinity(0))
-    found: dict[int, list[Candidate]] = {}
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
-    try:
-        for position, candidates in _completed(pool, tasks, _shares(budget, len(tasks), workers), max_lines, workers):
-            found[position] = candidates
-            if on_progress is not None:
-                on_progress(len(found), len(tasks))
-    except BrokenProcessPool:
-        raise CodeitError("a search process was killed; with fewer workers each has more memory") from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return [candidate for position in sorted(found) for candidate in found[position]]
+    last = dict(known or {})
+    deadline = None if budget.seconds is None else time.monotonic() + budget.seconds
+    with _Workers(num_workers or len(os.sched_getaffinity(0)), max_lines, deadline) as workers:
+        while not workers.is_late:
+            limits = {task.id: _next_limit(last.get(task.id), budget.programs) for task in tasks}
+            limit = min(filter(None, limits.values()), default=None)
+            if limit is None:
+                break
+            chosen = [task for task in tasks if limits[task.id] == limit]
+            yield Round(limit, len(chosen), _noted(workers.search(chosen, limit), last))
+
+
+def _next_limit(search: TaskSearch | None, most: int | None) -> int | None:
+    """Return how many programs may be tried for a task next, given its last search; None if it needs none."""
+    if search is None:
+        limit = FIRST_ROUND_PROGRAMS
+    elif search.end == "time":
+        limit = search.limit
+    elif search.end == "complete" or (most is not None and search.limit >= most):
+        return None
+    else:
+        limit = search.limit * _GROWTH
+    return limit if most is None else min(limit, most)
+
+
+def _noted(searches: Iterable[TaskSearch], last: dict[str, TaskSearch]) -> Iterator[TaskSearch]:
+    for search in searches:
+        last[search.task_id] = search
+        yield search
+
+
+class _Workers:
+    """Processes that search, a task each at a time, until a deadline."""
+
+    def __init__(self, number: int, max_lines: int, deadline: float | None) -> None:
+        self._number = number
+        self._max_lines = max_lines
+        self._deadline = deadline
+        self._others = multiprocessing.active_children()
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(number, mp_context=context, initializer=_start_worker)
+
+    def __enter__(self) -> "_Workers":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            # A search may have minutes to go.
+            for process in set(multiprocessing.active_children()).difference(self._others):
+                process.terminate()
+        self._pool.shutdown(cancel_futures=True)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the deadline has passed."""
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
+    def search(self, tasks: Sequence[Task], limit: int) -> Iterator[TaskSearch]:
+        """Yield what is found for each task, as the tasks end; none is started after the deadline."""
+        running: set[Future[TaskSearch]] = set()
+        waiting = list(tasks)[::-1]
+        try:
+            while running or (waiting and not self.is_late):
+                while waiting and len(running) < self._number and not self.is_late:
+                    left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+                    budget = Budget(seconds=left, programs=limit)
+                    running.add(self._pool.submit(_search_task, waiting.pop(), budget, self._max_lines))
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        except BrokenProcessPool:
+            raise CodeitError("a search process was killed; with fewer workers each has more memory") from None
 
 
 def _start_worker() -> None:
     """Confine a worker; that this function is found has imported all that it needs."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends it without a traceback
     confine(WORKER_BYTES)
 
 
-def _shares(budget: Budget, num_tasks: int, workers: int) -> Iterator[Budget]:
-    """Yield the budget of each task, at the moment when it is started."""
-    start = time.monotonic()
-    for started in range(num_tasks):
-        if budget.seconds is None:
-            yield budget
-        else:
-            left = max(0.0, start + budget.seconds - time.monotonic())
-            yield Budget(seconds=left * min(1.0, workers / (num_tasks - started)))
-
-
-def _completed(
-    pool: ProcessPoolExecutor, tasks: TaskSet | Sequence[Task], shares: Iterator[Budget], max_lines: int, workers: int
-) -> Iterator[tuple[int, list[Candidate]]]:
-    """Yield what is found for each task, by position, as the tasks end; no more are started than there are workers."""
-    running: dict[Future[list[Candidate]], int] = {}
-    waiting = list(enumerate(tasks))[::-1]
-    while running or waiting:
-        while waiting and len(running) < workers:
-            position, task = waiting.pop()
-            running[pool.submit(_search_task, task, next(shares), max_lines)] = position
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            yield running.pop(future), future.result()
-
-
-def _search_task(task: Task, budget: Budget, max_lines: int) -> list[Candidate]:
-    programs = search_program(task.demonstrations, budget, max_lines)
-    return [
+def _search_task(task: Task, budget: Budget, max_lines: int) -> TaskSearch:
+    result = search_program(task.demonstrations, budget, max_lines)
+    assert budget.programs is not None
+    candidates = [
         Candidate(
             task_id=task.id,
             program=str(program),
             demonstrations=_reproduced(program, task.demonstrations),
             tests=_reproduced(program, task.tests),
         )
-        for program in programs
+        for program in result.programs
     ]
+    cut_by: Literal["limit", "time"] = "limit" if result.tried == budget.programs else "time"
+    return TaskSearch(
+        task_id=task.id,
+        limit=budget.programs,
+        tried=result.tried,
+        end="complete" if result.is_complete or candidates else cut_by,
+        candidates=tuple(candidates),
+    )
 
 
 def _reproduced(program: interpreter.Program, examples: Sequence[Example]) -> tuple[bool, ...]:

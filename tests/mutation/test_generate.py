@@ -10,7 +10,7 @@ import pytest
 import interpreter
 from codeit_jax.arc import Example, Task, TaskSet
 from codeit_jax.errors import UserError
-from codeit_jax.mutation import generate, generate_mutants, random_program
+from codeit_jax.mutation import MutantGenerator, generate, generate_mutants, random_program
 from codeit_jax.mutation.random_programs import STOP_PROBABILITY
 from codeit_jax.programs import SeedProgram
 from interpreter.program import FIXED_NAMES
@@ -53,13 +53,12 @@ def test_accepted_mutants_keep_the_promises(pool, method, recipe):
     attempts = [mutant.attempt for mutant in found.mutants]
     assert attempts == sorted(set(attempts))
     assert found.attempts == attempts[-1] + 1
-    for mutant in found.mutants:
+    for mutant, outputs in found.accepted:
         task = TASKS[mutant.task_id]
         assert interpreter.parse(str(mutant.program)) == mutant.program
-        assert mutant.inputs == task.demonstration_inputs
         outcomes = [interpreter.run(mutant.program, grid) for grid in task.demonstration_inputs + task.test_inputs]
         assert [outcome.status for outcome in outcomes] == ["ok"] * 3
-        assert mutant.outputs == tuple(outcome.grid for outcome in outcomes[:2])
+        assert outputs == tuple(outcome.grid for outcome in outcomes[:2])
         assert [outcome.grid for outcome in outcomes] != list(task.demonstration_inputs + task.test_inputs)
 
 
@@ -93,8 +92,12 @@ def test_a_set_that_is_continued_equals_one_made_at_once(pool, method, monkeypat
     monkeypatch.setattr(generate, "GENERATION_ATTEMPTS", 50)
     whole = make(pool, method=method)
     part = make(pool, method=method, num_programs=33)
-    assert part.mutants == whole.mutants[:33]
-    assert make(pool, method=method, resume_from=part) == whole
+    assert part.accepted == whole.accepted[:33]
+    generator = MutantGenerator(SEEDS, TASKS, seed=3, pool=pool, method=method, known=part.mutants)
+    assert generator.attempts == part.attempts
+    rest = [accepted for batch in generator.batches(120 - 33, whole.attempts) for accepted in batch]
+    assert part.accepted + tuple(rest) == whole.accepted
+    assert generator.attempts == whole.attempts
 
 
 def test_a_mutant_that_only_renames_variables_is_a_duplicate(pool):

@@ -1,6 +1,7 @@
 """Exact tests of checking programs against tasks: every kind of verdict on made tasks; the builtin programs."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +83,20 @@ def test_json_and_text_carry_the_report(report):
     lines = report.to_text().splitlines()
     assert lines[0].startswith("1 of 6 programs")
     assert len(lines) == 6
+
+
+def test_a_file_in_any_style_is_read_and_disagreements_are_told_by_task(pool):
+    seeds = load_programs(Path(__file__).parent / "data" / "solvers.txt")
+    builtin = {seed.task_id: seed for seed in load_programs("builtin")}
+    report = check_programs(seeds, load_tasks("arc1/training"), pool=pool)
+    assert report.wrong == {
+        "74dd1130": "demonstration 1 of 4 differs",
+        "c59eb873": "demonstration 1 of 3: TypeError at line 1",
+        "ffffffff": "no such task in arc1/training",
+    }
+    assert (report.programs, report.correct) == (7, 4)
+    right = [seed for seed in seeds if seed.task_id not in report.wrong]
+    assert right == [builtin[seed.task_id] for seed in right]
 
 
 def test_no_program_is_no_error(pool):

@@ -54,6 +54,20 @@ def test_keyword_arguments_become_positional_by_the_signature(call, canonical):
     assert str(read.program) == f"O = {canonical}"
 
 
+@pytest.mark.parametrize(
+    ("call", "canonical"),
+    [
+        ("objects(I, True, diagonal=False, without_bg=True)", "objects(I, T, F, T)"),
+        ("replace(I, 1, replacer=-2)", "replace(I, ONE, NEG_TWO)"),
+        ("crop(I, (0, 0), (3,3))", "crop(I, ORIGIN, THREE_BY_THREE)"),
+        ("crop( (-1,  1) , start=(1, 1), dims=I)", "crop(UP_RIGHT, UNITY, I)"),
+    ],
+)
+def test_a_literal_is_the_constant_with_its_value(call, canonical):
+    (read,) = parse_programs(f"def solve_a(I):\n    O = {call}\n    return O\n", where="f")
+    assert str(read.program) == f"O = {canonical}"
+
+
 def body(*lines: str) -> str:
     return "def solve_a(I):\n" + "".join(f"    {line}\n" for line in lines)
 
@@ -75,9 +89,20 @@ def body(*lines: str) -> str:
         (body("O = hmirror(I)", "return O", "O = hmirror(I)"), "f:4", "outside a function"),
         (body("O = hmirror(I)", "return x1"), "f:3", "'return x1'"),
         (body("O = hmirror(hmirror(I))", "return O"), "f:2", "name = function(arguments)"),
+        (body("O = hmirror(hmirror (I))", "return O"), "f:2", "the argument 'hmirror (I)'"),
+        (body("O = f(" + " ," * 200_000, "return O"), "f:2", "name = function(arguments)"),
+        (body("O = f(" + "( " * 200_000 + ")", "return O"), "f:2", "name = function(arguments)"),
+        (body("O = f(" + "I, " * 200_000 + "I)", "return O"), "f:1", "more than 8192 characters"),
         (body("O = hmirror(I).x", "return O"), "f:2", "name = function(arguments)"),
         (body("O = [I]", "return O"), "f:2", "name = function(arguments)"),
-        (body("O = replace(I, 1, 2)", "return O"), "f:2", "solve_a: an argument is neither"),
+        (body("O = replace(I, 1, 17)", "return O"), "f:2", "found '17', expected a value that a constant"),
+        (body("O = replace(I, 1, 007)", "return O"), "f:2", "solve_a: an argument is neither"),
+        (body("O = replace(I, 1, " + "9" * 5000 + ")", "return O"), "f:2", "solve_a: an argument is neither"),
+        (body("O = crop(I, (0, 0, 0), UNITY)", "return O"), "f:2", "the argument '(0'"),
+        (body("O = crop(I, (0, 0), (7, 7))", "return O"), "f:2", "found '(7, 7)', expected a value that a constant"),
+        (body("O = crop(I, (ONE, 0), UNITY)", "return O"), "f:2", "the argument '(ONE, 0)'"),
+        ("ONE = 2\n", "f:1", "'ONE = 2'"),
+        ("ONES = 1\n", "f:1", "'ONES = 1'"),
         (body("O = replace(I, '1', ONE)", "return O"), "f:2", "the argument \"'1'\""),
         (body("O = replace(I, *ONE)", "return O"), "f:2", "the argument '*ONE'"),
         (body("O = hmirror()", "return O"), "f:2", "the argument ''"),

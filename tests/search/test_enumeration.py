@@ -39,7 +39,7 @@ GRAMMARS = {
     ),
     "bound": (("hsplit", "apply", "lbind", "rbind", "replace", "merge", "first"), 3),
 }
-PLENTY = Budget(calls=10**8)
+PLENTY = Budget(programs=10**8)
 
 
 class Exhaustive:
@@ -131,12 +131,12 @@ def test_what_exhaustion_reaches_the_search_finds_at_the_same_size(grammar):
     assert max_size in goals.values()
     for size in range(1, max_size + 1):
         for outputs in spread([values for values, smallest in goals.items() if smallest == size], 8):
-            found = search_program(examples(outputs), PLENTY, max_size, names=names)
+            found = search_program(examples(outputs), PLENTY, max_size, names=names).programs
             assert found, outputs
             for program in found:
                 assert len(program) <= size
                 assert tuple(interpreter.run(program, grid).grid for grid in INPUTS) == outputs
-            assert search_program(examples(outputs), PLENTY, size - 1, names=names) == []
+            assert search_program(examples(outputs), PLENTY, size - 1, names=names).programs == []
 
 
 def test_what_exhaustion_does_not_reach_the_search_does_not_find(grammar):
@@ -145,29 +145,29 @@ def test_what_exhaustion_does_not_reach_the_search_does_not_find(grammar):
     mixed = {(a[0], rows) for a, b in itertools.pairwise(goals) for rows in (b[1], a[1][::-1])} - goals.keys()
     assert mixed
     for outputs in spread(sorted(mixed), 6):
-        assert search_program(examples(outputs), PLENTY, max_size, names=names) == []
+        assert search_program(examples(outputs), PLENTY, max_size, names=names).programs == []
 
 
 TURNED = [Example(grid, tuple(row[::-1] for row in grid[::-1])) for grid in INPUTS]
 
 
 def test_programs_are_distinct_and_of_the_smallest_size_that_has_any():
-    found = search_program(TURNED, PLENTY, 3, names=("hmirror", "vmirror", "rot90", "dmirror", "cmirror"))
+    found = search_program(TURNED, PLENTY, 3, names=("hmirror", "vmirror", "rot90", "dmirror", "cmirror")).programs
     assert len(found) == enumeration.MAX_PROGRAMS
     assert len({str(program) for program in found}) == len(found)
     assert {len(program) for program in found} == {2}
-    assert [str(program) for program in search_program(TURNED, PLENTY, 3)] == ["O = rot180(I)"]
+    assert [str(program) for program in search_program(TURNED, PLENTY, 3).programs] == ["O = rot180(I)"]
 
 
 def test_a_value_that_is_used_twice_is_one_line():
     doubled = [Example(grid, tuple(column * 2 for column in zip(*grid, strict=True))) for grid in INPUTS]
-    found = search_program(doubled, PLENTY, 3, names=("dmirror", "hconcat"))
+    found = search_program(doubled, PLENTY, 3, names=("dmirror", "hconcat")).programs
     assert [str(program) for program in found] == ["x1 = dmirror(I)\nO = hconcat(x1, x1)"]
 
 
 def test_a_truth_value_decides_a_branch():
     wide = [Example(grid, grid[::-1] if len(grid[0]) == 3 else grid) for grid in INPUTS]
-    [program] = search_program(wide, PLENTY, 4, names=("width", "equality", "branch", "hmirror"))
+    [program] = search_program(wide, PLENTY, 4, names=("width", "equality", "branch", "hmirror")).programs
     assert str(program).endswith("O = branch(x2, x3, I)")
 
 
@@ -176,29 +176,31 @@ def test_an_empty_set_has_the_type_that_it_has_on_other_inputs(absent):
     grids = [((1, 2), (0, 2)), ((2, 1, 1), (0, 0, 2))]
     grids[absent] = tuple(tuple(cell % 2 for cell in row) for row in grids[absent])
     filled = [Example(grid, tuple(tuple(cell + (cell == 2) for cell in row) for row in grid)) for grid in grids]
-    found = search_program(filled, PLENTY, 2, names=("ofcolor", "fill"))
+    found = search_program(filled, PLENTY, 2, names=("ofcolor", "fill")).programs
     assert [str(program) for program in found] == ["x1 = ofcolor(I, TWO)\nO = fill(I, THREE, x1)"]
 
 
-def test_more_calls_never_find_less_and_calls_alone_decide(monkeypatch):
+def test_more_programs_never_find_less_and_their_number_alone_decides(monkeypatch):
     hard = [Example(grid, grid[: len(grid) // 2] * 2) for grid in INPUTS]
-    steps = [search_program(hard, Budget(calls=calls), 2) for calls in (1, 10, 100, 1000, 3000, 10_000, 30_000)]
+    steps = [
+        search_program(hard, Budget(programs=number), 2).programs for number in (1, 10, 100, 1000, 3000, 10_000, 30_000)
+    ]
     assert steps[0] == []
     assert steps[-1]
     assert sorted(map(len, steps)) == list(map(len, steps))
     monkeypatch.setattr("time.monotonic", lambda: pytest.fail("the clock was read"))
-    assert search_program(hard, Budget(calls=30_000), 2) == steps[-1]
+    assert search_program(hard, Budget(programs=30_000), 2).programs == steps[-1]
 
 
 def test_a_search_that_grows_too_large_ends(monkeypatch):
-    assert search_program(TURNED, PLENTY, 2, names=("hmirror", "vmirror"))
+    assert search_program(TURNED, PLENTY, 2, names=("hmirror", "vmirror")).programs
     monkeypatch.setattr(enumeration, "MAX_NODES", 10)
-    assert search_program(TURNED, PLENTY, 2, names=("hmirror", "vmirror")) == []
+    assert search_program(TURNED, PLENTY, 2, names=("hmirror", "vmirror")).programs == []
 
 
 def test_a_search_by_time_ends():
     nothing = [Example(grid, ((9, 8, 7), (1, 5, 3))) for grid in INPUTS]
-    assert search_program(nothing, Budget(seconds=0.3), 10) == []
+    assert search_program(nothing, Budget(seconds=0.3), 10)[::2] == ([], False)
 
 
 @pytest.mark.parametrize(("total", "parts"), [(0, 1), (0, 3), (3, 1), (4, 2), (5, 3), (3, 4)])
