@@ -23,6 +23,7 @@ import orbax.checkpoint as ocp
 
 from codeit_jax.errors import DivergedError, StorageError
 from codeit_jax.faults import fault_point
+from codeit_jax.parallel.hosts import ALONE, Hosts
 from codeit_jax.run_directory import MANIFEST_SUFFIX, RunDirectory, write_atomically
 
 _CHUNK = 1 << 20
@@ -53,16 +54,18 @@ def save(
     save_replay: Callable[[Path], None],
     meta: Mapping[str, Any],
     keep: int,
+    hosts: Hosts = ALONE,
 ) -> None:
-    """Write a checkpoint and remove all but the newest `keep`.
+    """Write a checkpoint and remove all but the newest `keep`; every process of the run has to call it.
 
     Args:
         directory: the run's.
         number: larger than that of any checkpoint there.
         state: nested dict of arrays.
-        save_replay: writes the replay into the folder given.
+        save_replay: writes this process's part of the replay into the folder given.
         meta: JSON values.
         keep: how many checkpoints stay.
+        hosts: the processes; the first one commits when all have written their parts.
 
     Raises:
         DivergedError: an array holds NaN or infinity; nothing is written.
@@ -71,27 +74,41 @@ def save(
     _check_finite(state)
     folder, replay = directory.checkpoints / str(number), directory.replay / str(number)
     try:
-        for leftover in (folder, replay):
-            shutil.rmtree(leftover, ignore_errors=True)
-            leftover.mkdir(parents=True)
+        if hosts.is_first:
+            for leftover in (folder, replay):
+                shutil.rmtree(leftover, ignore_errors=True)
+                leftover.mkdir(parents=True)
+        hosts.wait()
         save_replay(replay)
         fault_point("replay")
         with _checkpointer() as checkpointer:
             checkpointer.save(folder / "state", state)
         fault_point("state")
-        write_atomically(folder / "meta.json", json.dumps({**meta, "line_files": directory.line_file_sizes()}))
-        write_atomically(_manifest(directory, number), json.dumps(_digests(directory, number)))
-        fault_point("commit")
+        hosts.wait()
+        if hosts.is_first:
+            _commit(directory, number, meta, keep)
     except (OSError, ValueError) as error:
         free = shutil.disk_usage(directory.path).free >> 20
         problem = str(error).partition("\n")[0]
         raise StorageError(f"{folder}: the checkpoint can't be written ({problem}; {free} MiB free)") from error
+
+
+def _commit(directory: RunDirectory, number: int, meta: Mapping[str, Any], keep: int) -> None:
+    text = json.dumps({**meta, "line_files": directory.line_file_sizes()})
+    write_atomically(directory.checkpoints / str(number) / "meta.json", text)
+    write_atomically(_manifest(directory, number), json.dumps(_digests(directory, number)))
+    fault_point("commit")
     for old in _numbers(directory)[:-keep]:
         _remove(directory, old)
 
 
-def latest(directory: RunDirectory, say: Callable[[str], None]) -> Cut | None:
+def latest(directory: RunDirectory, say: Callable[[str], None], hosts: Hosts = ALONE) -> Cut | None:
     """Find the newest checkpoint that is whole; newer ones, damaged, are told and lose their rank as checkpoints.
+
+    Args:
+        directory: the run's.
+        say: told of damaged checkpoints.
+        hosts: the processes, which all have to call this; the first one looks.
 
     Returns:
         None for a directory without any checkpoint.
@@ -99,16 +116,26 @@ def latest(directory: RunDirectory, say: Callable[[str], None]) -> Cut | None:
     Raises:
         StorageError: there are checkpoints, but none is whole; all stay as they are.
     """
-    damaged: list[int] = []
-    for number in reversed(_numbers(directory)):
+    cut = newest_whole(directory, say) if hosts.is_first else None
+    number = hosts.broadcast(str(cut.number).encode() if cut is not None else b"")
+    if not hosts.is_first:
+        return _read_cut(directory, int(number)) if number else None
+    if cut is not None:
+        for newer in _numbers(directory):
+            if newer > cut.number:
+                _manifest(directory, newer).rename(directory.checkpoints / f"{newer}.corrupt")
+    return cut
+
+
+def newest_whole(directory: RunDirectory, say: Callable[[str], None]) -> Cut | None:
+    """Find the newest checkpoint that is whole, and change nothing; see `latest`."""
+    numbers = _numbers(directory)
+    for number in reversed(numbers):
         problem = _problem(directory, number)
         if problem is None:
-            for newer in damaged:
-                _manifest(directory, newer).rename(directory.checkpoints / f"{newer}.corrupt")
             return _read_cut(directory, number)
         say(f"checkpoint {number} is damaged: {problem}")
-        damaged.append(number)
-    if damaged:
+    if numbers:
         raise StorageError(f"{directory.checkpoints}: no checkpoint is whole; start again with another --run-dir")
     return None
 
@@ -117,6 +144,15 @@ def restore_state(cut: Cut, target: Any) -> Any:
     """Read the train state into the shapes, types and shardings of `target`, a tree of `jax.ShapeDtypeStruct`."""
     with _checkpointer() as checkpointer:
         return checkpointer.restore(cut.state, target)
+
+
+def restore_part(cut: Cut, target: Any) -> Any:
+    """Read some of the train state: only what `target`, a nested dict of `jax.ShapeDtypeStruct`, names."""
+    arguments = ocp.checkpoint_utils.construct_restore_args(target)
+    with ocp.PyTreeCheckpointer() as checkpointer:
+        return checkpointer.restore(
+            cut.state, args=ocp.args.PyTreeRestore(item=target, restore_args=arguments, partial_restore=True)
+        )
 
 
 def abstract(tree: Any) -> Any:

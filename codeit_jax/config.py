@@ -38,7 +38,7 @@ Buckets = Annotated[tuple[PositiveInt, ...], AfterValidator(_ascending)]
 
 # YAML reads a bare `off` as false.
 Grammar = Annotated[
-    Literal["off", "syntax", "typed"], BeforeValidator(lambda value: "off" if value is False else value)
+    Literal["off", "released", "syntax", "typed"], BeforeValidator(lambda value: "off" if value is False else value)
 ]
 
 
@@ -50,6 +50,7 @@ class DataConfig:
     training_tasks: str = "arc1/training"
     seeds: str = "builtin"  # a programs file with `def solve_<task id>(I):`, or our own
     fresh_inputs: NonNegativeFloat = 0.0  # further experiences for each seed and mutant, on other tasks' inputs
+    augment: NonNegativeFloat = 0.0  # and on its own inputs turned, mirrored and in other colours; outputs are run anew
     num_search_tasks: PositiveInt | None = None  # the first N by id; None is all
 
 
@@ -69,8 +70,9 @@ class TextConfig:
 
     tokenizer: Literal["native", "bpe"] = "native"
     tokenizer_path: str | None = None  # folder with vocab.json and merges.txt, or a tokenizer.json; for `bpe`
-    prompt_buckets: Buckets = (128, 256, 512, 1024)  # the last is the encoder window (paper: 512 + 512)
-    program_buckets: Buckets = (64, 128, 256, 512)  # the last is the decoder window, end token included
+    # Padded lengths, chosen for the native tokenizer by codeit_jax.bench.length_mix; training compiles every pair.
+    prompt_buckets: Buckets = (128, 176, 256, 352, 480, 720, 896, 1024)  # the last is the window (paper: 512 + 512)
+    program_buckets: Buckets = (32, 48, 64, 96, 144, 512)  # the last is the decoder window, end token included
 
     @property
     def max_prompt_tokens(self) -> int:
@@ -100,7 +102,12 @@ class ModelConfig:
     max_distance: PositiveInt = 128
     norm_epsilon: PositiveFloat = 1e-6
     dtype: Literal["float32", "bfloat16"] = "float32"  # of the computation; parameters stay float32
-    weights: str | None = None  # folder with config.json and model.safetensors; None starts from random weights
+    scan_layers: bool = True  # a loop over equal layers compiles in a time that doesn't grow with depth
+    remat: Literal["none", "dots", "layer"] = "none"  # recompute attention's weights, or whole layers, to save memory
+    weights: str | None = None  # folder with config.json and the tensors; None starts from random weights
+    # Folder with the weights' own BPE, for `text.tokenizer: native`: each new token's embedding starts as the mean of
+    # its text's pieces.
+    weights_tokenizer: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -112,7 +119,9 @@ class SamplingConfig:
     top_k: NonNegativeInt = 50  # active by default in the released code; 0 is off
     prompts_per_batch: PositiveInt = 16
     vocabulary: Literal["program", "full"] = "program"  # draw among the tokens that a program can contain, or among all
-    grammar: Grammar = "off"  # what may come next in a program; the native tokenizer only
+    # What may come next in a program. `released` ends it after a token that no program contains, `vocabulary: full`;
+    # `syntax` and `typed` make every finished sample a program, native tokenizer only.
+    grammar: Grammar = "off"
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -152,16 +161,22 @@ class TrainingConfig:
 
     learning_rate: PositiveFloat = 5e-5
     warmup_steps: NonNegativeInt = 0
+    schedule: Literal["constant", "linear", "cosine"] = "constant"  # after the warm-up; the paper's is constant
+    decay_steps: NonNegativeInt = 0  # steps from the warm-up's end to `min_learning_rate`, for the other two
+    min_learning_rate: NonNegativeFloat = 0.0
     weight_decay: NonNegativeFloat = 0.01
     beta1: Probability = 0.9
     beta2: Probability = 0.999
     clip_norm: NonNegativeFloat = 0.0  # 0 is off
-    batch_size: PositiveInt = 512
+    batch_size: PositiveInt = 512  # examples of an optimizer step, on all devices together
+    tokens_per_device: PositiveInt = 8_192  # padded, prompt and program; a larger batch is accumulated in parts
     pretraining_epochs: NonNegativeInt = 1  # passes over the train partition before the first meta-iteration
     epochs: PositiveInt = 1  # passes over each meta-iteration's draw
     reset_optimizer: bool = False  # the released code starts AdamW anew each meta-iteration
     pad_loss: bool = False  # the released code trains on pad positions
     max_skipped_steps: PositiveInt = 3  # non-finite steps in a row before the run stops
+    spike_factor: PositiveFloat = 100.0  # a loss this many times the last steps' mean is told
+    skip_spikes: bool = False  # and its step is left out
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -182,11 +197,31 @@ class ParallelConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class ProfileConfig:
+    """A trace of some learning steps for the profiler, below the run directory."""
+
+    start: PositiveInt | None = None  # first step traced, counted from this command's first; None is off
+    steps: PositiveInt = 5
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class DistributedConfig:
+    """The processes of a run on several hosts; each is started with the same settings but for `process_id`."""
+
+    coordinator: str | None = None  # host:port of process 0; `auto` asks the Cloud TPU or Slurm; None is one process
+    num_processes: PositiveInt | None = None  # None with `auto` only
+    process_id: NonNegativeInt | None = None
+    start_seconds: PositiveInt = 300  # how long the processes wait for each other at the start
+    heartbeat_seconds: PositiveInt = 30  # a process silent for that long is lost, and all end
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class RuntimeConfig:
-    """Where the run computes."""
+    """Where and how the run computes."""
 
     platform: Literal["auto", "cpu", "cuda", "tpu"] = "auto"  # a named platform that isn't there is an error
     compilation_cache: str | None = "~/.cache/codeit_jax/xla"
+    overlap: bool = True  # run the programs of one batch while the next is sampled; changes no result
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -206,8 +241,18 @@ class Config:
     training: TrainingConfig = TrainingConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
     parallel: ParallelConfig = ParallelConfig()
+    profile: ProfileConfig = ProfileConfig()
+    distributed: DistributedConfig = DistributedConfig()
     runtime: RuntimeConfig = RuntimeConfig()
 
 
 # A resumed run may change these. Every other field decides what the numbers mean; changing it needs a new directory.
-CHANGEABLE_ON_RESUME = ("num_meta_iterations", "interpreter.num_workers", "checkpoint", "parallel", "runtime")
+CHANGEABLE_ON_RESUME = (
+    "num_meta_iterations",
+    "interpreter.num_workers",
+    "checkpoint",
+    "parallel",
+    "profile",
+    "distributed",
+    "runtime",
+)

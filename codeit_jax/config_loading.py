@@ -77,6 +77,11 @@ def to_yaml(config: Config) -> str:
     return yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=100)
 
 
+def from_yaml(text: str) -> Config:
+    """Read what `to_yaml` returned."""
+    return TypeAdapter(Config).validate_python(yaml.safe_load(text))
+
+
 def changed_settings(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
     """Return dotted key -> (old value, new value) of every setting that differs."""
     before, after = dict(_leaves(old)), dict(_leaves(new))

@@ -31,6 +31,12 @@ class LockedError(CodeitError):
     exit_code = 5
 
 
+class LostProcessError(CodeitError):
+    """Another process of the run is dead or silent: all end, and go on together from the last checkpoint."""
+
+    exit_code = 6
+
+
 class PreemptedError(CodeitError):
     """The run was asked to stop and has saved its state."""
 

@@ -1,8 +1,9 @@
 """Scoring: which tasks do the found programs solve? (paper, section 3.2 and appendix B)."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from codeit_jax.arc import Task
 
@@ -22,6 +23,16 @@ class Candidate:
     program: str
     demonstrations: tuple[bool, ...]
     tests: tuple[bool, ...]
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "Candidate":
+        """Read a JSON object that has the attributes, and perhaps more."""
+        return cls(
+            task_id=row["task_id"],
+            program=row["program"],
+            demonstrations=tuple(row["demonstrations"]),
+            tests=tuple(row["tests"]),
+        )
 
     @property
     def solves_demonstrations(self) -> bool:

@@ -1,20 +1,22 @@
 """The training partition: seed programs and their mutants, as experiences and as candidate solutions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
 
-from codeit_jax.arc import Example
+from codeit_jax.arc import Example, Grid
+from codeit_jax.augmentation import augment
 from codeit_jax.config import HindsightConfig
 from codeit_jax.errors import UserError
 from codeit_jax.evaluation import solve_report
 from codeit_jax.hindsight import Experience, Origin, execute, relabel
-from codeit_jax.loop import PRETRAINING, StageRecord, stage_rng
+from codeit_jax.hindsight.limits import limits_of
 from codeit_jax.mutation import Mutant, generate_mutants
 from codeit_jax.progress import Reporter
+from codeit_jax.run_state import PRETRAINING, StageRecord, stage_rng
 from codeit_jax.screening import screen_programs
 from codeit_jax.solutions import Solution
-from codeit_jax.workbench import Workbench, limits_of
+from codeit_jax.workbench import Workbench
 from interpreter import Program
 
 InitialProgram = tuple[Origin, Program]
@@ -38,7 +40,7 @@ def initial_experiences(bench: Workbench, reporter: Reporter) -> tuple[list[Expe
     programs: dict[str, InitialProgram] = {str(seed.program): ("seed", seed.program) for seed in bench.seeds}
     mutation = bench.config.mutation
     reporter.say(f"making {mutation.num_programs} mutants ({mutation.method}, recipe {mutation.recipe})")
-    mutants = generate_mutants(
+    accepted = generate_mutants(
         bench.seeds,
         bench.training_tasks,
         num_programs=mutation.num_programs,
@@ -47,10 +49,13 @@ def initial_experiences(bench: Workbench, reporter: Reporter) -> tuple[list[Expe
         method=mutation.method,
         recipe=mutation.recipe,
         limits=limits_of(bench.config.interpreter),
-    ).mutants
-    for mutant in mutants:
+    ).accepted
+    for mutant, outputs in accepted:
         programs.setdefault(str(mutant.program), ("mutant", mutant.program))
-        experiences.append(_mutant_experience(mutant, bench))
+        experiences.append(_mutant_experience(mutant, outputs, bench))
+    # Of the programs' own tasks: so neither setting changes what the other gives.
+    augmented = augment(experiences, bench.config.data.augment, seed=bench.config.seed, pool=bench.pool)
+    experiences.extend(augmented)
     experiences.extend(_fresh_experiences(bench, list(programs.values())))
     return experiences, list(programs.values())
 
@@ -134,11 +139,11 @@ def _fresh_experiences(bench: Workbench, programs: list[InitialProgram]) -> list
     return experiences
 
 
-def _mutant_experience(mutant: Mutant, bench: Workbench) -> Experience:
+def _mutant_experience(mutant: Mutant, outputs: Sequence[Grid], bench: Workbench) -> Experience:
     """Make an experience of what a mutant does on its parent's demonstrations."""
     shown = slice(bench.config.hindsight.num_demonstrations)
     task = bench.training_tasks[mutant.task_id]
-    pairs = list(zip(mutant.inputs, mutant.outputs, strict=True))[shown]
+    pairs = list(zip(task.demonstration_inputs, outputs, strict=True))[shown]
     solved = [output == wanted.output for (_, output), wanted in zip(pairs, task.demonstrations[shown], strict=True)]
     return Experience(
         task_id=mutant.task_id,

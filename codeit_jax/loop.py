@@ -1,72 +1,38 @@
 """CodeIt's meta-iteration (paper, Algorithm 1): sample, execute, relabel, replay, fine-tune, score.
 
-Everything random is a pure function of the seed, the meta-iteration and the place in it, so that a run interrupted
-anywhere goes on from its last checkpoint exactly as if nothing had happened.
+A run interrupted anywhere goes on from its last checkpoint exactly as if nothing had happened, because everything
+random is a pure function of the seed, the meta-iteration and the place in it (see `run_state`).
 """
 
 import hashlib
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from time import perf_counter
 from typing import Any
 
-import jax
 import numpy as np
 
-from codeit_jax.errors import UserError
+from codeit_jax.devices import DeviceClock, memory_explained
 from codeit_jax.evaluation import Candidate, solve_report
 from codeit_jax.faults import fault_point
-from codeit_jax.hindsight import Execution, Experience, execute, relabel, solved_demonstrations
+from codeit_jax.hindsight import (
+    Execution,
+    Experience,
+    PendingExecutions,
+    relabel,
+    solved_demonstrations,
+    submit_programs,
+)
 from codeit_jax.progress import Reporter
+from codeit_jax.run_state import PRETRAINING, RunState, StageRecord, stage_key, stage_rng
 from codeit_jax.sampling import SampledProgram
 from codeit_jax.solutions import Solution, SolutionTable
-from codeit_jax.training.experience_replay import Draw, ExperienceReplay
+from codeit_jax.training.experience_replay import Draw
 from codeit_jax.training.learner import Learner, LearningMetrics
-from codeit_jax.training.step import StepMetrics, TrainState, init_opt_state
+from codeit_jax.training.step import StepMetrics, init_opt_state
+from codeit_jax.training.throughput import LearningTimes
 from codeit_jax.workbench import Workbench
 from interpreter import Job, Status
-
-PRETRAINING = -1
-"""The iteration number of what happens before the first meta-iteration."""
-
-
-@dataclass(kw_only=True)
-class RunState:
-    """What a run changes; a checkpoint holds exactly this.
-
-    Attributes:
-        iteration: meta-iteration to do next, or that is being learnt from; `PRETRAINING` first.
-        steps: steps of this iteration's learning stage that were taken; None before that stage.
-        train: parameters and optimizer.
-        replay: the experiences.
-        solutions: programs that reproduce something.
-        sampled: texts' checksums of all programs sampled, to count distinct ones.
-        num_sampled: programs sampled.
-    """
-
-    iteration: int
-    steps: list[StepMetrics] | None
-    train: TrainState
-    replay: ExperienceReplay
-    solutions: SolutionTable
-    sampled: set[int]
-    num_sampled: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class StageRecord:
-    """One line of metrics.jsonl: a stage's numbers and its seconds."""
-
-    iteration: int
-    stage: str
-    seconds: float
-    values: dict[str, Any]
-
-    def to_row(self) -> dict[str, Any]:
-        """Return the line; wall-clock fields begin with `t_`."""
-        return {"iteration": self.iteration, "stage": self.stage, **self.values, "t_seconds": round(self.seconds, 3)}
 
 
 class MetaIteration:
@@ -77,7 +43,7 @@ class MetaIteration:
         learner: for the learning stage.
         reporter: shows progress.
         record: takes each stage's numbers.
-        should_stop: asked between batches; a true answer ends the run at the next consistent cut.
+        should_stop: asked between batches, `sample` or `learn`; if it says so, the run ends at the next consistent cut.
     """
 
     def __init__(
@@ -86,13 +52,14 @@ class MetaIteration:
         learner: Learner,
         reporter: Reporter,
         record: Callable[[StageRecord], None],
-        should_stop: Callable[[], bool],
+        should_stop: Callable[[str], bool],
     ) -> None:
         self._bench = bench
         self._learner = learner
         self._reporter = reporter
         self._record = record
         self._should_stop = should_stop
+        self._clock = DeviceClock()
 
     def run(self, state: RunState) -> tuple[RunState, list[Solution]]:
         """Do what is left of the state's meta-iteration.
@@ -102,10 +69,10 @@ class MetaIteration:
         """
         found: list[Solution] = []
         if state.steps is None:
-            programs = self._sample(state)
-            if programs is None:
+            pending = self._sample(state)
+            if pending is None:
                 return state, found
-            executions = self._execute(state, programs)
+            executions = self._execute(state, pending)
             experiences = self._relabel(state, executions)
             found = self._find_solutions(state, executions)
             self._remember(state, experiences)
@@ -114,23 +81,32 @@ class MetaIteration:
         self._learn(state, state.steps)
         return state, found
 
-    def _sample(self, state: RunState) -> list[SampledProgram] | None:
-        """Draw programs for every search task; None when asked to stop, for a part of the tasks is no cut."""
+    def _sample(self, state: RunState) -> list[PendingExecutions] | None:
+        """Draw programs for every search task, and have each batch run while the device samples the next.
+
+        Returns:
+            The executions to come; None when asked to stop, for a part of the tasks is no cut.
+        """
         bench, start = self._bench, perf_counter()
         key = stage_key(bench.config.seed, state.iteration, "sample")
         programs: list[SampledProgram] = []
+        pending: list[PendingExecutions] = []
         sampling = bench.config.sampling
         wanted = len(bench.prompts) * sampling.samples_per_task
         sizes = {
             "sampling.prompts_per_batch": sampling.prompts_per_batch,
             "sampling.samples_per_task": sampling.samples_per_task,
         }
-        with self._reporter.stage(f"{_name(state)}: sampling") as advance, _memory_explained(sizes):
+        with self._reporter.stage(f"{state.name}: sampling") as advance, memory_explained(sizes), self._clock.busy():
             for batch in bench.sampler.sample(state.train.params, bench.prompts, key):
                 programs.extend(batch)
+                if bench.config.runtime.overlap:
+                    pending.append(self._submit(batch))
                 advance(len(programs), wanted)
                 if self._stops_at("sample"):
                     return None
+        if not bench.config.runtime.overlap:
+            pending.append(self._submit(programs))
         checksums = {_checksum(program) for program in programs}
         state.sampled |= checksums
         state.num_sampled += len(programs)
@@ -143,17 +119,25 @@ class MetaIteration:
             finished_share=_share(p.finished for p in programs),
             mean_log_prob=round(float(np.mean([p.log_prob for p in programs])), 4),
         )
-        return programs
+        return pending
 
-    def _execute(self, state: RunState, programs: Sequence[SampledProgram]) -> list[Execution]:
-        """Run each task's distinct programs on its demonstrations."""
-        start = perf_counter()
+    def _submit(self, programs: Sequence[SampledProgram]) -> PendingExecutions:
+        """Have each task's programs run on its demonstrations."""
         by_task: dict[str, list[str]] = {}
         for program in programs:
             by_task.setdefault(program.task_id, []).append(program.text)
-        with self._reporter.stage(f"{_name(state)}: executing") as advance:
+        return submit_programs(by_task, self._bench.search_tasks, self._bench.pool)
+
+    def _execute(self, state: RunState, pending: Sequence[PendingExecutions]) -> list[Execution]:
+        """Wait for the programs that were submitted; a batch has all samples of its tasks, so none ran twice."""
+        start = perf_counter()
+        executions: list[Execution] = []
+        with self._reporter.stage(f"{state.name}: executing") as advance:
             fault_point("execute")
-            executions = execute(by_task, self._bench.search_tasks, self._bench.pool, on_progress=advance)
+            for number, batch in enumerate(pending, start=1):
+                executions.extend(batch.result())
+                advance(number, len(pending))
+        executions.sort(key=lambda execution: execution.task_id)
         statuses = [outcome.status for execution in executions for outcome in execution.outcomes]
         shares = {
             f"{status.value}_share": _share(s is status for s in statuses) for status in Status if status in statuses
@@ -218,7 +202,7 @@ class MetaIteration:
         self._note(state, "score", start, **report)
         policy, last, both = report["policy"], report["policy_last"], report["cumulative"]
         self._reporter.say(
-            f"{_name(state)}: solved by the policy {policy['demonstrations']} (demonstrations) / {policy['pass@3']} "
+            f"{state.name}: solved by the policy {policy['demonstrations']} (demonstrations) / {policy['pass@3']} "
             f"(pass@3), in this meta-iteration {last['demonstrations']} / {last['pass@3']}, "
             f"with the mutants {both['demonstrations']} / {both['pass@3']}; {len(new)} new programs"
         )
@@ -233,9 +217,12 @@ class MetaIteration:
         train = state.train
         if training.reset_optimizer and not taken and not pretraining:
             train = replace(train, opt_state=init_opt_state(bench.optimizer, bench.mesh, train.params))
-        sizes = {"training.batch_size": training.batch_size, "text.prompt_buckets": bench.config.text.prompt_buckets}
-        with self._reporter.stage(f"{_name(state)}: learning") as advance, _memory_explained(sizes):
-            state.train, state.steps = self._learner.train(
+        sizes = {
+            "training.tokens_per_device": training.tokens_per_device,
+            "text.prompt_buckets": bench.config.text.prompt_buckets,
+        }
+        with self._reporter.stage(f"{state.name}: learning") as advance, memory_explained(sizes), self._clock.busy():
+            state.train, state.steps, times = self._learner.train(
                 train,
                 draw,
                 plan,
@@ -245,35 +232,29 @@ class MetaIteration:
                 on_progress=advance,
             )
         if len(state.steps) == len(plan):
-            self._note_learning(state, start, draw, self._learner.summarize(draw, plan, state.steps))
+            metrics = self._learner.summarize(draw, plan, state.steps)
+            self._note_learning(state, start, draw, metrics, times)
             state.steps = None
             state.iteration += 1
 
-    def _note_learning(self, state: RunState, start: float, draw: Draw, metrics: LearningMetrics) -> None:
-        numbers = {k: round(v, 5) if isinstance(v, float) else v for k, v in asdict(metrics).items()}
+    def _note_learning(
+        self, state: RunState, start: float, draw: Draw, metrics: LearningMetrics, times: LearningTimes
+    ) -> None:
+        values = asdict(metrics) | asdict(times)
+        numbers = {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
         rows = {"experiences": len(draw), "policy_experiences": int((draw.origins == 2).sum())}
+        numbers["t_idle_share"] = self._clock.idle_share(times.t_compile_seconds + times.t_feed_seconds)
         self._note(state, "learn", start, **rows, mean_performance=round(draw.mean_performance(), 5), **numbers)
         losses = "" if metrics.loss is None else f", loss {metrics.loss:.3f}, at the end {metrics.final_loss:.3f}"
-        self._reporter.say(f"{_name(state)}: learnt from {len(draw)} experiences in {metrics.num_steps} steps{losses}")
+        losses += f"; {metrics.num_spikes} losses leapt" if metrics.num_spikes else ""
+        self._reporter.say(f"{state.name}: learnt from {len(draw)} experiences in {metrics.num_steps} steps{losses}")
 
     def _stops_at(self, point: str) -> bool:
         fault_point(point)
-        return self._should_stop()
+        return self._should_stop(point)
 
     def _note(self, state: RunState, stage: str, start: float, **values: Any) -> None:
         self._record(StageRecord(iteration=state.iteration, stage=stage, seconds=perf_counter() - start, values=values))
-
-
-@contextmanager
-def _memory_explained(sizes: Mapping[str, Any]) -> Iterator[None]:
-    """Turn the device's running out of memory into one line with the settings that decide what is needed."""
-    try:
-        yield
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        found = " and ".join(f"{key} {value}" for key, value in sizes.items())
-        raise UserError(f"the device's memory doesn't suffice for {found}, expected a smaller one") from error
 
 
 def current_candidates(solutions: SolutionTable, executions: Sequence[Execution]) -> list[Candidate]:
@@ -282,25 +263,10 @@ def current_candidates(solutions: SolutionTable, executions: Sequence[Execution]
     return [c for c in solutions.candidates("policy") if (c.task_id, c.program) in ran]
 
 
-def stage_key(seed: int, iteration: int, stage: str) -> jax.Array:
-    """Return the JAX key of one stage of one meta-iteration."""
-    key = jax.random.fold_in(jax.random.key(seed), iteration - PRETRAINING)
-    return jax.random.fold_in(key, zlib.crc32(stage.encode()))
-
-
-def stage_rng(seed: int, iteration: int, stage: str) -> np.random.Generator:
-    """Return the NumPy generator of one stage of one meta-iteration."""
-    return np.random.default_rng([seed, iteration - PRETRAINING, zlib.crc32(stage.encode())])
-
-
 def _checksum(program: SampledProgram) -> int:
     """Return 64 bits that tell (task, text) apart: 32 would collide a hundred times in a million programs."""
     text = f"{program.task_id}\n{program.text}".encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
-
-
-def _name(state: RunState) -> str:
-    return "pretraining" if state.iteration == PRETRAINING else f"meta-iteration {state.iteration}"
 
 
 def _share(flags: Any) -> float:

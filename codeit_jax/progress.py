@@ -26,6 +26,10 @@ class Reporter:
         self._console = Console(stderr=True, quiet=quiet, highlight=False)
         self._log: TextIO | None = None
 
+    def mute(self) -> None:
+        """Say nothing on the terminal from now on."""
+        self._console.quiet = True
+
     def open_log(self, path: Path) -> None:
         """Append everything said from now on to a file, with times."""
         self._log = open(path, "a", encoding="utf-8")  # noqa: SIM115

@@ -5,9 +5,9 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from codeit_jax.config import Config
 from codeit_jax.config_loading import changeable_on_resume, changed_settings, load_config, to_yaml
@@ -24,37 +24,45 @@ class RunDirectory:
 
     Args:
         path: created if missing.
+        writes: false in all processes of a run but the first, which share its directory: they read the files, and what
+            they are asked to write the first one writes.
 
     Raises:
         LockedError: another process holds the directory.
         StorageError: the path can't be created or written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
         self.path = Path(os.path.expanduser(path)).absolute()
+        self._writes = writes
+        self._lock = self._take_lock() if writes else None
+
+    def _take_lock(self) -> TextIO:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             # The lock is the kernel's: it disappears with its process, so a killed run leaves nothing to clean up.
-            self._lock = open(self.path / "LOCK", "a+", encoding="utf-8")  # noqa: SIM115
+            lock = open(self.path / "LOCK", "a+", encoding="utf-8")  # noqa: SIM115
         except OSError as error:
             raise StorageError(f"{self.path}: can't be used as a run directory ({error.strerror})") from None
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self._lock.seek(0)
-            holder = self._lock.read().strip() or "an unknown process"
-            self._lock.close()
+            lock.seek(0)
+            holder = lock.read().strip() or "an unknown process"
+            lock.close()
             raise LockedError(f"{self.path}: in use by {holder}; expected one run at a time in a directory") from None
         except OSError as error:
-            self._lock.close()
+            lock.close()
             raise StorageError(f"{self.path}: can't be locked ({error.strerror})") from None
-        self._lock.truncate(0)
-        self._lock.write(f"pid {os.getpid()} on {socket.gethostname()}, started {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
-        self._lock.flush()
+        lock.truncate(0)
+        lock.write(f"pid {os.getpid()} on {socket.gethostname()}, started {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
+        lock.flush()
+        return lock
 
     def close(self) -> None:
         """Give the directory back."""
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
 
     @property
     def checkpoints(self) -> Path:
@@ -85,15 +93,26 @@ class RunDirectory:
                 if not changeable_on_resume(key):
                     expected = f"expected {old!r} as in {file}; another value needs a new --run-dir"
                     raise UserError(f"{key} is {new!r}, {expected}")
-        write_atomically(file, to_yaml(config))
+        self.write("config.yaml", to_yaml(config))
         return changes
 
-    def append(self, name: str, rows: list[Mapping[str, Any]]) -> None:
+    def write(self, name: str, text: str) -> None:
+        """Replace a file, atomically.
+
+        Raises:
+            StorageError: the disk is full or can't be written.
+        """
+        if self._writes:
+            write_atomically(self.path / name, text)
+
+    def append(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append objects to a line file.
 
         Raises:
             StorageError: the disk is full or can't be written.
         """
+        if not self._writes:
+            return
         path = self.path / name
         try:
             fault_point(name)
@@ -133,6 +152,8 @@ class RunDirectory:
         Raises:
             StorageError: a file is shorter than it was at the checkpoint.
         """
+        if not self._writes:
+            return
         for name in LINE_FILES:
             path, size = self.path / name, sizes.get(name, 0)
             found = path.stat().st_size if path.exists() else 0

@@ -37,13 +37,7 @@ class Solution:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Solution":
         """Read a line of solutions.jsonl."""
-        candidate = Candidate(
-            task_id=row["task_id"],
-            program=row["program"],
-            demonstrations=tuple(row["demonstrations"]),
-            tests=tuple(row["tests"]),
-        )
-        return cls(candidate=candidate, origin=row["origin"], iteration=row["iteration"])
+        return cls(candidate=Candidate.from_row(row), origin=row["origin"], iteration=row["iteration"])
 
 
 class SolutionTable:

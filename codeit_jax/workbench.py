@@ -8,15 +8,16 @@ import optax
 from jax.sharding import Mesh
 
 from codeit_jax.arc import TaskSet, load_tasks
-from codeit_jax.config import Config, InterpreterConfig, RuntimeConfig
+from codeit_jax.config import Config, RuntimeConfig, TextConfig
 from codeit_jax.errors import UserError
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
+from codeit_jax.parallel.hosts import ALONE, Hosts
 from codeit_jax.programs import SeedProgram, load_programs
 from codeit_jax.sampling import Sampler
 from codeit_jax.text import EncodedPrompt, Tokenizer, build_tokenizer
 from codeit_jax.training import make_optimizer
-from interpreter import InterpreterPool, Limits
+from interpreter import InterpreterPool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,8 @@ class Workbench:
         optimizer: of the fine-tuning step.
         sampler: draws programs.
         pool: runs programs.
-        mesh: the devices.
+        mesh: the devices of all processes.
+        hosts: the processes.
     """
 
     config: Config
@@ -48,14 +50,16 @@ class Workbench:
     sampler: Sampler
     pool: InterpreterPool
     mesh: Mesh
+    hosts: Hosts
 
 
-def build_workbench(config: Config, pool: InterpreterPool) -> Workbench:
+def build_workbench(config: Config, pool: InterpreterPool, hosts: Hosts = ALONE) -> Workbench:
     """Load and build everything that a run needs, cheapest first, so that what the user got wrong shows early.
 
     Args:
         config: the run's configuration.
         pool: running workers; the caller closes it.
+        hosts: the processes of the run.
 
     Raises:
         UserError: a task source, programs file, tokenizer, weights folder or device isn't as it should be.
@@ -63,40 +67,22 @@ def build_workbench(config: Config, pool: InterpreterPool) -> Workbench:
     search_tasks = load_tasks(config.data.search_tasks)[: config.data.num_search_tasks]
     training_tasks = load_tasks(config.data.training_tasks)
     seeds = _usable_seeds(load_programs(config.data.seeds), training_tasks, config.data.seeds)
-    path = config.text.tokenizer_path
-    tokenizer = build_tokenizer(config.text.tokenizer, None if path is None else Path(path).expanduser())
+    tokenizer = load_tokenizer(config.text)
     mesh = make_mesh(config.parallel)
     model = T5Model(config.model, tokenizer.vocabulary_size)
-    sampler = Sampler(
-        model,
-        tokenizer,
-        config.sampling,
-        prompt_buckets=config.text.prompt_buckets,
-        max_program_tokens=config.text.max_program_tokens,
-        mesh=mesh,
-    )
     return Workbench(
         config=config,
         search_tasks=search_tasks,
         training_tasks=training_tasks,
         seeds=seeds,
-        prompts=_encode_prompts(search_tasks, tokenizer, config),
+        prompts=encode_prompts(search_tasks, tokenizer, config),
         tokenizer=tokenizer,
         model=model,
         optimizer=make_optimizer(config.training),
-        sampler=sampler,
+        sampler=make_sampler(config, model, tokenizer, mesh),
         pool=pool,
         mesh=mesh,
-    )
-
-
-def limits_of(config: InterpreterConfig) -> Limits:
-    """Return the interpreter's limits as configured."""
-    return Limits(
-        mode=config.mode,
-        work_per_line=config.work_per_line,
-        work_per_program=config.work_per_program,
-        wall_seconds=config.wall_seconds,
+        hosts=hosts,
     )
 
 
@@ -127,7 +113,30 @@ def _usable_seeds(seeds: list[SeedProgram], tasks: TaskSet, source: str) -> list
     return usable
 
 
-def _encode_prompts(tasks: TaskSet, tokenizer: Tokenizer, config: Config) -> list[tuple[str, EncodedPrompt]]:
+def load_tokenizer(config: TextConfig) -> Tokenizer:
+    """Build the tokenizer, from its files if it has any.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    path = config.tokenizer_path
+    return build_tokenizer(config.tokenizer, None if path is None else Path(path).expanduser())
+
+
+def make_sampler(config: Config, model: T5Model, tokenizer: Tokenizer, mesh: Mesh) -> Sampler:
+    """Build the sampler for prompts and programs of the configured lengths."""
+    return Sampler(
+        model,
+        tokenizer,
+        config.sampling,
+        prompt_buckets=config.text.prompt_buckets,
+        max_program_tokens=config.text.max_program_tokens,
+        mesh=mesh,
+    )
+
+
+def encode_prompts(tasks: TaskSet, tokenizer: Tokenizer, config: Config) -> list[tuple[str, EncodedPrompt]]:
+    """Return task id and prompt of every task, of as many demonstrations as the policy is shown."""
     shown = slice(config.hindsight.num_demonstrations)
     return [
         (task.id, tokenizer.encode_prompt(task.demonstrations[shown], max_tokens=config.text.max_prompt_tokens))

@@ -34,6 +34,7 @@ FACTORS = {name: 12 if name in _TAKING_APART else _USUAL_FACTOR for name in SIGN
 
 _NO_BOUND = 1 << 62
 _HEAVY = 1 << 20
+_LONG = 64  # closures may share parts as values do, and are walked as trees
 
 
 def bound(function: Any, arguments: Sequence[Any], weights: Sequence[int], work: int) -> int:
@@ -49,17 +50,16 @@ def bound(function: Any, arguments: Sequence[Any], weights: Sequence[int], work:
     name = function.__dict__["builder"]
     if name == "apply" or name == "mapply":
         mapped, container = arguments
-        return _bound_of_all(mapped, weights[2], len(container), charged + len(container))
+        return 1 + _bound_of_all(mapped, weights[2], len(container), charged)
     if name == "prapply":
         mapped, a, b = arguments
-        pairs = len(a) * len(b)
-        return _bound_of_all(mapped, weights[2] * len(b) + weights[3] * len(a), pairs, charged + pairs)
+        return 1 + _bound_of_all(mapped, weights[2] * len(b) + weights[3] * len(a), len(a) * len(b), charged)
     return _bound_of_all(function, sum(weights), 1, charged)
 
 
 def _bound_of_all(function: Any, weight: int, number: int, charged: int) -> int:
     """Bound the weight of all results of `number` calls together, given the weight of all their arguments together."""
-    if type(function) is not FunctionType:
+    if type(function) is not FunctionType or function.__dict__["length"] > _LONG:
         return _NO_BOUND
     name, parts = function.__dict__["builder"], function.__dict__["parts"]
     if not parts:
@@ -68,7 +68,7 @@ def _bound_of_all(function: Any, weight: int, number: int, charged: int) -> int:
         return number
     if name == "lbind" or name == "rbind":
         bound_function, fixed = parts
-        return _bound_of_all(bound_function, weight + number * _weight_or_none(fixed), number, charged)
+        return _bound_of_all(bound_function, weight + number * _weight_of_fixed(fixed), number, charged)
     if name == "fork":
         outer, a, b = parts
         both = _bound_of_all(a, weight, number, charged) + _bound_of_all(b, weight, number, charged)
@@ -80,7 +80,7 @@ def _bound_of_all(function: Any, weight: int, number: int, charged: int) -> int:
     return weight
 
 
-def _weight_or_none(value: Any) -> int:
+def _weight_of_fixed(value: Any) -> int:
     try:
         return weigh(value, _HEAVY)
     except SizeExceeded:

@@ -233,6 +233,7 @@ VALUES = {
     "data.search_tasks": TEXTS,
     "data.num_search_tasks": st.none() | COUNTS,
     "data.fresh_inputs": st.just(0) | POSITIVE,
+    "data.augment": st.just(0) | POSITIVE,
     "text.prompt_buckets": st.sets(COUNTS, min_size=1, max_size=6).map(sorted),
     "text.tokenizer_path": st.none() | TEXTS,
     "model.dtype": st.sampled_from(["float32", "bfloat16"]),

@@ -9,13 +9,15 @@ import pytest
 
 from codeit_jax.arc import Example, Task, TaskSet
 from codeit_jax.config import Config, HindsightConfig, ReplayConfig, SamplingConfig, TextConfig
-from codeit_jax.loop import PRETRAINING, MetaIteration, RunState, StageRecord, current_candidates, stage_key, stage_rng
+from codeit_jax.loop import MetaIteration, current_candidates
 from codeit_jax.progress import Reporter
+from codeit_jax.run_state import PRETRAINING, RunState, StageRecord, stage_key, stage_rng
 from codeit_jax.sampling import SampledProgram
 from codeit_jax.solutions import SolutionTable
 from codeit_jax.text import build_tokenizer
 from codeit_jax.training.experience_replay import ExperienceReplay
 from codeit_jax.training.learner import LearningMetrics
+from codeit_jax.training.throughput import LearningTimes
 from interpreter import InterpreterPool, Limits
 
 FLIP = "O = hmirror(I)"
@@ -61,6 +63,17 @@ class FakeSampler:
             ]
 
 
+TIMES = LearningTimes(
+    t_tokens_per_second=None,
+    t_mfu=None,
+    t_step_seconds=None,
+    t_feed_seconds=0.0,
+    t_compile_seconds=0.0,
+    t_compilations=0,
+    t_peak_bytes=None,
+)
+
+
 class FakeLearner:
     """Plans four steps and takes them without training."""
 
@@ -71,11 +84,17 @@ class FakeLearner:
         steps = list(taken)
         while len(steps) < len(plan) and not should_stop():
             steps.append(len(steps))
-        return state, steps
+        return state, steps, TIMES
 
     def summarize(self, draw, plan, taken):
         return LearningMetrics(
-            num_steps=len(taken), num_skipped=0, loss=1.0, final_loss=0.5, num_target_tokens=1, useful_share=1.0
+            num_steps=len(taken),
+            num_skipped=0,
+            num_spikes=0,
+            loss=1.0,
+            final_loss=0.5,
+            num_target_tokens=1,
+            useful_share=1.0,
         )
 
 
@@ -108,7 +127,7 @@ class Bench:
             FakeLearner(),
             Reporter(quiet=True),
             lambda record: self.rows.append(record.to_row()),
-            lambda: stop_after is not None and next(asked) > stop_after,
+            lambda point: stop_after is not None and next(asked) > stop_after,
         )
         self.state = RunState(
             iteration=0,

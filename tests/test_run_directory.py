@@ -226,3 +226,15 @@ def test_the_lock_says_who_holds_it_after_another_one_left(tmp_path):
     RunDirectory(tmp_path).close()
     [line] = (tmp_path / "LOCK").read_text().splitlines()
     assert line.startswith(f"pid {os.getpid()} on {socket.gethostname()}, started ")
+
+
+def test_a_process_that_shares_the_directory_reads_and_never_writes(directory):
+    directory.append("metrics.jsonl", [{"n": 1}])
+    before = {path: path.read_bytes() for path in directory.path.rglob("*")}
+    other = RunDirectory(directory.path, writes=False)
+    other.append("metrics.jsonl", [{"n": 2}])
+    other.write("summary.json", "{}")
+    other.cut_line_files({})
+    assert list(other.read("metrics.jsonl")) == [{"n": 1}]
+    other.close()
+    assert before == {path: path.read_bytes() for path in directory.path.rglob("*")}

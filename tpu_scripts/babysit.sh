@@ -22,7 +22,8 @@ the same arguments, it takes over the TPU it finds.
   BACKEND            queued_resource or gce_tpu; the --help of either script explains TYPE, IMAGE, DISK and the zone
   NAME               names the TPU and the run directory, /mnt/runs/NAME
   --disk DISK        a disk of its own, made once and left alone: a preempted TPU's boot disk is lost
-                     (gcloud compute disks create DISK --size=100GB --type=pd-balanced; hyperdisk-balanced from v6e on)
+                     (gcloud compute disks create DISK --size=100GB --type=pd-balanced; hyperdisk-balanced from v6e on);
+                     for a slice of several hosts an NFS share that all of them mount, SERVER:/SHARE (Filestore)
   --on-demand        no spot TPU
   --keep             leave the TPU at the end instead of deleting it; it costs money until you do
   --max-failures N   give up after N failures in a row that are not preemptions (default: 10)
@@ -37,7 +38,8 @@ Ends with the run's exit code: 0 done, 2 wrong arguments or a refused TPU (quota
 5 run directory in use; none of these is tried again. 75 (saved and stopped) starts again, and so does anything else,
 at growing intervals. Ctrl-C ends the babysitting, not the run.
 
-A run uses one host today: training over several hosts is not built yet.
+On a slice of several hosts every host runs a process of the same run, and all share the run directory: give a share as
+--disk. If one host is lost, the processes on the others end too (code 6), and all are started again.
 
 CODEIT_TPU_POLL_SECONDS (30) is the time between two looks; a run that lasted CODEIT_TPU_STEADY_SECONDS (600) clears the
 count of failures.
@@ -75,6 +77,11 @@ parse_arguments() {
     [[ $max_failures =~ ^[1-9][0-9]*$ ]] || fail "found --max-failures $max_failures, expected a positive integer"
     [[ $# -ge 2 ]] || fail "expected -- and the train arguments, e.g. -- --config configs/codet5_small.yaml"
     shift
+    setup=codeit_jax/tpu_scripts/setup_tpu_vm.sh
+    if [[ $disk == *:/* ]]; then
+        printf -v setup '%s --share %q' "$setup" "$disk"
+        set -- distributed.coordinator=auto "$@"
+    fi
     printf -v run_command '%q ' codeit_jax/tpu_scripts/run_all_workers.sh "/mnt/runs/$name" "$@"
 }
 
@@ -104,8 +111,8 @@ install() {
     tar -czf "$scratch/codeit_jax.tar.gz" -C "$here/.." --exclude=__pycache__ \
         LICENSE README.md codeit_jax configs interpreter pyproject.toml setup.cfg tpu_scripts &&
         tpu copy "$scratch/codeit_jax.tar.gz" &&
-        tpu ssh 'test -e codeit_jax/.ready || { mkdir -p codeit_jax && tar -xzf codeit_jax.tar.gz -C codeit_jax &&
-            codeit_jax/tpu_scripts/setup_tpu_vm.sh && touch codeit_jax/.ready; }'
+        tpu ssh "test -e codeit_jax/.ready || { mkdir -p codeit_jax && tar -xzf codeit_jax.tar.gz -C codeit_jax &&
+            $setup && touch codeit_jax/.ready; }"
 }
 
 train() {

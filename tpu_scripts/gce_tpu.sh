@@ -23,7 +23,7 @@ One TPU as a Compute Engine instance: v5e, v5p, v6e, and the only way to TPU7x a
 Project and zone are gcloud's own: `gcloud config set compute/zone ZONE`, or CLOUDSDK_COMPUTE_ZONE.
 `gcloud compute images list --project=ubuntu-os-accelerator-images` lists the image families;
 CODEIT_TPU_IMAGE_PROJECT names another project.
-A run uses one host today, so slices of several hosts (managed instance groups) are not made here.
+Slices of several hosts (managed instance groups) are not made here: see queued_resource.sh, and docs/hosts.md.
 EOF
 }
 

@@ -13,14 +13,14 @@ One TPU through the queued resources of the Cloud TPU API: TPU v2 to v6e. Later 
 
   create NAME TYPE IMAGE DISK spot|on-demand
                      ask for a TPU; TYPE is an accelerator type (v6e-8), IMAGE a runtime version (v2-alpha-tpuv6e),
-                     DISK the full path of a disk in the same zone (projects/P/zones/Z/disks/D)
+                     DISK the full path of a disk in the same zone (projects/P/zones/Z/disks/D), or an NFS share
+                     (SERVER:/SHARE): a slice of several hosts needs one, for a disk has one writer
   state NAME         print waiting, ready, lost (preempted) or failed; an error if there is none of that name
-  ssh NAME COMMAND   run a shell command on the host; exits with the command's code
-  copy NAME FILE     copy a file to the home directory of the host
+  ssh NAME COMMAND   run a shell command on every host; exits with the code of one that fails
+  copy NAME FILE     copy a file to the home directory of every host
   delete NAME        delete the TPU and the request; the disk stays
 
 Project and zone are gcloud's own: `gcloud config set compute/zone ZONE`, or CLOUDSDK_COMPUTE_ZONE.
-A run uses one host today, so `create` refuses types that have several.
 EOF
 }
 
@@ -31,10 +31,13 @@ fail() {
 
 create() {
     [[ $# -eq 5 ]] || fail "found $# arguments, expected create NAME TYPE IMAGE DISK spot|on-demand"
-    local name=$1 type=$2 image=$3 disk=$4 provisioning=()
-    case $type in
-        v2-8 | v3-8 | v4-8 | v5litepod-[148] | v5p-8 | v6e-[148]) ;;
-        *) fail "found type $type, expected one of a single host: v2-8 v3-8 v4-8 v5litepod-{1,4,8} v5p-8 v6e-{1,4,8}" ;;
+    local name=$1 type=$2 image=$3 disk=$4 provisioning=() storage=()
+    case $disk:$type in
+        *:/*) ;;
+        *:v2-8 | *:v3-8 | *:v4-8 | *:v5litepod-[148] | *:v5p-8 | *:v6e-[148])
+            storage=(--data-disk="source=$disk,mode=read-write")
+            ;;
+        *) fail "found type $type with a disk, expected a single host (v6e-8, say) or an NFS share as DISK, SERVER:/SHARE" ;;
     esac
     case $5 in
         spot) provisioning=(--spot) ;;
@@ -42,7 +45,7 @@ create() {
         *) fail "found $5, expected spot or on-demand" ;;
     esac
     gcloud compute tpus queued-resources create "$name" --node-id="$name" --accelerator-type="$type" \
-        --runtime-version="$image" --data-disk="source=$disk,mode=read-write" "${provisioning[@]}" --quiet
+        --runtime-version="$image" "${storage[@]}" "${provisioning[@]}" --quiet
 }
 
 state() {

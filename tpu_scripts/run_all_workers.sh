@@ -12,7 +12,9 @@ The training does not need the connection: called again while it is going, the s
 another. Ctrl-C ends the watching; to stop the training, `kill -TERM` the process named in RUN_DIR/LOCK: it saves first.
 
 RUN_DIR must outlive the TPU (a disk of its own). The output goes to RUN_DIR/worker-HOST.log; compiled programs are kept
-beside RUN_DIR for the next TPU. A run uses one host today: training over several hosts is not built yet.
+beside RUN_DIR for the next TPU.
+On a slice of several hosts call it on each, with the setting distributed.coordinator=auto, and with RUN_DIR on a share
+that all hosts mount.
 EOF
 }
 

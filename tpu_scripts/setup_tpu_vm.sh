@@ -7,15 +7,14 @@ readonly LABEL=codeit-runs
 
 usage() {
     cat <<'EOF'
-Usage: setup_tpu_vm.sh [--no-disk]
+Usage: setup_tpu_vm.sh [--no-disk | --share SERVER:/SHARE]
 
 Run on the TPU host, from the checkout that shall be used there: mounts the data disk at /mnt/runs (a disk without
 partitions and file system is formatted first), makes the virtual environment .venv with Python 3.12 and the extra
 `tpu`, and ends with `codeit-jax doctor`, whose exit code 2 says that this host is not fit for a run.
 
-  --no-disk   mount nothing: /mnt/runs is there already
-
-A run uses one host today: training over several hosts is not built yet.
+  --no-disk               mount nothing: /mnt/runs is there already
+  --share SERVER:/SHARE   mount an NFS share instead, as all hosts of a slice do
 EOF
 }
 
@@ -31,6 +30,14 @@ mount_data_disk() {
     fi
     sudo mkdir -p "$MOUNT_POINT"
     sudo mount "LABEL=$LABEL" "$MOUNT_POINT"
+    sudo chown "$(id -u):$(id -g)" "$MOUNT_POINT"
+}
+
+mount_share() {
+    mountpoint --quiet "$MOUNT_POINT" && return
+    sudo apt-get install --quiet --yes nfs-common
+    sudo mkdir -p "$MOUNT_POINT"
+    sudo mount -t nfs "$1" "$MOUNT_POINT"
     sudo chown "$(id -u):$(id -g)" "$MOUNT_POINT"
 }
 
@@ -51,17 +58,16 @@ install() {
 }
 
 main() {
-    local disk=yes
-    case ${1-} in
-        -h | --help) usage && return ;;
-        --no-disk) disk=no ;;
-        '') ;;
-        *) echo "setup_tpu_vm.sh: found $1, expected --no-disk or nothing" >&2 && exit 2 ;;
+    local mount=(mount_data_disk)
+    case "$#:${1-}" in
+        *:-h | *:--help) usage && return ;;
+        1:--no-disk) mount=(true) ;;
+        2:--share) mount=(mount_share "$2") ;;
+        0:) ;;
+        *) echo "setup_tpu_vm.sh: found $*, expected --no-disk, --share SERVER:/SHARE or nothing" >&2 && exit 2 ;;
     esac
     cd "$(dirname "${BASH_SOURCE[0]}")/.."
-    if [[ $disk == yes ]]; then
-        mount_data_disk
-    fi
+    "${mount[@]}"
     install || fail "the package could not be installed"
     JAX_PLATFORMS=tpu .venv/bin/codeit-jax doctor --run-dir "$MOUNT_POINT"
 }

@@ -54,6 +54,7 @@ class BenchReport:
         work: sizes, seeds, how many.
         device: where.
         figures: seconds (or what the case's name says) by case and contender; `OURS` is in every case.
+        units: case to the unit of its figures, where it isn't seconds.
         goals: case and peer to the ratio that must be reached and the one that is wished for.
         notes: case or peer to what is to be known about it, such as why it is missing.
         compile_seconds: spent compiling, in no other figure; None where nothing is compiled.
@@ -63,6 +64,7 @@ class BenchReport:
     work: dict[str, Any]
     device: str = field(default_factory=lambda: f"{platform.machine()} CPU, Python {platform.python_version()}")
     figures: Figures = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
     goals: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     compile_seconds: float | None = None
@@ -116,9 +118,9 @@ class BenchReport:
             reached = "goal" if ratio >= goal else "must" if ratio >= must else "no"
         return [
             case,
-            _format(figures[OURS]),
+            _format(figures[OURS], self.units.get(case)),
             peer,
-            _format(figures.get(peer)),
+            _format(figures.get(peer), self.units.get(case)),
             "" if ratio is None else f"{ratio:.2f}",
             "" if must is None else f"{must:g}",
             "" if goal is None else f"{goal:g}",
@@ -126,10 +128,12 @@ class BenchReport:
         ]
 
 
-def _format(seconds: float | None) -> str:
-    """Return a time with a unit that suits it."""
+def _format(seconds: float | None, unit: str | None = None) -> str:
+    """Return a time with a unit that suits it, or the figure with its own unit."""
     if seconds is None:
         return ""
+    if unit is not None:
+        return f"{seconds:.4g} {unit}"
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"

@@ -31,7 +31,7 @@ from codeit_jax.sampling import Sampler
 from codeit_jax.text import build_tokenizer
 
 CODET5_VOCABULARY = 32_100
-FULL, ALLOWED, LENGTHS, MEMORY = "full head", "allowed-token head", "real lengths", "peak memory, bytes"
+FULL, ALLOWED, LENGTHS, MEMORY = "full head", "allowed-token head", "real lengths", "peak memory"
 GOALS = {
     (FULL, TORCH): (2.5, 3.5),
     (ALLOWED, TORCH): (4.3, 6.5),
@@ -158,6 +158,7 @@ def _measure_memory(report: BenchReport, work: Work, folder: Path, preset: str) 
         case = f"{head}: {MEMORY}"
         report.figures[case] = {OURS: peak_memory(side, folder, preset, work), TORCH: torch_bytes}
         report.goals[case, TORCH] = MEMORY_GOAL
+        report.units[case] = "B"
 
 
 def _add(report: BenchReport, case: str, ours: Times, peers: dict[str, Times]) -> None:

@@ -1,6 +1,6 @@
 """From executed programs to experiences: hindsight relabeling, priorities, candidate solutions."""
 
-from codeit_jax.hindsight.execution import Execution, execute
+from codeit_jax.hindsight.execution import Execution, PendingExecutions, execute, submit_programs
 from codeit_jax.hindsight.experience import Experience, Origin
 from codeit_jax.hindsight.relabel import demonstration_performance, relabel, solved_demonstrations
 
@@ -8,8 +8,10 @@ __all__ = [
     "Execution",
     "Experience",
     "Origin",
+    "PendingExecutions",
     "demonstration_performance",
     "execute",
     "relabel",
     "solved_demonstrations",
+    "submit_programs",
 ]

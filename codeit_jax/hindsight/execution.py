@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from codeit_jax.arc import TaskSet
-from interpreter import InterpreterPool, Job, Outcome
+from interpreter import InterpreterPool, Job, Outcome, Pending
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +22,42 @@ class Execution:
     outcomes: tuple[Outcome, ...]
 
 
+class PendingExecutions:
+    """Programs that are being run: see `submit_programs`."""
+
+    def __init__(self, programs: Mapping[str, Sequence[str]], pending: Pending) -> None:
+        self._programs = programs
+        self._pending = pending
+
+    def result(self, on_progress: Callable[[int, int], None] | None = None) -> list[Execution]:
+        """Wait for all outcomes.
+
+        Args:
+            on_progress: called with executions done and executions in all.
+
+        Returns:
+            One execution for each distinct program, by task id and then in the order given.
+        """
+        return [
+            Execution(task_id=task_id, program=program, outcomes=tuple(outcomes))
+            for (task_id, programs), rows in zip(self._programs.items(), self._pending.result(on_progress), strict=True)
+            for program, outcomes in zip(programs, rows, strict=True)
+        ]
+
+
+def submit_programs(programs: Mapping[str, Sequence[str]], tasks: TaskSet, pool: InterpreterPool) -> PendingExecutions:
+    """Have each task's programs run on its demonstration inputs; a task is one job, so its programs share common calls.
+
+    Args:
+        programs: task id -> program texts; a text given twice runs once.
+        tasks: where the inputs come from; test inputs are never run here.
+        pool: the interpreter's workers.
+    """
+    distinct = {task_id: list(dict.fromkeys(programs[task_id])) for task_id in sorted(programs)}
+    jobs = [Job(programs=texts, grids=tasks[task_id].demonstration_inputs) for task_id, texts in distinct.items()]
+    return PendingExecutions(distinct, pool.submit(jobs))
+
+
 def execute(
     programs: Mapping[str, Sequence[str]],
     tasks: TaskSet,
@@ -29,23 +65,5 @@ def execute(
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Execution]:
-    """Run each task's programs on its demonstration inputs; a task is one job, so its programs share common calls.
-
-    Args:
-        programs: task id -> program texts; a text given twice runs once.
-        tasks: where the inputs come from; test inputs are never run here.
-        pool: the interpreter's workers.
-        on_progress: called with executions done and executions in all.
-
-    Returns:
-        One execution for each distinct program, by task id and then in the order given.
-    """
-    task_ids = sorted(programs)
-    distinct = {task_id: list(dict.fromkeys(programs[task_id])) for task_id in task_ids}
-    jobs = [Job(programs=distinct[task_id], grids=tasks[task_id].demonstration_inputs) for task_id in task_ids]
-    results = pool.run(jobs, on_progress=on_progress)
-    return [
-        Execution(task_id=task_id, program=program, outcomes=tuple(outcomes))
-        for task_id, rows in zip(task_ids, results, strict=True)
-        for program, outcomes in zip(distinct[task_id], rows, strict=True)
-    ]
+    """Run programs and wait for all outcomes: `submit_programs`, then its result."""
+    return submit_programs(programs, tasks, pool).result(on_progress)

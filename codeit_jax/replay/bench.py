@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from codeit_jax.replay.arrays import FloatArray, IntArray
 from codeit_jax.replay.bench_buffers import ALPHA, BETA, BUFFERS, CHECKPOINTS, DISTINCT_DRAWS, PeerBuffer, available
 from codeit_jax.replay.bench_goals import GOALS, Goal
 from codeit_jax.replay.bench_peers import NEAREST, PeerTree, available_trees
@@ -28,7 +29,7 @@ from codeit_jax.replay.persistence import write_state
 from codeit_jax.replay.recipes import RECIPES
 from codeit_jax.replay.sum_tree import SumTree
 from codeit_jax.replay.token_arena import TokenArena
-from codeit_jax.replay.tree_levels import FloatArray, IntArray, TreeLevels
+from codeit_jax.replay.tree_levels import TreeLevels
 
 OURS = "ours"
 

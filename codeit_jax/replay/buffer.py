@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from codeit_jax.replay import buffer_state
+from codeit_jax.replay.arrays import IN_RANGE, FloatArray, IntArray, distinct
 from codeit_jax.replay.batch import Addition, Batch
+from codeit_jax.replay.checks import check_priorities
 from codeit_jax.replay.columns import Schema, Table
 from codeit_jax.replay.duplicates import OnDuplicate, WritePlan, plan_writes
 from codeit_jax.replay.eviction import EvictionPolicy, Ring
@@ -18,8 +20,7 @@ from codeit_jax.replay.keys import DigestArray, KeyIndex, Keys, digests
 from codeit_jax.replay.persistence import load_state, save_state
 from codeit_jax.replay.priorities import MaxWeight, Priorities, ZeroPolicy
 from codeit_jax.replay.slots import SlotTable
-from codeit_jax.replay.sum_tree import Method, check_priorities
-from codeit_jax.replay.tree_levels import FloatArray, IntArray, distinct
+from codeit_jax.replay.sum_tree import Method
 
 _NONE: IntArray = np.empty(0, np.int64)
 
@@ -346,7 +347,7 @@ class PrioritizedReplayBuffer:
             indices=slots,
             weights=self.priorities.importance_weights(masses, self.slots.size, beta, self.max_weight),
             probabilities=self.priorities.probabilities(masses, self.slots.size),
-            generation=self.slots.generation.take(slots),
+            generation=self.slots.generation.take(slots, mode=IN_RANGE),
         )
 
 

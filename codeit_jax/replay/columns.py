@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from codeit_jax.replay.arrays import IN_RANGE, IntArray
 from codeit_jax.replay.token_arena import TokenArena, TokenRows
-from codeit_jax.replay.tree_levels import IntArray
 
 PAYLOAD = "payload"
 
@@ -92,7 +92,7 @@ class DenseStore:
         """Leave the values: nothing reads an empty slot."""
 
     def read(self, slots: IntArray) -> npt.NDArray[Any]:
-        return self._values.take(slots, 0)
+        return self._values.take(slots, 0, mode=IN_RANGE)
 
     def state(self, num_slots: int) -> npt.NDArray[Any]:
         return self._values[:num_slots].copy()

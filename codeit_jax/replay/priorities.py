@@ -5,9 +5,9 @@ from typing import Literal
 
 import numpy as np
 
+from codeit_jax.replay.arrays import FloatArray, IntArray
 from codeit_jax.replay.extrema import Extrema
 from codeit_jax.replay.sum_tree import Method, SumTree
-from codeit_jax.replay.tree_levels import FloatArray, IntArray
 from codeit_jax.replay.without_replacement import draw_without_replacement
 
 ZeroPolicy = Literal["uniform", "error", "never"]

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from codeit_jax.replay.arrays import FloatArray
 from codeit_jax.replay.buffer import PrioritizedReplayBuffer
 from codeit_jax.replay.columns import Schema
 from codeit_jax.replay.eviction import LowestPriority
 from codeit_jax.replay.mixture import MixtureBatch, ReplayMixture
 from codeit_jax.replay.priorities import ZeroPolicy
-from codeit_jax.replay.tree_levels import FloatArray
 
 
 @dataclass(frozen=True)

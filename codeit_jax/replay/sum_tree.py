@@ -7,8 +7,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from codeit_jax.replay.arrays import FloatArray, IntArray
+from codeit_jax.replay.checks import check_priorities
 from codeit_jax.replay.extrema import Extrema
-from codeit_jax.replay.tree_levels import FloatArray, IntArray, TreeLevels
+from codeit_jax.replay.tree_levels import TreeLevels
 from codeit_jax.replay.tree_walk import TreeWalk
 from codeit_jax.replay.without_replacement import draw_without_replacement, race_keys
 
@@ -16,7 +18,6 @@ Method = Literal["iid", "stratified", "systematic"]
 Indices = int | np.integer[Any] | slice | npt.ArrayLike
 
 STATE_VERSION = 1
-_INFINITY_BITS = 0x7FF0_0000_0000_0000
 
 
 class SumTree:
@@ -28,6 +29,8 @@ class SumTree:
     Every inner sum is recomputed from its children, never changed by a difference: whatever the history, the tree is
     bitwise equal to a fresh one with the same priorities. Not thread-safe.
     """
+
+    _end: int  # slots from here on were never set
 
     def __init__(
         self, capacity: int, dtype: npt.DTypeLike = np.float64, rng: np.random.Generator | None = None
@@ -50,14 +53,10 @@ class SumTree:
         infinite.
         """
         values = np.asarray(priorities, dtype=np.float64)
-        check_priorities(values)
         if isinstance(indices, slice) and indices == slice(None):
-            self._leaves[:] = values
-            self._end = self._capacity
-            self._levels.invalidate()
-            if self._extrema is not None:
-                self._extrema.mark_all()
+            self._set_all(values)
             return
+        check_priorities(values)
         index, end = self._checked_indices(indices)
         if values.shape != index.shape:
             values = np.broadcast_to(values, index.shape)
@@ -133,13 +132,7 @@ class SumTree:
         if n == 1:
             leaf = self._walk.find_one(rng.random() * total)
             return np.array([leaf]), self._leaves[leaf : leaf + 1].copy()
-        targets, order = self._targets(n, method, sort, rng)
-        found, masses = self._walk.find(targets)
-        if order is None:
-            return found, masses
-        leaves, values = np.empty(n, np.int64), np.empty(n)
-        leaves[order], values[order] = found, masses
-        return leaves, values
+        return self._walk.find(_targets(n, total, method, sort, rng))
 
     def query(self, mass: npt.ArrayLike) -> IntArray:
         """Return the slot that holds each mass: the first whose cumulated priority exceeds it.
@@ -150,14 +143,9 @@ class SumTree:
         total = self.total()
         if targets.size and not (targets.min() >= 0.0 and targets.max() < total):
             raise ValueError(f"masses span [{targets.min()}, {targets.max()}]: must be in [0, {total})")
-        flat = targets.reshape(-1)
-        order = flat.argsort(kind="stable")
-        found = np.empty(len(flat), np.int64)
-        if len(flat):
-            ascending = flat.take(order)
-            self._keep_below(ascending, self._walk.total())
-            found[order] = self._walk.find(ascending)[0]
-        return found.reshape(targets.shape)
+        if not targets.size:
+            return np.empty(targets.shape, np.int64)
+        return self._walk.find(targets.flatten())[0].reshape(targets.shape)
 
     def prefix_sum(self, indices: Indices) -> FloatArray:
         """Return the sum of the priorities of all slots before each given one."""
@@ -222,6 +210,12 @@ class SumTree:
         self._extrema: Extrema | None = None  # made at the first use of min() or max()
         self._end = 0
 
+    def _set_all(self, priorities: FloatArray) -> None:
+        self._levels.fill(np.ascontiguousarray(np.broadcast_to(priorities, (self._capacity,))))
+        self._end = self._capacity
+        if self._extrema is not None:
+            self._extrema.mark_all()
+
     def _current_extrema(self) -> Extrema:
         if self._extrema is None:
             self._extrema = Extrema(self._leaves)
@@ -246,39 +240,6 @@ class SumTree:
             raise IndexError(f"indices span [{index.min()}, {index.max()}]: must be in [0, {self._capacity})")
         return index, largest + 1
 
-    def _targets(
-        self, n: int, method: Method, sort: bool, rng: np.random.Generator
-    ) -> tuple[FloatArray, IntArray | None]:
-        """Return n ascending targets in [0, total), and the place of each in a random order unless `sort`.
-
-        Ascending because neighbours share nodes, so they share cache lines.
-        """
-        total = self._walk.total()
-        order: IntArray | None = None
-        if method == "iid":
-            targets = rng.random(n)
-            if sort:
-                targets.sort()
-            else:
-                order = targets.argsort()
-                targets = targets.take(order)
-            targets *= total
-        elif method in ("stratified", "systematic"):
-            targets = np.arange(n, dtype=np.float64)
-            targets += rng.random(n) if method == "stratified" else rng.random()
-            targets *= total / n
-            if not sort:
-                order = rng.permutation(n)
-        else:
-            raise ValueError(f"method is {method!r}: must be 'iid', 'stratified' or 'systematic'")
-        self._keep_below(targets, total)
-        return targets, order
-
-    @staticmethod
-    def _keep_below(targets: FloatArray, total: float) -> None:
-        if targets[-1] >= total:  # rounding
-            np.minimum(targets, np.nextafter(total, 0.0), out=targets)
-
     def _sample_without_replacement(self, n: int, method: Method, sort: bool, rng: np.random.Generator) -> IntArray:
         if method != "iid":
             raise ValueError(f"method is {method!r}: draws without replacement know 'iid' only")
@@ -291,20 +252,26 @@ class SumTree:
         return drawn
 
 
-def check_priorities(priorities: FloatArray) -> None:
-    """Raise ValueError unless all priorities are finite and not negative."""
-    if priorities.size <= 1:
-        if not priorities.size or 0.0 <= priorities.item() < math.inf:
-            return
-        raise ValueError(f"priority is {priorities.item()}: must be finite and not negative")
-    bits = np.maximum.reduce(priorities.view(np.uint64), axis=None)  # negative, NaN and inf have the largest: one pass
-    if bits < _INFINITY_BITS or (priorities.min() >= 0.0 and priorities.max() < math.inf):  # the latter for -0.0
-        return
-    raise ValueError(f"priorities span [{priorities.min()}, {priorities.max()}]: must be finite and not negative")
-
-
 def restored_generator(state: Mapping[str, Any]) -> np.random.Generator:
     """Return a generator that goes on from a saved bit generator state."""
     bit_generator = getattr(np.random, str(state["bit_generator"]))()
     bit_generator.state = dict(state)
     return np.random.Generator(bit_generator)
+
+
+def _targets(n: int, total: float, method: Method, sort: bool, rng: np.random.Generator) -> FloatArray:
+    """Return n targets in [0, total), in random order, or ascending with `sort`; rounding may reach the total."""
+    if method == "iid":
+        targets = rng.random(n)
+        targets *= total
+        if sort:
+            targets.sort()
+    elif method in ("stratified", "systematic"):
+        targets = np.arange(n, dtype=np.float64)
+        targets += rng.random(n) if method == "stratified" else rng.random()
+        targets *= total / n
+        if not sort:
+            rng.shuffle(targets)
+    else:
+        raise ValueError(f"method is {method!r}: must be 'iid', 'stratified' or 'systematic'")
+    return targets

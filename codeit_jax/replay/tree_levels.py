@@ -1,66 +1,25 @@
 """Storage of the sum tree: one flat array per level, eight contiguous children per node, lazy recomputation."""
 
+import functools
 import itertools
 import struct
-from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from codeit_jax.replay.arrays import IN_RANGE, FloatArray, IntArray, aligned_zeros
+from codeit_jax.replay.checks import check_priorities
+from codeit_jax.replay.node_sums import CHUNK_NODES, FANOUT, Chunk, NodeSums, PickedNodes, chunks
 
-FANOUT = 8
 SHIFT = 3
 NODE_BYTES = 8 * FANOUT
-_SUM_CHUNK = 32_768
-_GATHER_ROWS = 4096
-_DEDUPLICATE_FROM = 512
+_CHUNK = CHUNK_NODES * FANOUT
+_PICK_AT_ONCE = 4096
+_FULL_SHARE = 2  # all nodes of a level are recomputed once 1 in so many has to be
+_SMALL_LEVEL = 512  # or if it has no more nodes than this
 
 unpack_node = struct.Struct(f"{FANOUT}d").unpack_from
 """(view, byte) -> the eight children there as floats: for a single node, 2x faster than anything NumPy has."""
-
-
-def aligned_zeros(count: int) -> FloatArray:
-    """Return `count` zeros that start on a 64-byte boundary, so that a node of eight children is one cache line."""
-    buffer = np.zeros(count + FANOUT - 1)
-    address: int = buffer.__array_interface__["data"][0]
-    offset = (-address // 8) % FANOUT
-    return buffer[offset : offset + count]
-
-
-def distinct(ascending: IntArray) -> IntArray:
-    """Return the distinct values of an ascending array, which may be empty; `np.unique` would hash, 10x slower."""
-    first = np.ones(len(ascending), bool)
-    np.not_equal(ascending[1:], ascending[:-1], out=first[1:])
-    return ascending[first]
-
-
-class _RowSums:
-    """Sums of eight consecutive values, in a fixed order: ((0+1)+(2+3))+((4+5)+(6+7)).
-
-    A node then depends on its children alone and never on which batch recomputed it. A matrix product would not do:
-    its rounding depends on the position of the row. Scratch memory is kept because fresh pages cost 3x the arithmetic.
-    """
-
-    def __init__(self) -> None:
-        self._pairs = np.empty(_SUM_CHUNK // 2)
-        self._quads = np.empty(_SUM_CHUNK // 4)
-
-    def __call__(self, values: FloatArray, out: FloatArray) -> None:
-        """Write the sum of every eight consecutive values into `out`."""
-        for left, right, total in self.additions(values, out):
-            np.add(left, right, out=total)
-
-    def additions(self, values: FloatArray, out: FloatArray) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
-        """Yield the additions (left, right, total) that a call makes: views, which stay good while the arrays do."""
-        for start in range(0, len(values), _SUM_CHUNK):
-            chunk = values[start : start + _SUM_CHUNK]
-            pairs = self._pairs[: len(chunk) // 2]
-            quads = self._quads[: len(chunk) // 4]
-            yield chunk[0::2], chunk[1::2], pairs
-            yield pairs[0::2], pairs[1::2], quads
-            yield quads[0::2], quads[1::2], out[start >> SHIFT : (start + len(chunk)) >> SHIFT]
 
 
 class TreeLevels:
@@ -75,25 +34,42 @@ class TreeLevels:
         self.rows: list[npt.NDArray[np.float64]] = []
         self.version = 0  # changes whenever an inner node may have changed: tables derived from them watch it
         num_nodes = num_leaves
-        while True:
+        while len(self.flat) < 2 or num_nodes > 1:
             num_nodes = -(-num_nodes // FANOUT)
             level = aligned_zeros(num_nodes * FANOUT)
             self.flat.append(level)
             self.rows.append(level.reshape(num_nodes, FANOUT))
-            if num_nodes == 1:
-                break
         self.views: list[memoryview[float]] = [level.data.cast("B").cast("d") for level in self.flat]
-        self._sum_rows = _RowSums()
         # Made once: on the small upper levels, slicing would cost more than the additions.
-        self._additions = [
-            list(self._sum_rows.additions(lower, upper[: len(lower) >> SHIFT]))
-            for lower, upper in itertools.pairwise(self.flat)
+        self._chunks: list[list[Chunk]] = [
+            list(chunks(lower, upper[: len(lower) >> SHIFT])) for lower, upper in itertools.pairwise(self.flat)
         ]
-        self._children = np.empty((_GATHER_ROWS, FANOUT))
+        self._node_sums = functools.lru_cache(maxsize=16)(NodeSums)
+        self._picked_nodes = functools.lru_cache(maxsize=4)(PickedNodes)
         self._pending: list[IntArray] = []
         self._num_pending = 0
         self._all_pending = False
         self._total = 0.0
+
+    def fill(self, values: FloatArray) -> None:
+        """Set every leaf; raises ValueError and sets none if a value is negative or not finite.
+
+        The sums are made on the way through the check, chunk by chunk, while a chunk is in the cache.
+        """
+        self.invalidate()  # for the case that the check fails when sums are overwritten already
+        num_whole = len(values) >> SHIFT
+        starts = range(0, len(values), _CHUNK)
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = chunks(values[: num_whole << SHIFT], self.flat[1][:num_whole])
+            for start, chunk in itertools.zip_longest(starts, sums):
+                if chunk is not None:
+                    self._add_up(chunk)
+                check_priorities(values[start : start + _CHUNK])
+        self.flat[0][: len(values)] = values
+        if num_whole < len(self.rows[0]):
+            self._recompute_nodes(0, np.array([num_whole]))
+        self._recompute_all(1)
+        self._settle()
 
     def write(self, leaves: IntArray, values: FloatArray) -> None:
         """Set leaves (valid indices, valid values); of equal indices the last one wins."""
@@ -105,7 +81,7 @@ class TreeLevels:
             return
         self._pending.append(leaves >> SHIFT)  # a new array: the caller may go on to change its own
         self._num_pending += len(leaves)
-        if 2 * self._num_pending >= len(self.rows[0]):
+        if _FULL_SHARE * self._num_pending >= len(self.rows[0]):
             self.invalidate()
 
     def invalidate(self) -> None:
@@ -157,7 +133,7 @@ class TreeLevels:
         for parents in self.views[1:]:
             leaf >>= SHIFT
             a, b, c, d, e, f, g, h = unpack_node(children, leaf * NODE_BYTES)
-            parents[leaf] = ((a + b) + (c + d)) + ((e + f) + (g + h))
+            parents[leaf] = ((a + c) + (e + g)) + ((b + d) + (f + h))
             children = parents
         self._finish_root()
 
@@ -170,31 +146,29 @@ class TreeLevels:
 
     def _finish_root(self) -> None:
         a, b, c, d, e, f, g, h = unpack_node(self.views[-1], 0)
-        self._total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+        self._total = ((a + c) + (e + g)) + ((b + d) + (f + h))
         self.version += 1
 
+    def _add_up(self, chunk: Chunk) -> None:
+        self._node_sums(len(chunk.sums)).add_up(chunk)
+
     def _recompute_all(self, first_level: int) -> None:
-        for left, right, total in itertools.chain.from_iterable(self._additions[first_level:]):
-            np.add(left, right, out=total)
+        for chunk in itertools.chain.from_iterable(self._chunks[first_level:]):
+            self._add_up(chunk)
 
     def _recompute_pending(self) -> None:
+        """Recompute the ancestors of what was written; common ones more than once, as to find them would cost more."""
         nodes = self._pending[0] if len(self._pending) == 1 else np.concatenate(self._pending)
-        if len(nodes) > _DEDUPLICATE_FROM // 2:
-            nodes.sort()
-        for level in range(len(self.flat) - 1):
-            num_nodes = len(self.rows[level])
-            if 2 * len(nodes) >= num_nodes or num_nodes <= 64:
+        for level, rows in enumerate(self.rows[:-1]):
+            if len(rows) <= max(_SMALL_LEVEL, _FULL_SHARE * len(nodes)):
                 self._recompute_all(level)
                 return
-            if len(nodes) > _DEDUPLICATE_FROM:
-                nodes = distinct(nodes)
-            for start in range(0, len(nodes), _GATHER_ROWS):
-                self._recompute_nodes(level, nodes[start : start + _GATHER_ROWS])
+            for start in range(0, len(nodes), _PICK_AT_ONCE):
+                self._recompute_nodes(level, nodes[start : start + _PICK_AT_ONCE])
             nodes = nodes >> SHIFT
 
     def _recompute_nodes(self, level: int, nodes: IntArray) -> None:
-        children = self._children[: len(nodes)]
-        self.rows[level].take(nodes, 0, children, "clip")  # with "clip" and `out`, 4x faster than indexing
-        sums = np.empty(len(nodes))
-        self._sum_rows(children.reshape(-1), sums)
-        self.flat[level + 1][nodes] = sums
+        picked = self._picked_nodes(len(nodes))
+        self.rows[level].take(nodes, 0, picked.children, IN_RANGE)
+        picked.add_up()
+        self.flat[level + 1][nodes] = picked.sums

@@ -15,9 +15,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.tree_levels import FloatArray, IntArray, distinct
+from codeit_jax.replay.arrays import FloatArray, IntArray, distinct
 
-RACE_FROM_SHARE = 1 / 16
+RACE_FROM_SHARE = 1 / 8
 _MIN_NEW_SHARE = 0.2
 _MAX_SMALL_ROUNDS = 8
 _SMALL_ROUND = 1024

@@ -1,20 +1,25 @@
 """The jitted sampling loop: encode each prompt once, then draw all its samples token by token.
 
-Shape letters: P prompts, S samples of a prompt, R = P * S rows, L prompt length, T program length, A allowed tokens.
+Shape letters: P prompts, S samples of a prompt, R rows (P * S, fewer on a lower rung), L prompt length, T program
+length, A allowed tokens, G groups: the devices' parts of the batch.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from codeit_jax.model.layers import MASKED, DecoderLayer
-from codeit_jax.model.t5 import T5, Params, T5Model, mask_bias
-from codeit_jax.sampling.grammar import Grammar, GrammarState, advance, allowed_columns, initial_state
+from codeit_jax.model import T5Model
+from codeit_jax.model.layers import MASKED
+from codeit_jax.model.t5 import T5
+from codeit_jax.sampling.automaton import Automaton
 from codeit_jax.sampling.methods import draw, step_uniforms
-
-KeysValues = tuple[jax.Array, jax.Array]
+from codeit_jax.sampling.packing import Packing, Rung, fits, lower_rungs, pack, put_back, take
+from codeit_jax.sampling.policy import SamplingPolicy
+from codeit_jax.sampling.step import DecoderMemory, KeysValues, decode_position, make_memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,18 +28,24 @@ class DecodingSettings:
 
     Attributes:
         max_tokens: program length T, end token included.
-        segment: the self-attention cache grows by this many positions at a time, so that short programs never read a
-            long cache.
+        segment: first length of the self-attention cache; it doubles when it is full, so that short programs never
+            read a long cache.
+        smallest_rung: unfinished rows are packed together down to this number (of a group).
         top_k: draw among the k best tokens; 0 is off.
         start_id, end_id, pad_id: special tokens.
+        num_groups: G, over how many devices prompts are split.
+        encoder_pairs: as many prompts are encoded at once as have so many (query, key) pairs together, one at least.
     """
 
     max_tokens: int
     segment: int
+    smallest_rung: int
     top_k: int
     start_id: int
     end_id: int
     pad_id: int
+    num_groups: int = 1
+    encoder_pairs: int = 1 << 26
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=("tokens", "log_probs", "finished"), meta_fields=())
@@ -56,133 +67,189 @@ class SampledTokens:
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=("step", "last", "tokens", "log_probs", "finished", "caches", "grammar"),
+    data_fields=("last", "tokens", "log_probs", "finished", "caches", "automaton"),
     meta_fields=(),
 )
 @dataclass(frozen=True, kw_only=True)
-class _LoopState:
-    step: jax.Array  # scalar: tokens drawn so far
+class _Rows:
     last: jax.Array  # int32 [R]
     tokens: jax.Array  # int32 [R, T]
     log_probs: jax.Array  # float32 [R]
     finished: jax.Array  # bool [R]
     caches: tuple[KeysValues, ...]  # for each layer [R, H, positions, K] twice
-    grammar: GrammarState | None  # None when every token is allowed everywhere
+    automaton: Any  # the automaton's state; None when every token is allowed everywhere
+
+
+_State = tuple[jax.Array, _Rows]  # tokens drawn so far, and the rows
 
 
 @partial(jax.jit, static_argnames=("model", "settings"))
 def sample_tokens(
     model: T5Model,
     settings: DecodingSettings,
-    params: Params,
+    policy: SamplingPolicy,
     prompt_tokens: jax.Array,
     prompt_mask: jax.Array,
     keys: jax.Array,
     temperature: jax.Array,
-    allowed: jax.Array,
-    grammar: Grammar | None = None,
+    automaton: Automaton | None = None,
 ) -> SampledTokens:
     """Draw S programs for each prompt.
 
     Args:
+        policy: parameters, and the tokens that may be drawn.
         prompt_tokens: int32 [P, L].
-        prompt_mask: bool [P, L].
+        prompt_mask: bool [P, L]; a prompt without any token fills up the batch and gets no samples.
         keys: a JAX key for each sample [P, S]; consumed. A sample depends on its own key and prompt only.
         temperature: scalar.
-        allowed: int32 [A], the token ids that may be drawn.
-        grammar: which of them may come next, where; None lets all come everywhere.
+        automaton: which of the tokens may come next, where; None lets all come everywhere.
     """
-    network = model.bind(params)
+    network = model.bind(policy.params)
     num_prompts, num_samples = keys.shape
-    rows = num_prompts * num_samples
-    layers = network.decoder.unstacked()
-    encoded = network.encode(prompt_tokens, prompt_mask)
-    cross = tuple(layer.cross_attention.keys_values(encoded) for layer in layers)
-    cross_bias = mask_bias(prompt_mask)
-    row_keys = keys.reshape(rows)
+    of_group = num_prompts // settings.num_groups
+    rows_of_group = of_group * num_samples
+    prompts = jnp.arange(rows_of_group, dtype=jnp.int32) // num_samples
+    loop = _Loop(
+        settings=settings,
+        policy=policy,
+        automaton=automaton,
+        memory=make_memory(network, _encode(network, settings, prompt_tokens, prompt_mask), prompt_mask),
+        temperature=temperature,
+        prompts_of_group=of_group,
+    )
+    whole = _Level(
+        keys=keys.reshape(-1),
+        prompts=jnp.broadcast_to(prompts, (settings.num_groups, rows_of_group)),
+        packing=None,
+    )
+    lengths = _cache_lengths(settings)
+    # Short programs end too soon for packing to pay: with one cache length there is one loop to compile.
+    rungs = lower_rungs(of_group, num_samples, settings.smallest_rung) if len(lengths) > 1 else []
+    step = jnp.zeros((), jnp.int32)
+    is_filler = jnp.repeat(~prompt_mask.any(axis=1), num_samples)
+    rows = _first_rows(network, settings, is_filler, automaton)
+    for end in lengths:
+        step, rows = loop.run(whole, rungs, end, (step, _grow_caches(rows, end)))
+    return SampledTokens(
+        tokens=rows.tokens.reshape(*keys.shape, -1),
+        log_probs=rows.log_probs.reshape(keys.shape),
+        finished=rows.finished.reshape(keys.shape),
+    )
 
-    def body(state: _LoopState) -> _LoopState:
-        hidden, caches = _decode_step(network, layers, state, cross, cross_bias, num_prompts)
-        logits, position = network.logits(hidden, allowed), state.grammar
-        if grammar is not None and position is not None:
-            logits = jnp.where(allowed_columns(grammar, position), logits, MASKED)
-        uniforms = step_uniforms(row_keys, state.step)
-        column, log_prob = draw(logits, uniforms, temperature, settings.top_k)
-        if grammar is not None and position is not None:
-            position = advance(grammar, position, column)
-        token = jnp.where(state.finished, settings.pad_id, allowed[column])
-        return _LoopState(
-            step=state.step + 1,
+
+@dataclass(frozen=True, kw_only=True)
+class _Level:
+    """The rows that a loop runs on: all, or those of a rung."""
+
+    keys: jax.Array  # [R]
+    prompts: jax.Array  # int32 [G, R / G], the rows' prompts, counted in their group
+    packing: Packing | None  # None where all rows are there
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Loop:
+    """The loop's constants, and its pieces: all tokens that a cache has room for, and one token."""
+
+    settings: DecodingSettings
+    policy: SamplingPolicy
+    automaton: Automaton | None
+    memory: DecoderMemory
+    temperature: jax.Array
+    prompts_of_group: int
+
+    def run(self, level: _Level, rungs: Sequence[Rung], end: int, state: _State) -> _State:
+        """Draw tokens until the cache is full or all rows are finished, on ever lower rungs."""
+        below = rungs[0] if rungs else None
+        state = jax.lax.while_loop(partial(self._goes_on, level, end, below), partial(self._draw, level), state)
+        if below is None:
+            return state
+
+        def descend(state: _State) -> _State:
+            step, rows = state
+            packing = pack(~rows.finished.reshape(level.prompts.shape), level.prompts, self.prompts_of_group, below)
+            lower = _Level(keys=take(level.keys, packing.index), prompts=packing.prompts, packing=packing)
+            step, packed = self.run(lower, rungs[1:], end, (step, take(rows, packing.index)))
+            return step, self._put_back(rows, packing, packed, end)
+
+        # A loop that runs once at most: a conditional would copy the caches even where it does nothing.
+        return jax.lax.while_loop(partial(self._goes_on, level, end, None), descend, state)
+
+    def _put_back(self, rows: _Rows, packing: Packing, packed: _Rows, end: int) -> _Rows:
+        if end == self.settings.max_tokens:  # the caches have served
+            packed, caches = replace(packed, caches=()), rows.caches
+            return replace(put_back(replace(rows, caches=()), packing.index, packed), caches=caches)
+        return put_back(rows, packing.index, packed)
+
+    def _goes_on(self, level: _Level, end: int, below: Rung | None, state: _State) -> jax.Array:
+        step, rows = state
+        unfinished = ~rows.finished.reshape(level.prompts.shape)
+        return (step < end) & ~fits(unfinished, level.prompts, self.prompts_of_group, below)
+
+    def _draw(self, level: _Level, state: _State) -> _State:
+        """Draw one token for each row."""
+        step, rows = state
+        hidden, caches = decode_position(self.memory, step, rows.last, rows.caches, level.packing)
+        logits, position = self.memory.network.score(hidden, self._head), rows.automaton
+        if self.automaton is not None:
+            logits = jnp.where(self.automaton.allowed(position), logits, MASKED)
+        column, log_prob = draw(logits, step_uniforms(level.keys, step), self.temperature, self.settings.top_k)
+        if self.automaton is not None:
+            position = self.automaton.advance(position, column)
+        token = jnp.where(rows.finished, self.settings.pad_id, self.policy.tokens(column))
+        return step + 1, _Rows(
             last=token,
-            tokens=jax.lax.dynamic_update_slice(state.tokens, token[:, None], (0, state.step)),
-            log_probs=state.log_probs + jnp.where(state.finished, 0.0, log_prob),
-            finished=state.finished | (token == settings.end_id),
+            tokens=jax.lax.dynamic_update_slice(rows.tokens, token[:, None], (0, step)),
+            log_probs=rows.log_probs + jnp.where(rows.finished, 0.0, log_prob),
+            finished=rows.finished | (token == self.settings.end_id),
             caches=caches,
-            grammar=position,
+            automaton=position,
         )
 
-    state = _initial_state(network, settings, rows, grammar)
-    for end in _segment_ends(settings):
-        state = _grow_caches(state, end)
-        state = jax.lax.while_loop(lambda s, end=end: (s.step < end) & ~jnp.all(s.finished), body, state)
-    shape = (num_prompts, num_samples)
-    return SampledTokens(
-        tokens=state.tokens.reshape(*shape, -1),
-        log_probs=state.log_probs.reshape(shape),
-        finished=state.finished.reshape(shape),
-    )
+    @property
+    def _head(self) -> jax.Array:
+        return self.memory.network.head_rows() if self.policy.head is None else self.policy.head
 
 
-def _segment_ends(settings: DecodingSettings) -> list[int]:
-    ends = list(range(settings.segment, settings.max_tokens, settings.segment))
-    return [*ends, settings.max_tokens]
+def _encode(network: T5, settings: DecodingSettings, tokens: jax.Array, mask: jax.Array) -> jax.Array:
+    """Run the encoder on [P, L], a few prompts at a time where all at once would need much memory."""
+    num_prompts, length = tokens.shape
+    of_group = num_prompts // settings.num_groups
+    most = max(1, settings.encoder_pairs // length**2)
+    at_once = max(size for size in range(1, min(most, of_group) + 1) if of_group % size == 0)
+    if at_once == of_group:
+        return network.encode(tokens, mask)
+
+    def parts(rows: jax.Array) -> jax.Array:  # [parts, G * at_once, L]: a part has prompts of every group
+        split = rows.reshape(settings.num_groups, -1, at_once, length)
+        return split.swapaxes(0, 1).reshape(-1, settings.num_groups * at_once, length)
+
+    encoded = jax.lax.map(lambda part: network.encode(*part), (parts(tokens), parts(mask)))
+    encoded = encoded.reshape(-1, settings.num_groups, at_once, *encoded.shape[2:])
+    return encoded.swapaxes(0, 1).reshape(num_prompts, length, -1)
 
 
-def _initial_state(network: T5, settings: DecodingSettings, rows: int, grammar: Grammar | None) -> _LoopState:
-    config = network.config
-    empty = jnp.zeros((rows, config.num_heads, 0, config.d_kv), config.dtype)
-    return _LoopState(
-        step=jnp.zeros((), jnp.int32),
-        last=jnp.full((rows,), settings.start_id, jnp.int32),
-        tokens=jnp.full((rows, settings.max_tokens), settings.pad_id, jnp.int32),
-        log_probs=jnp.zeros((rows,), jnp.float32),
-        finished=jnp.zeros((rows,), bool),
+def _cache_lengths(settings: DecodingSettings) -> list[int]:
+    lengths = [min(settings.segment, settings.max_tokens)]
+    while lengths[-1] < settings.max_tokens:
+        lengths.append(min(2 * lengths[-1], settings.max_tokens))
+    return lengths
+
+
+def _first_rows(network: T5, settings: DecodingSettings, finished: jax.Array, automaton: Automaton | None) -> _Rows:
+    config, num_rows = network.config, len(finished)
+    empty = jnp.zeros((num_rows, config.num_heads, 0, config.d_kv), config.dtype)
+    return _Rows(
+        last=jnp.full((num_rows,), settings.start_id, jnp.int32),
+        tokens=jnp.full((num_rows, settings.max_tokens), settings.pad_id, jnp.int32),
+        log_probs=jnp.zeros((num_rows,), jnp.float32),
+        finished=finished,
         caches=((empty, empty),) * config.num_decoder_layers,
-        grammar=None if grammar is None else initial_state(grammar, rows),
+        automaton=None if automaton is None else automaton.start(num_rows),
     )
 
 
-def _grow_caches(state: _LoopState, length: int) -> _LoopState:
+def _grow_caches(rows: _Rows, length: int) -> _Rows:
     def grow(cache: jax.Array) -> jax.Array:
         return jnp.pad(cache, ((0, 0), (0, 0), (0, length - cache.shape[2]), (0, 0)))
 
-    return replace(state, caches=jax.tree.map(grow, state.caches))
-
-
-def _decode_step(
-    network: T5,
-    layers: list[DecoderLayer],
-    state: _LoopState,
-    cross: tuple[KeysValues, ...],
-    cross_bias: jax.Array,
-    num_prompts: int,
-) -> tuple[jax.Array, tuple[KeysValues, ...]]:
-    """Run the decoder for one position: returns hidden states [R, D] and the caches with this position written."""
-    num_positions = state.caches[0][0].shape[2]
-    bias = network.decoder_bias(state.step, num_positions)
-    x = network.embed(state.last)[:, None]  # [R, 1, D]
-    caches = []
-    for layer, cache, (cross_keys, cross_values) in zip(layers, state.caches, cross, strict=True):
-        y = layer.attention_norm(x)
-        new = layer.attention.keys_values(y)
-        cache = tuple(
-            jax.lax.dynamic_update_slice(c, n, (0, 0, state.step, 0)) for c, n in zip(cache, new, strict=True)
-        )
-        x = x + layer.attention.attend(layer.attention.queries(y), *cache, bias)
-        # The samples of a prompt are queries of one row, so the prompt's keys and values are read once for all of them.
-        y = layer.cross_norm(x).reshape(num_prompts, -1, x.shape[-1])
-        attended = layer.cross_attention.attend(layer.cross_attention.queries(y), cross_keys, cross_values, cross_bias)
-        x = x + attended.reshape(x.shape)
-        x = x + layer.feed_forward(layer.feed_forward_norm(x))
-        caches.append(cache)
-    return network.decoder.final_norm(x)[:, 0], tuple(caches)
+    return replace(rows, caches=jax.tree.map(grow, rows.caches))

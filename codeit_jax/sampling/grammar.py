@@ -18,8 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from codeit_jax.mutation.types import SUBTYPES
 from interpreter import CONSTANTS, SIGNATURES
+from interpreter.base_types import SUBTYPES
 
 Mode = Literal["syntax", "typed"]
 
@@ -27,6 +27,28 @@ MAX_ARGUMENTS = 4
 _TYPES = tuple(SUBTYPES)
 _TYPE_IDS = {name: index for index, name in enumerate(_TYPES)}
 _ANY, _GRID, _CALLABLE = (_TYPE_IDS[name] for name in ("Any", "Grid", "Callable"))
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("callee", "num_arguments", "num_variables", "variable_types"),
+    meta_fields=(),
+)
+@dataclass(frozen=True, kw_only=True)
+class GrammarState:
+    """Where each row is in its program.
+
+    Attributes:
+        callee: int32 [R], column of the running line's callee, -1 before it.
+        num_arguments: int32 [R], arguments of the running line so far.
+        num_variables: int32 [R], variables defined.
+        variable_types: int32 [R, V].
+    """
+
+    callee: jax.Array
+    num_arguments: jax.Array
+    num_variables: jax.Array
+    variable_types: jax.Array
 
 
 @partial(
@@ -79,27 +101,45 @@ class Grammar:
     static_types: jax.Array
     admits: jax.Array
 
+    def start(self, num_rows: int) -> GrammarState:
+        """Return the state before the first token."""
+        zeros = jnp.zeros((num_rows,), jnp.int32)
+        return GrammarState(
+            callee=zeros - 1,
+            num_arguments=zeros,
+            num_variables=zeros,
+            variable_types=jnp.zeros((num_rows, self.num_variables), jnp.int32),
+        )
 
-@partial(
-    jax.tree_util.register_dataclass,
-    data_fields=("callee", "num_arguments", "num_variables", "variable_types"),
-    meta_fields=(),
-)
-@dataclass(frozen=True, kw_only=True)
-class GrammarState:
-    """Where each row is in its program.
+    def allowed(self, state: GrammarState) -> jax.Array:
+        """Return the tokens that may come next, bool [R, A]; never an empty row in `syntax`."""
+        defined = (self.variable >= 0) & (self.variable < state.num_variables[:, None])
+        types = _token_types(self, state)
+        callee = self.is_primitive & _fillable(self, state) | defined & self.admits[_CALLABLE][types]
+        arity = self.arity[state.callee][:, None]
+        count = state.num_arguments[:, None]
+        parameter = self.parameters[state.callee, jnp.minimum(state.num_arguments, MAX_ARGUMENTS - 1)]
+        known = self.is_argument & (self.variable < 0) | defined
+        argument = known & self.admits[parameter[:, None], types] & (count < jnp.where(arity > 0, arity, MAX_ARGUMENTS))
+        complete = jnp.where(arity > 0, count == arity, count >= 1)
+        is_grid = self.admits[_GRID][self.result[state.callee]][:, None]
+        line_end = complete & (self.line_end == state.num_variables[:, None])
+        end = complete & self.is_end & is_grid
+        return jnp.where(state.callee[:, None] < 0, callee, argument | line_end | end)
 
-    Attributes:
-        callee: int32 [R], column of the running line's callee, -1 before it.
-        num_arguments: int32 [R], arguments of the running line so far.
-        num_variables: int32 [R], variables defined.
-        variable_types: int32 [R, V].
-    """
-
-    callee: jax.Array
-    num_arguments: jax.Array
-    num_variables: jax.Array
-    variable_types: jax.Array
+    def advance(self, state: GrammarState, column: jax.Array) -> GrammarState:
+        """Return the state after drawing a column int32 [R] for each row."""
+        opens = state.callee < 0
+        closes = self.line_end[column] >= 0
+        numbers = jnp.arange(state.variable_types.shape[1])
+        is_new = closes[:, None] & (numbers == state.num_variables[:, None])
+        result = self.result[state.callee][:, None]
+        return GrammarState(
+            callee=jnp.where(closes, -1, jnp.where(opens, column, state.callee)),
+            num_arguments=jnp.where(closes | opens, 0, state.num_arguments + 1),
+            num_variables=state.num_variables + closes,
+            variable_types=jnp.where(is_new, result, state.variable_types),
+        )
 
 
 def build_grammar(names: Sequence[str], mode: Mode) -> Grammar:
@@ -134,49 +174,6 @@ def build_grammar(names: Sequence[str], mode: Mode) -> Grammar:
         value_type=jnp.array([column.value_type for column in columns], jnp.int32),
         static_types=jnp.array(static),
         admits=jnp.array(admits),
-    )
-
-
-def initial_state(grammar: Grammar, num_rows: int) -> GrammarState:
-    """Return the state before the first token."""
-    zeros = jnp.zeros((num_rows,), jnp.int32)
-    return GrammarState(
-        callee=zeros - 1,
-        num_arguments=zeros,
-        num_variables=zeros,
-        variable_types=jnp.zeros((num_rows, grammar.num_variables), jnp.int32),
-    )
-
-
-def allowed_columns(grammar: Grammar, state: GrammarState) -> jax.Array:
-    """Return the tokens that may come next, bool [R, A]; never an empty row in `syntax`."""
-    defined = (grammar.variable >= 0) & (grammar.variable < state.num_variables[:, None])
-    types = _token_types(grammar, state)
-    callee = grammar.is_primitive & _fillable(grammar, state) | defined & grammar.admits[_CALLABLE][types]
-    arity = grammar.arity[state.callee][:, None]
-    count = state.num_arguments[:, None]
-    parameter = grammar.parameters[state.callee, jnp.minimum(state.num_arguments, MAX_ARGUMENTS - 1)]
-    known = grammar.is_argument & (grammar.variable < 0) | defined
-    argument = known & grammar.admits[parameter[:, None], types] & (count < jnp.where(arity > 0, arity, MAX_ARGUMENTS))
-    complete = jnp.where(arity > 0, count == arity, count >= 1)
-    is_grid = grammar.admits[_GRID][grammar.result[state.callee]][:, None]
-    line_end = complete & (grammar.line_end == state.num_variables[:, None])
-    end = complete & grammar.is_end & is_grid
-    return jnp.where(state.callee[:, None] < 0, callee, argument | line_end | end)
-
-
-def advance(grammar: Grammar, state: GrammarState, column: jax.Array) -> GrammarState:
-    """Return the state after drawing a column int32 [R] for each row."""
-    opens = state.callee < 0
-    closes = grammar.line_end[column] >= 0
-    numbers = jnp.arange(state.variable_types.shape[1])
-    is_new = closes[:, None] & (numbers == state.num_variables[:, None])
-    result = grammar.result[state.callee][:, None]
-    return GrammarState(
-        callee=jnp.where(closes, -1, jnp.where(opens, column, state.callee)),
-        num_arguments=jnp.where(closes | opens, 0, state.num_arguments + 1),
-        num_variables=state.num_variables + closes,
-        variable_types=jnp.where(is_new, result, state.variable_types),
     )
 
 

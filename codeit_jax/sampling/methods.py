@@ -3,12 +3,15 @@
 import jax
 import jax.numpy as jnp
 
+_BLOCK = 128  # columns of one block of the two-level lookup
+_SHORT_BLOCK = 16  # columns that are candidates together where the k best of a large vocabulary are looked for
+
 
 def draw(logits: jax.Array, uniforms: jax.Array, temperature: jax.Array, top_k: int) -> tuple[jax.Array, jax.Array]:
     """Draw one column a row.
 
     One uniform number a row and an inverse-CDF lookup replace a Gumbel draw for every entry; with top-k only k
-    entries are looked at, and nothing is sorted beyond them.
+    entries are looked at, and a vocabulary is never sorted.
 
     Args:
         logits: float32 [R, A].
@@ -20,18 +23,66 @@ def draw(logits: jax.Array, uniforms: jax.Array, temperature: jax.Array, top_k: 
         Columns int32 [R], and their log-probabilities [R] under the untempered distribution over all A columns.
     """
     if 0 < top_k < logits.shape[-1]:
-        candidates, columns = jax.lax.top_k(logits, top_k)
+        candidates, columns = _best(logits, top_k)
+        # The maximum rather than the first: a slice of top_k's result makes XLA sort whole rows instead.
+        place = _lookup((candidates - candidates.max(axis=-1, keepdims=True)) / temperature, uniforms)
+        column = jnp.take_along_axis(columns, place[:, None], axis=-1)[:, 0]
     else:
-        candidates, columns = logits, jnp.broadcast_to(jnp.arange(logits.shape[-1]), logits.shape)
-    cumulative = jnp.cumsum(jax.nn.softmax(candidates / temperature, axis=-1), axis=-1)
-    # Scaling by the last sum keeps a uniform close to 1 from falling past the end through rounding.
-    targets = uniforms[:, None] * cumulative[:, -1:]
-    choice = jnp.minimum(jnp.sum(cumulative <= targets, axis=-1), candidates.shape[-1] - 1)
-    column = jnp.take_along_axis(columns, choice[:, None], axis=-1)[:, 0]
+        column = _lookup((logits - logits.max(axis=-1, keepdims=True)) / temperature, uniforms)
     chosen = jnp.take_along_axis(logits, column[:, None], axis=-1)[:, 0]
-    return column.astype(jnp.int32), chosen - jax.nn.logsumexp(logits, axis=-1)
+    return column, chosen - jax.nn.logsumexp(logits, axis=-1)
 
 
 def step_uniforms(keys: jax.Array, step: jax.Array) -> jax.Array:
     """Return a uniform number for each row: keys [R] -> float32 [R]; it depends on the row's key and the step only."""
     return jax.vmap(lambda key: jax.random.uniform(jax.random.fold_in(key, step)))(keys)
+
+
+def _best(logits: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
+    """Return the k best of each row, best first, and their columns: [R, A] -> [R, k] twice."""
+    num_rows, num_columns = logits.shape
+    if num_columns <= 4 * k * _SHORT_BLOCK:
+        return jax.lax.top_k(logits, k)
+    # The k best of a large vocabulary are in the k short blocks whose best is best; in order, for ties.
+    blocks = _blocks(logits, _SHORT_BLOCK)
+    chosen = jnp.sort(jax.lax.top_k(blocks.max(axis=-1), k)[1], axis=-1)
+    candidates = jnp.take_along_axis(blocks, chosen[:, :, None], axis=1).reshape(num_rows, -1)
+    columns = (chosen[:, :, None] * _SHORT_BLOCK + jnp.arange(_SHORT_BLOCK)).reshape(num_rows, -1)
+    best, places = jax.lax.top_k(candidates, k)
+    return best, jnp.take_along_axis(columns, places, axis=-1)
+
+
+def _lookup(scores: jax.Array, uniforms: jax.Array) -> jax.Array:
+    """Return the place int32 [R] where the running sum of exp(scores) [R, C] passes the uniform share of the total."""
+    if scores.shape[-1] <= 8 * _BLOCK:
+        weights = jnp.exp(scores)
+        return _pick(weights, uniforms * weights.sum(axis=-1))[0]
+    # A running sum over a whole vocabulary is slow: first over blocks, then inside one of them.
+    # Without the barrier the exponential is fused with the padding, where XLA's CPU code takes one at a time.
+    blocks = jax.lax.optimization_barrier(_blocks(scores, _BLOCK))
+    sums = jnp.exp(blocks).sum(axis=-1)
+    block, rest = _pick(sums, uniforms * sums.sum(axis=-1))
+    inside, _ = _pick(jnp.exp(jnp.take_along_axis(blocks, block[:, None, None], axis=1)[:, 0]), rest)
+    return block * _BLOCK + inside
+
+
+def _pick(weights: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the first place [R] whose running sum is above the target, and what is left of the target there.
+
+    Never a place of weight 0, whatever the rounding: it would be a token that top-k or the grammar excludes.
+    """
+    sums = jnp.cumsum(weights, axis=-1)
+    places = jnp.arange(weights.shape[-1], dtype=jnp.int32)
+    passes = (sums > targets[:, None]) & (weights > 0)
+    first = jnp.min(jnp.where(passes, places, len(places)), axis=-1)
+    last = jnp.max(jnp.where(weights > 0, places, 0), axis=-1)
+    place = jnp.minimum(first, last)
+    before = jnp.take_along_axis(sums - weights, place[:, None], axis=-1)[:, 0]
+    return place, targets - before
+
+
+def _blocks(values: jax.Array, size: int) -> jax.Array:
+    """Cut [R, A] into [R, A / size, size], filled up at the end with -inf."""
+    num_rows, num_columns = values.shape
+    padded = jnp.pad(values, ((0, 0), (0, -num_columns % size)), constant_values=-jnp.inf)
+    return padded.reshape(num_rows, -1, size)

@@ -3,23 +3,30 @@
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
 
 from codeit_jax.config import SamplingConfig
 from codeit_jax.errors import UserError
 from codeit_jax.model import Params, T5Model
 from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards, replicated
+from codeit_jax.parallel.placement import put, readable
+from codeit_jax.sampling.automaton import Automaton, stop_at_bad_token
 from codeit_jax.sampling.decoding import DecodingSettings, SampledTokens, sample_tokens
-from codeit_jax.sampling.grammar import Grammar, build_grammar
+from codeit_jax.sampling.grammar import build_grammar
+from codeit_jax.sampling.policy import SamplingPolicy, make_policy
 from codeit_jax.text.buckets import group_rows, pad_rows
 from codeit_jax.text.native import NativeTokenizer
 from codeit_jax.text.tokenizer import EncodedPrompt, Tokenizer
 
 CACHE_SEGMENT = 64
+SMALLEST_RUNG = 12  # below it reading the weights decides, whatever the number of rows
+# On a CPU attention scores that stay near its caches are faster than a large batch, and need a quarter of the memory.
+ENCODER_PAIRS = {"cpu": 1 << 20}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,18 +77,18 @@ class Sampler:
         self._mesh = mesh
         shards = num_batch_shards(mesh)
         self._batch_size = -(-config.prompts_per_batch // shards) * shards
-        allowed = (
-            tokenizer.program_token_ids if config.vocabulary == "program" else np.arange(tokenizer.vocabulary_size)
-        )
-        self._allowed = jnp.asarray(allowed, jnp.int32)
-        self._grammar = _grammar_for(tokenizer, config)
+        self._token_ids = tokenizer.program_token_ids if config.vocabulary == "program" else None
+        self._automaton = _automaton_for(tokenizer, config)
         self._settings = DecodingSettings(
             max_tokens=max_program_tokens,
             segment=CACHE_SEGMENT,
+            smallest_rung=SMALLEST_RUNG,
             top_k=config.top_k,
             start_id=tokenizer.start_id,
             end_id=tokenizer.end_id,
             pad_id=tokenizer.pad_id,
+            num_groups=shards,
+            encoder_pairs=ENCODER_PAIRS.get(jax.default_backend(), 1 << 26),
         )
 
     def sample(
@@ -97,14 +104,20 @@ class Sampler:
 
         Yields:
             The programs of one batch: all samples of one task after another. Batches come by ascending prompt length,
-                so
-            the tasks' order differs from the prompts'.
+            so the tasks' order differs from the prompts'. The device works on the next batch meanwhile.
         """
+        policy = self._policy(params)
+        ahead: tuple[list[str], SampledTokens] | None = None
         for length, rows in self._batches(prompts):
             task_ids = [prompts[row][0] for row in rows]
             token_rows = [prompts[row][1].token_ids for row in rows]
-            samples = self._run(params, task_ids, token_rows, length, key)
-            yield self._decode(task_ids, jax.device_get(samples))
+            # The next batch is given to the device before this one is waited for: it never idles while the host works.
+            dispatched = task_ids, self._run(policy, task_ids, token_rows, length, key)
+            if ahead is not None:
+                yield self._decode(*ahead)
+            ahead = dispatched
+        if ahead is not None:
+            yield self._decode(*ahead)
 
     def _batches(self, prompts: Sequence[tuple[str, EncodedPrompt]]) -> Iterator[tuple[int, list[int]]]:
         """Yield bucket length and prompt indices; what doesn't fill a batch moves up to the next bucket."""
@@ -118,29 +131,35 @@ class Sampler:
                 batch, waiting = waiting[: self._batch_size], waiting[self._batch_size :]
                 yield bucket.shape[0], batch
 
-    def _run(
-        self, params: Params, task_ids: list[str], token_rows: list[np.ndarray], length: int, key: jax.Array
-    ) -> SampledTokens:
-        missing = self._batch_size - len(task_ids)
-        # A short last batch is filled with copies of its first prompt: one shape, and their samples are dropped.
-        tokens = pad_rows(token_rows + token_rows[:1] * missing, length=length, pad_id=self._tokenizer.pad_id)
-        row_lengths = np.array([len(row) for row in token_rows] + [len(token_rows[0])] * missing)
-        mask = np.arange(length)[None, :] < row_lengths[:, None]
-        keys = sample_keys(key, task_ids + task_ids[:1] * missing, self._config.samples_per_task)
-        rows = batch_sharding(self._mesh)
-        return sample_tokens(
-            self._model,
-            self._settings,
-            params,
-            jax.device_put(tokens, rows),
-            jax.device_put(mask, rows),
-            jax.device_put(keys, rows),
-            jax.device_put(np.float32(self._config.temperature), replicated(self._mesh)),
-            jax.device_put(self._allowed, replicated(self._mesh)),
-            None if self._grammar is None else jax.device_put(self._grammar, replicated(self._mesh)),
-        )
+    def _policy(self, params: Params) -> SamplingPolicy:
+        token_ids = None if self._token_ids is None else self._place(self._token_ids, replicated(self._mesh))
+        return make_policy(self._model, params, token_ids)
 
-    def _decode(self, task_ids: list[str], samples: SampledTokens) -> list[SampledProgram]:
+    def _run(
+        self, policy: SamplingPolicy, task_ids: list[str], token_rows: list[np.ndarray], length: int, key: jax.Array
+    ) -> SampledTokens:
+        # A short last batch is filled up with empty prompts, for one shape; they count as finished from the start.
+        missing = self._batch_size - len(task_ids)
+        tokens = pad_rows(token_rows + [token_rows[0][:0]] * missing, length=length, pad_id=self._tokenizer.pad_id)
+        row_lengths = np.array([len(row) for row in token_rows] + [0] * missing)
+        mask = np.arange(length)[None, :] < row_lengths[:, None]
+        keys = sample_keys(key, task_ids + [""] * missing, self._config.samples_per_task)
+        tokens, mask, keys = self._place((tokens, mask, keys), batch_sharding(self._mesh))
+        constants = (np.float32(self._config.temperature), self._automaton)
+        temperature, automaton = self._place(constants, replicated(self._mesh))
+        samples = sample_tokens(self._model, self._settings, policy, tokens, mask, keys, temperature, automaton)
+        return readable(samples, self._mesh)
+
+    def _place(self, arrays: Any, sharding: NamedSharding) -> Any:
+        """Put arrays that every process holds whole onto the devices."""
+        return put(arrays, sharding)
+
+    def _fetch(self, samples: SampledTokens) -> SampledTokens:
+        """Wait for a batch's samples and bring them to the host."""
+        return jax.device_get(samples)
+
+    def _decode(self, task_ids: list[str], dispatched: SampledTokens) -> list[SampledProgram]:
+        samples = self._fetch(dispatched)
         return [
             SampledProgram(
                 task_id=task_id,
@@ -154,15 +173,24 @@ class Sampler:
         ]
 
 
-def _grammar_for(tokenizer: Tokenizer, config: SamplingConfig) -> Grammar | None:
-    if config.grammar == "off":
-        return None
-    if not isinstance(tokenizer, NativeTokenizer) or config.vocabulary != "program":
-        raise UserError(
-            f"sampling.grammar is {config.grammar!r}, expected 'off' with the {tokenizer.name} tokenizer and "
-            f"sampling.vocabulary {config.vocabulary!r}: the grammar needs one token for each name"
-        )
-    return build_grammar([tokenizer.token_names[index] for index in tokenizer.program_token_ids], config.grammar)
+def _automaton_for(tokenizer: Tokenizer, config: SamplingConfig) -> Automaton | None:
+    found = f"sampling.grammar is {config.grammar!r} with the {tokenizer.name} tokenizer"
+    match config.grammar:
+        case "off":
+            return None
+        case "released":
+            if config.vocabulary != "full":
+                raise UserError(
+                    f"{found} and sampling.vocabulary {config.vocabulary!r}, expected 'full': the rule ends a program "
+                    "at a token that no program contains"
+                )
+            return stop_at_bad_token(tokenizer.program_token_ids, tokenizer.vocabulary_size, tokenizer.end_id)
+        case mode:
+            if not isinstance(tokenizer, NativeTokenizer):
+                raise UserError(f"{found}, expected 'off' or 'released': {mode!r} needs one token for each name")
+            if config.vocabulary != "program":
+                raise UserError(f"{found} and sampling.vocabulary {config.vocabulary!r}, expected 'program'")
+            return build_grammar([tokenizer.token_names[index] for index in tokenizer.program_token_ids], mode)
 
 
 def sample_keys(key: jax.Array, task_ids: Sequence[str], num_samples: int) -> jax.Array:

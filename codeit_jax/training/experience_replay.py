@@ -1,5 +1,11 @@
-"""The replay of experiences: what the loop found, as token rows with priorities, and the draw for a learning stage."""
+"""The replay of experiences: what the loop found, as token rows with priorities, and the draw for a learning stage.
 
+With several processes every one knows all rows, with keys, priorities and programs, and so draws the very rows that one
+process alone would draw, without a word to the others. The prompts, most of the bytes, lie with one process each, by
+a checksum of the key; those of the drawn rows are exchanged.
+"""
+
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +14,13 @@ import numpy as np
 
 from codeit_jax.config import ReplayConfig, TextConfig
 from codeit_jax.hindsight import Experience
+from codeit_jax.parallel.hosts import ALONE, Hosts
 from codeit_jax.replay import RECIPES, PrioritizedReplayBuffer, ReplayMixture, TokenRows, Tokens
 from codeit_jax.text.tokenizer import Tokenizer
 
+_NO_TOKENS = np.empty(0, np.uint16)
 ORIGINS = ("seed", "mutant", "policy")
 PARTITIONS = ("train", "policy")
-REPLAY_FILE = "replay.bin"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,15 +55,18 @@ class ExperienceReplay:
         config: recipe, priority rule, sizes.
         text: token limits.
         tokenizer: encodes prompts and programs once, when they are added.
+        hosts: the processes of the run.
     """
 
-    def __init__(self, config: ReplayConfig, text: TextConfig, tokenizer: Tokenizer) -> None:
+    def __init__(self, config: ReplayConfig, text: TextConfig, tokenizer: Tokenizer, hosts: Hosts = ALONE) -> None:
         self._config = config
         self._text = text
         self._tokenizer = tokenizer
+        self._hosts = hosts
         schema = {
             "prompt": Tokens(),
             "program": Tokens(),
+            "home": np.uint32,
             "origin": np.int8,
             "iteration": np.int32,
             "performance": np.float32,
@@ -95,24 +105,39 @@ class ExperienceReplay:
             wanted = {"train": self._config.num_train_experiences, "policy": self._config.num_policy_experiences}
             data = self._recipe.sample(self._mixture, wanted, rng=rng).data
         return Draw(
-            prompts=data["prompt"], programs=data["program"], origins=data["origin"], performance=data["performance"]
+            prompts=self._gather_prompts(data["prompt"], self._home(data["home"])),
+            programs=data["program"],
+            origins=data["origin"],
+            performance=data["performance"],
         )
 
     def save(self, folder: Path) -> None:
-        """Write everything that decides later draws into a folder."""
-        self._mixture.save(folder / REPLAY_FILE)
+        """Write everything that decides later draws into a folder; each process writes its own prompts."""
+        self._mixture.save(folder / _shard_file(self._hosts.index, self._hosts.count))
 
     def load(self, folder: Path) -> None:
-        """Restore what `save` wrote."""
-        self._mixture = ReplayMixture.load(folder / REPLAY_FILE)
+        """Restore what `save` wrote; the number of processes may have changed since."""
+        count = len(list(folder.glob(_shard_file("*", "*"))))
+        if count == self._hosts.count:
+            self._mixture = ReplayMixture.load(folder / _shard_file(self._hosts.index, count))
+            return
+        shards = [ReplayMixture.load(folder / _shard_file(number, count), mmap=True) for number in range(count)]
+        self._mixture = ReplayMixture.load(folder / _shard_file(0, count))
+        for partition in PARTITIONS:
+            self._deal_prompts(partition, [shard[partition] for shard in shards])
 
     def _add_rows(self, partition: str, rows: Sequence[tuple[Experience, np.ndarray]]) -> None:
         experiences = [experience for experience, _ in rows]
+        homes = np.array([zlib.crc32(f"{e.task_id}\n{e.program}".encode()) for e in experiences], np.uint32)
+        here = self._home(homes) == self._hosts.index
         performance = np.array([e.demonstration_performance for e in experiences])
         self._mixture[partition].add(
             {
-                "prompt": [self._encode_prompt(e) for e in experiences],
+                "prompt": [
+                    self._encode_prompt(e) if own else _NO_TOKENS for e, own in zip(experiences, here, strict=True)
+                ],
                 "program": [program for _, program in rows],
+                "home": homes,
                 "origin": np.array([ORIGINS.index(e.origin) for e in experiences], np.int8),
                 "iteration": np.array([e.iteration for e in experiences], np.int32),
                 "performance": performance.astype(np.float32),
@@ -124,3 +149,43 @@ class ExperienceReplay:
     def _encode_prompt(self, experience: Experience) -> np.ndarray:
         encoded = self._tokenizer.encode_prompt(experience.examples, max_tokens=self._text.max_prompt_tokens)
         return encoded.token_ids
+
+    def _home(self, checksums: np.ndarray) -> np.ndarray:
+        """Return with which process the prompts of rows lie."""
+        return checksums % np.uint32(self._hosts.count)
+
+    def _gather_prompts(self, prompts: TokenRows, homes: np.ndarray) -> TokenRows:
+        """Exchange drawn prompts: each process gives those that lie with it, and gets all."""
+        if self._hosts.count == 1:
+            return prompts
+        own = prompts[homes == self._hosts.index]
+        payload = own.lengths.astype(np.uint32).tobytes() + own.flat().tobytes()
+        parts = []
+        for process, received in enumerate(self._hosts.exchange(payload)):
+            num_rows = int((homes == process).sum())
+            lengths = np.frombuffer(received, np.uint32, num_rows).astype(np.int64)
+            tokens = np.frombuffer(received, prompts.dtype, offset=4 * num_rows)
+            parts.append(TokenRows(tokens, np.cumsum(lengths) - lengths, lengths))
+        return _join(parts, homes)
+
+    def _deal_prompts(self, partition: str, shards: Sequence[PrioritizedReplayBuffer]) -> None:
+        """Take the prompts that lie here from what as many processes saved as there are shards."""
+        buffer = self._mixture[partition]
+        items = buffer.items()
+        here = self._home(items.data["home"]) == self._hosts.index
+        homes = items.data["home"] % np.uint32(len(shards))
+        parts = [shard.items().data["prompt"][here & (homes == number)] for number, shard in enumerate(shards)]
+        column = buffer.table.columns["prompt"]
+        column.clear(items.indices)
+        column.write(items.indices[here], _join(parts, homes[here]))
+
+
+def _join(parts: Sequence[TokenRows], homes: np.ndarray) -> TokenRows:
+    """Put the rows of several parts in one order, in which `homes` says whose row is next."""
+    position = np.empty(len(homes), np.int64)
+    position[np.argsort(homes, kind="stable")] = np.arange(len(homes))
+    return TokenRows.concatenate(parts)[position]
+
+
+def _shard_file(index: int | str, count: int | str) -> str:
+    return f"replay-{index}-of-{count}.bin"

@@ -1,6 +1,8 @@
-"""The learning stage: batches of one draw through the train step, with a guard against divergence."""
+"""The learning stage: batches of one draw through the train step."""
 
+import math
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import jax
@@ -9,15 +11,18 @@ import optax
 from jax.sharding import Mesh
 
 from codeit_jax.config import TextConfig, TrainingConfig
-from codeit_jax.errors import DivergedError
 from codeit_jax.model import T5Model
 from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards
+from codeit_jax.parallel.placement import put
 from codeit_jax.text.tokenizer import Tokenizer
-from codeit_jax.training.batches import PlannedBatch, collate, plan_batches, useful_share
+from codeit_jax.training.batches import BatchSizes, PlannedBatch, collate, plan_batches
+from codeit_jax.training.compilation import compile_ahead
 from codeit_jax.training.experience_replay import Draw
-from codeit_jax.training.step import StepMetrics, TrainState, train_step
-
-METRICS_EVERY = 16  # steps between reads of the device's scalars: each read waits for the device
+from codeit_jax.training.guards import check_skipped, count_spikes, spike_limit
+from codeit_jax.training.prefetch import prefetch
+from codeit_jax.training.profiling import StepTrace
+from codeit_jax.training.step import StepMetrics, TrainBatch, TrainState, train_step
+from codeit_jax.training.throughput import LearningTimes, Stopwatch, useful_share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,15 +31,17 @@ class LearningMetrics:
 
     Attributes:
         num_steps: optimizer steps, skipped ones included.
-        num_skipped: steps left out because something wasn't finite.
+        num_skipped: steps left out because something wasn't finite, or the loss leapt and that was to be left out.
+        num_spikes: steps whose loss was far above the mean of those before.
         loss: mean over the steps of the mean loss of a target token, in nats; None if no step was taken.
         final_loss: the same over the last tenth of the steps.
         num_target_tokens: targets that counted.
-        useful_share: share of all padded positions that held a token.
+        useful_share: share of the arithmetic (FLOPs) that went into real tokens, not into padding.
     """
 
     num_steps: int
     num_skipped: int
+    num_spikes: int
     loss: float | None
     final_loss: float | None
     num_target_tokens: int
@@ -51,6 +58,7 @@ class Learner:
         config: batch size, epochs, guards.
         text: bucket lengths.
         mesh: batches are split over its `data` and `fsdp` axes.
+        trace: of some steps for the profiler.
     """
 
     def __init__(
@@ -61,19 +69,36 @@ class Learner:
         config: TrainingConfig,
         text: TextConfig,
         mesh: Mesh,
+        trace: StepTrace | None = None,
     ) -> None:
         self._model = model
         self._optimizer = optimizer
         self._tokenizer = tokenizer
         self._config = config
         self._text = text
+        self._mesh = mesh
         self._sharding = batch_sharding(mesh)
-        shards = num_batch_shards(mesh)
-        self._batch_size = -(-config.batch_size // shards) * shards
+        self._sizes = BatchSizes(
+            batch_size=config.batch_size,
+            tokens_per_device=config.tokens_per_device,
+            num_shards=num_batch_shards(mesh),
+        )
+        self._trace = trace
+        self._compiled = False
+
+    def describe(self) -> str:
+        """Say in a line how a batch is cut into parts that fit the devices."""
+        shapes = sorted(self._sizes.shapes(self._text), key=lambda shape: shape[1:])
+        examples, devices = self._config.batch_size, f"{self._mesh.size} device{'s' * (self._mesh.size > 1)}"
+        parts = " to ".join(
+            f"{-(-examples // rows)} x {rows} of {prompt_length} + {program_length} tokens"
+            for rows, prompt_length, program_length in (shapes[0], shapes[-1])
+        )
+        return f"training batch: {examples} examples in {parts}, {len(shapes)} shapes, on {devices}"
 
     def plan(self, draw: Draw, epochs: int, rng: np.random.Generator) -> list[PlannedBatch]:
         """Lay out every batch of every epoch; `rng` is consumed."""
-        return [batch for _ in range(epochs) for batch in plan_batches(draw, self._text, self._batch_size, rng)]
+        return [batch for _ in range(epochs) for batch in plan_batches(draw, self._text, self._sizes, rng)]
 
     def train(
         self,
@@ -85,7 +110,7 @@ class Learner:
         taken: Sequence[StepMetrics] = (),
         should_stop: Callable[[], bool] = lambda: False,
         on_progress: Callable[[int, int], None] | None = None,
-    ) -> tuple[TrainState, list[StepMetrics]]:
+    ) -> tuple[TrainState, list[StepMetrics], LearningTimes]:
         """Take a step for each planned batch.
 
         Args:
@@ -98,32 +123,36 @@ class Learner:
             on_progress: called with batches done and in all.
 
         Returns:
-            The new state, and all steps of the plan that were taken: fewer than planned if it was asked to stop.
+            The new state; all steps of the plan that were taken, fewer than planned if it was asked to stop; and what
+            those of this call took.
 
         Raises:
             DivergedError: too many steps in a row weren't finite.
         """
-        steps = list(taken)
-        while len(steps) < len(plan) and not should_stop():
-            batch = collate(
-                draw,
-                plan[len(steps)],
-                self._tokenizer,
-                batch_size=self._batch_size,
-                pad_loss=self._config.pad_loss,
-            )
-            batch = jax.device_put(batch, self._sharding)
-            step_key = jax.random.fold_in(key, len(steps))
-            state, metrics = train_step(self._model, self._optimizer, state, batch, step_key)
-            steps.append(metrics)
-            if len(steps) % METRICS_EVERY == 0:
-                steps[-METRICS_EVERY:] = jax.device_get(steps[-METRICS_EVERY:])
-                self._check(steps)
+        watch, steps, todo = Stopwatch(), list(taken), range(len(taken), len(plan))
+        if todo:
+            with watch.time("compile"):
+                self._compile(state, key)
+        batches = prefetch(lambda number: self._load(draw, plan[number]), todo)
+        with watch.time("steps"), closing(batches):
+            for number, (parts, num_targets) in zip(todo, watch.feed(batches), strict=False):
+                if should_stop():
+                    break
+                if self._trace is not None:
+                    self._trace.before_step()
+                limit = spike_limit(steps, number, self._config.spike_factor) if self._config.skip_spikes else math.inf
+                state, metrics = self._step(state, parts, jax.random.fold_in(key, number), num_targets, limit)
+                steps.append(metrics)
+                # Read the step before while this one computes: the device always has one to go on with.
+                self._read(steps, number - 1, len(taken))
                 if on_progress is not None:
-                    on_progress(len(steps), len(plan))
-        steps = jax.device_get(steps)
-        self._check(steps)
-        return state, steps
+                    on_progress(number, len(plan))
+            self._read(steps, len(steps) - 1, len(taken))
+            if on_progress is not None:
+                on_progress(len(steps), len(plan))
+        if self._trace is not None:
+            self._trace.stop()
+        return state, steps, watch.report(self._model, self._mesh, draw, plan[len(taken) : len(steps)])
 
     def summarize(self, draw: Draw, plan: Sequence[PlannedBatch], taken: Sequence[StepMetrics]) -> LearningMetrics:
         """Return the metrics of a learning stage."""
@@ -132,20 +161,33 @@ class Learner:
         return LearningMetrics(
             num_steps=len(taken),
             num_skipped=len(taken) - len(losses),
+            num_spikes=count_spikes(taken, self._config.spike_factor),
             loss=float(losses.mean()) if losses.size else None,
             final_loss=float(tail.mean()) if losses.size else None,
             num_target_tokens=sum(int(metrics.num_tokens) for metrics in taken),
-            useful_share=useful_share(draw, plan, self._batch_size),
+            useful_share=useful_share(self._model, draw, plan),
         )
 
-    def _check(self, steps: Sequence[StepMetrics]) -> None:
-        limit = self._config.max_skipped_steps
-        run = 0
-        for number, metrics in enumerate(steps, start=1):
-            run = run + 1 if bool(metrics.skipped) else 0
-            if run > limit:
-                raise DivergedError(
-                    f"loss or gradient wasn't finite in {run} steps in a row, expected at most {limit}; the last good "
-                    f"step of this learning stage was number {number - run}, the last checkpoint is sound: "
-                    "lower training.learning_rate or set training.clip_norm"
-                )
+    def _compile(self, state: TrainState, key: jax.Array) -> None:
+        if not self._compiled:
+            shapes = self._sizes.shapes(self._text)
+            compile_ahead(self._model, self._optimizer, state, shapes, self._sharding, jax.random.fold_in(key, 0))
+            self._compiled = True
+
+    def _load(self, draw: Draw, batch: PlannedBatch) -> tuple[list[TrainBatch], int]:
+        """Put a batch's parts on the devices, and count the targets that count."""
+        parts = [collate(draw, part, self._tokenizer, pad_loss=self._config.pad_loss) for part in batch.parts]
+        return [put(part, self._sharding) for part in parts], sum(int(part.loss_mask.sum()) for part in parts)
+
+    def _step(
+        self, state: TrainState, parts: Sequence[TrainBatch], key: jax.Array, num_targets: int, loss_limit: float
+    ) -> tuple[TrainState, StepMetrics]:
+        return train_step(
+            self._model, self._optimizer, state, parts, key, num_targets=num_targets, loss_limit=loss_limit
+        )
+
+    def _read(self, steps: list[StepMetrics], number: int, first: int) -> None:
+        """Wait for a step, if it was taken here, and check that training is sound."""
+        if number >= first:
+            steps[number] = jax.device_get(steps[number])
+            check_skipped(steps[: number + 1], self._config)

@@ -1,13 +1,20 @@
-"""One jitted fine-tuning step: state and batch in, state and metrics out."""
+"""One fine-tuning step: state and batch in, state and metrics out.
 
+A batch too large for the devices comes in parts, each padded to a shape of its own. Their gradients are added up, each
+already divided by the number of targets in the whole batch, so that the parts give what the batch would in one piece.
+"""
+
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
 
 from codeit_jax.model import Params, T5Model
 from codeit_jax.parallel.mesh import replicated
@@ -38,7 +45,7 @@ class TrainState:
 )
 @dataclass(frozen=True, kw_only=True)
 class TrainBatch:
-    """B examples padded to one shape.
+    """B examples padded to one shape: a batch or a part of one.
 
     Attributes:
         encoder_input_tokens: int32 [B, L].
@@ -64,7 +71,7 @@ class StepMetrics:
         loss: mean negative log-likelihood of a target token, in nats.
         grad_norm: global norm of the gradient, before clipping.
         num_tokens: targets that counted.
-        skipped: whether the step was left out because loss or gradient weren't finite.
+        skipped: whether the step was left out because loss or gradient weren't finite, or the loss was above its limit.
     """
 
     loss: jax.Array
@@ -107,31 +114,121 @@ def _create_state(model: T5Model, optimizer: optax.GradientTransformation, key: 
     return TrainState(step=jnp.zeros((), jnp.int32), params=params, opt_state=optimizer.init(params))
 
 
-@partial(jax.jit, static_argnames=("model", "optimizer"), donate_argnames=("state",))
+@partial(jax.tree_util.register_dataclass, data_fields=("loss", "num_tokens", "gradient"), meta_fields=())
+@dataclass(frozen=True, kw_only=True)
+class GradientSum:
+    """What the parts of a batch have added up to.
+
+    Attributes:
+        loss: float32 scalar, their share of the mean loss.
+        num_tokens: int32 scalar, their targets that counted.
+        gradient: like the parameters, float32.
+    """
+
+    loss: jax.Array
+    num_tokens: jax.Array
+    gradient: Params
+
+
 def train_step(
-    model: T5Model, optimizer: optax.GradientTransformation, state: TrainState, batch: TrainBatch, key: jax.Array
+    model: T5Model,
+    optimizer: optax.GradientTransformation,
+    state: TrainState,
+    parts: Sequence[TrainBatch],
+    key: jax.Array,
+    *,
+    num_targets: int,
+    loss_limit: float = math.inf,
 ) -> tuple[TrainState, StepMetrics]:
     """Take one optimizer step.
 
-    A step whose loss or gradient isn't finite changes nothing but is reported as skipped.
+    A step whose loss or gradient isn't finite, or whose loss is above the limit, changes nothing but is reported as
+    skipped.
 
     Args:
         state: donated.
-        key: for dropout; consumed.
+        parts: the batch.
+        key: for dropout, folded by the part's number.
+        num_targets: targets that count in the whole batch.
+        loss_limit: in nats.
+    """
+    total = zero_gradient(state.params)
+    scale = np.float32(max(num_targets, 1))
+    for number, part in enumerate(parts):
+        total = add_gradient(model, state.params, total, part, scale, key, np.int32(number))
+    return apply_gradient(optimizer, state, total, np.float32(loss_limit))
+
+
+def zero_gradient(params: Params) -> GradientSum:
+    """Return the sum over no parts, sharded like the parameters."""
+    leaves, structure = jax.tree.flatten(params)
+    return _zeros(structure, tuple((leaf.shape, leaf.sharding) for leaf in leaves))()
+
+
+@lru_cache(maxsize=32)
+def _zeros(
+    structure: Any, described: tuple[tuple[tuple[int, ...], jax.sharding.Sharding], ...]
+) -> Callable[[], GradientSum]:
+    shardings = [sharding for _, sharding in described]
+    scalar = replicated(shardings[0].mesh) if isinstance(shardings[0], NamedSharding) else shardings[0]
+
+    def make() -> GradientSum:
+        gradient = jax.tree.unflatten(structure, [jnp.zeros(shape, jnp.float32) for shape, _ in described])
+        return GradientSum(loss=jnp.zeros((), jnp.float32), num_tokens=jnp.zeros((), jnp.int32), gradient=gradient)
+
+    # Nothing else would tell the compiler to split the zeros: every device would hold all of them.
+    like_params = jax.tree.unflatten(structure, shardings)
+    return jax.jit(make, out_shardings=GradientSum(loss=scalar, num_tokens=scalar, gradient=like_params))
+
+
+@partial(jax.jit, static_argnames=("model",), donate_argnames=("total",))
+def add_gradient(
+    model: T5Model,
+    params: Params,
+    total: GradientSum,
+    batch: TrainBatch,
+    num_targets: jax.Array,
+    key: jax.Array,
+    number: jax.Array,
+) -> GradientSum:
+    """Add one part's share of a batch's mean loss and of its gradient.
+
+    Args:
+        total: donated.
+        num_targets: float32 scalar, of the whole batch.
+        key: for dropout.
+        number: int32 scalar, the part's place in the batch.
     """
 
     def loss_fn(params: Params) -> tuple[jax.Array, jax.Array]:
         network = model.bind(params)
-        encoder_key, decoder_key = jax.random.split(key) if model.config.dropout else (None, None)
+        encoder_key, decoder_key = None, None
+        if model.config.dropout:
+            encoder_key, decoder_key = jax.random.split(jax.random.fold_in(key, number))
         encoded = network.encode(batch.encoder_input_tokens, batch.encoder_mask, encoder_key)
         hidden = network.decode(batch.decoder_input_tokens, encoded, batch.encoder_mask, decoder_key)
-        total, count = token_nll(network.logits(hidden), batch.decoder_target_tokens, batch.loss_mask)
-        return total / jnp.maximum(count, 1), count
+        nll, count = token_nll(network.logits(hidden), batch.decoder_target_tokens, batch.loss_mask)
+        return nll / num_targets, count
 
-    (loss, num_tokens), gradient = jax.value_and_grad(loss_fn, has_aux=True)(state.params)
-    grad_norm = optax.tree.norm(gradient)
-    updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+    (loss, num_tokens), gradient = jax.value_and_grad(loss_fn, has_aux=True)(params)
+    part = GradientSum(loss=loss, num_tokens=num_tokens, gradient=gradient)
+    return jax.tree.map(jnp.add, total, part)
+
+
+@partial(jax.jit, static_argnames=("optimizer",), donate_argnames=("state",))
+def apply_gradient(
+    optimizer: optax.GradientTransformation, state: TrainState, total: GradientSum, loss_limit: jax.Array
+) -> tuple[TrainState, StepMetrics]:
+    """Take the optimizer's step along a batch's gradient, unless the guards say no.
+
+    Args:
+        state: donated.
+        total: over all parts of the batch; its memory can't serve any result, so donating it would only warn.
+        loss_limit: float32 scalar, in nats.
+    """
+    grad_norm = optax.tree.norm(total.gradient)
+    updates, opt_state = optimizer.update(total.gradient, state.opt_state, state.params)
     stepped = TrainState(step=state.step + 1, params=optax.apply_updates(state.params, updates), opt_state=opt_state)
-    finite = jnp.isfinite(loss) & jnp.isfinite(grad_norm)
-    state = jax.tree.map(lambda new, old: jnp.where(finite, new, old), stepped, state)
-    return state, StepMetrics(loss=loss, grad_norm=grad_norm, num_tokens=num_tokens, skipped=~finite)
+    sound = jnp.isfinite(total.loss) & jnp.isfinite(grad_norm) & (total.loss <= loss_limit)
+    state = jax.tree.map(lambda new, old: jnp.where(sound, new, old), stepped, state)
+    return state, StepMetrics(loss=total.loss, grad_norm=grad_norm, num_tokens=total.num_tokens, skipped=~sound)

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from types import FunctionType
 
 from interpreter.values import Value
-from interpreter.work import METER, SizeExceeded, WorkExceeded
+from interpreter.work import METER, SizeExceeded
 
 _SHORT = 10  # calls that can double a value so often are harmless
 _LONGEST = 1 << 30
-_WATCHING = 4  # units that watching a call costs: it takes so many times as long as the call itself
 
 
 def as_closure(
@@ -48,9 +47,6 @@ def _compounding(function: Callable[..., Value]) -> Callable[..., Value]:
     """Tell the primitives that run inside the function to weigh what they nest."""
 
     def watched(*arguments: Value) -> Value:
-        METER.left -= _WATCHING
-        if METER.left < 0:
-            raise WorkExceeded
         METER.compounding += 1
         try:
             return function(*arguments)

@@ -1,4 +1,4 @@
-"""Property tests: no result weighs more than the bound that stands for its weight."""
+"""Property tests: no result weighs more than the bound that stands for its weight, and bounding ends."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +24,7 @@ def heavier(value):
 
 @pytest.mark.parametrize("name", PRIMITIVES)
 @given(data=st.data())
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_bound_is_never_below_the_weight(name, data):
     drawn = data.draw(st.one_of(arguments_of(name), odd_arguments_of(name)))
     arguments = [heavier(resolve(argument, PRIMITIVES)) for argument in drawn]
@@ -33,6 +33,14 @@ def test_a_bound_is_never_below_the_weight(name, data):
     if not isinstance(result, Failure):
         value, _, weight = result
         assert weight >= weigh(value)
+
+
+def test_bounding_a_tower_of_closures_ends():
+    tower = PRIMITIVES["size"]
+    for _ in range(50):
+        tower = PRIMITIVES["fork"](PRIMITIVES["add"], tower, tower)
+    with MACHINE.metered():
+        assert MACHINE.call(PRIMITIVES["apply"], [tower, ()], [1, 1, 1]) == ((), 1, 1)
 
 
 def test_weighing_stops_at_the_limit():

@@ -73,7 +73,7 @@ def test_query_agrees_with_exact_prefix_sums(priorities, shares):
 
 
 @pytest.mark.parametrize("capacity", CAPACITIES)
-@pytest.mark.parametrize("num_masses", [1, 10, 399, 400, 5000])
+@pytest.mark.parametrize("num_masses", [1, 10, 100, 399, 400, 5000])
 def test_query_equals_searchsorted_where_sums_are_exact(capacity, num_masses):
     rng = np.random.default_rng(capacity)
     priorities = rng.integers(0, 4, capacity).astype(float)
@@ -105,6 +105,77 @@ def test_rounding_at_the_end_of_a_node_steps_back_to_the_last_positive_leaf():
     leaves, values = tree._walk.find(np.full(500, np.nextafter(1e16, 0)))
     assert set(leaves) == {4242}
     assert set(values) == {1e16}
+
+
+@pytest.mark.parametrize("num_targets", [10, 500])
+def test_targets_past_the_end_of_the_last_node_end_at_its_last_leaf(num_targets):
+    """On every level nodes are filled up with children that do not exist; rounding must not lead there."""
+    tree = SumTree(4097 * 8 + 1)
+    tree[:] = 1.0
+    tree.total()
+    nodes = np.full(num_targets, len(tree._levels.rows[2]) - 1)
+    tree._walk._descend(2, np.full(num_targets, 1e9), nodes)
+    assert set(nodes) == {len(tree._levels.flat[0]) - 1}
+    leaves, _ = tree._walk.find(np.full(num_targets, tree.total()))
+    assert set(leaves) == {len(tree) - 1}
+
+
+@pytest.mark.parametrize("scale", [5e-324, 1e-300, 1.0, 1e290])
+@pytest.mark.parametrize("num_masses", [10, 100, 5000])
+def test_masses_of_any_size_and_skew_are_found(scale, num_masses):
+    """One slot holds half of the mass, 30,000 share a billionth: all of their nodes lie in one bin of the guide."""
+    priorities = np.zeros(100_000)
+    priorities[[5, 99_999]] = 2.0**40, 2.0**40 - 2.0**20
+    priorities[50_000:80_000] = 8.0
+    priorities *= scale
+    tree = SumTree(100_000)
+    tree[:] = priorities
+    rng = np.random.default_rng(num_masses)
+    shares = np.concatenate([[0.0, 1.0], rng.random(num_masses), 0.5 + rng.random(num_masses) * 1e-7])
+    masses = np.minimum(rng.permutation(shares) * tree.total(), np.nextafter(tree.total(), 0))
+    starts = np.cumsum(priorities) - priorities
+    slack = tree.total() * 1e-11  # cumulating rounds 100,000 times
+    found = tree.query(masses)
+    assert (priorities[found] > 0).all()
+    assert (starts[found] <= masses + slack).all()
+    assert (masses <= starts[found] + priorities[found] + slack).all()
+
+
+def test_the_order_of_targets_does_not_matter():
+    rng = np.random.default_rng(4)
+    tree = SumTree(200_000)
+    tree[:] = rng.random(200_000)
+    masses, order = np.sort(rng.random(9000)) * tree.total(), rng.permutation(9000)
+    ascending = tree.query(masses)
+    assert (np.diff(ascending) >= 0).all()
+    np.testing.assert_array_equal(tree.query(masses[order]), ascending[order])
+
+
+@pytest.mark.parametrize("capacity", [*CAPACITIES, 131_072, 131_077, 300_001])
+def test_setting_all_equals_setting_each(capacity):
+    """Sums are made from what is given, chunk by chunk, the last node apart; one by one they are not."""
+    priorities = np.random.default_rng(capacity).random(capacity)
+    tree = SumTree(capacity)
+    tree[:] = 3.0
+    tree[:] = priorities[::-1]
+    for part in np.array_split(np.random.default_rng(0).permutation(capacity), 7):
+        tree[part] = priorities[part]
+        tree.total()
+    assert_equals_fresh(tree, priorities)
+
+
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf])
+@pytest.mark.parametrize("position", [0, 140_000, 300_000])
+def test_setting_all_sets_all_or_nothing(bad, position):
+    before = np.random.default_rng(1).random(300_001)
+    tree = SumTree(300_001)
+    tree[:] = before
+    values = np.ones(300_001)
+    values[position] = bad
+    with pytest.raises(ValueError, match="finite and not negative"):
+        tree[:] = values
+    assert tree.max() == before.max()
+    assert_equals_fresh(tree, before)
 
 
 def test_the_last_of_equal_indices_wins():

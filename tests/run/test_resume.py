@@ -181,14 +181,14 @@ def flip_a_bit(file):
 
 
 def test_a_damaged_checkpoint_is_passed_over(tiny, whole, copy):
-    flip_a_bit(copy / "replay" / str(newest(copy)) / "replay.bin")
+    flip_a_bit(copy / "replay" / str(newest(copy)) / "replay-0-of-1.bin")
     assert_finishes_like(tiny, copy, whole)
     [line] = [line for line in (copy / "log.txt").read_text().splitlines() if " is damaged: " in line]
-    assert line.endswith("checkpoint 4 is damaged: replay/4/replay.bin isn't as it was written")
+    assert line.endswith("checkpoint 4 is damaged: replay/4/replay-0-of-1.bin isn't as it was written")
 
 
 def test_without_a_whole_checkpoint_nothing_is_done(tiny, copy):
-    for replay in (copy / "replay").glob("*/replay.bin"):
+    for replay in (copy / "replay").glob("*/replay-0-of-1.bin"):
         flip_a_bit(replay)
     before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file() and path.name not in DIARIES}
     refused = tiny(copy)
@@ -215,12 +215,12 @@ def poison(patch, call, *, lasting):
     """Let one call of the training step, counted from 1, see NaN, or return NaN to all that come after it."""
     step, calls = learner.train_step, itertools.count(1)
 
-    def poisoned_step(model, optimizer, state, batch, key):
+    def poisoned_step(model, optimizer, state, *rest, **settings):
         if next(calls) != call:
-            return step(model, optimizer, state, batch, key)
+            return step(model, optimizer, state, *rest, **settings)
         if not lasting:
-            return state, step(model, optimizer, poisoned(state), batch, key)[1]
-        after, metrics = step(model, optimizer, state, batch, key)
+            return state, step(model, optimizer, poisoned(state), *rest, **settings)[1]
+        after, metrics = step(model, optimizer, state, *rest, **settings)
         return poisoned(after), metrics
 
     patch.setattr(learner, "train_step", poisoned_step)
@@ -258,12 +258,12 @@ def test_a_step_that_is_not_finite_is_skipped_and_counted(tiny, whole, tmp_path,
 @pytest.mark.parametrize(
     ("module", "name", "settings"),
     [
-        (learner, "train_step", "training.batch_size 8 and text.prompt_buckets (64,)"),
+        (learner, "train_step", "training.tokens_per_device 8192 and text.prompt_buckets (64,)"),
         (sampler, "sample_tokens", "sampling.prompts_per_batch 2 and sampling.samples_per_task 8"),
     ],
 )
 def test_a_full_device_names_the_settings_to_lower(tiny, tmp_path, monkeypatch, module, name, settings):
-    def exhausted(*arguments):
+    def exhausted(*arguments, **settings):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 123 bytes.\nMore")
 
     monkeypatch.setattr(module, name, exhausted)

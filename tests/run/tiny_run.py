@@ -111,8 +111,10 @@ def newest(directory: Path) -> int:
 
 def state_of(directory: Path) -> dict[str, np.ndarray]:
     """Return the arrays of the newest checkpoint: parameters, optimizer, step."""
-    with ocp.StandardCheckpointer() as checkpointer:
-        state = checkpointer.restore((directory / "checkpoints" / str(newest(directory)) / "state").absolute())
+    folder = (directory / "checkpoints" / str(newest(directory)) / "state").absolute()
+    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+        state = checkpointer.restore(folder, args=ocp.args.StandardRestore(fallback_sharding=here))
     leaves = jax.tree_util.tree_leaves_with_path(state)
     return {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf) for path, leaf in leaves}
 

@@ -1,6 +1,7 @@
 """Twin, exact and statistical tests of the sampling loop: against whole-sequence decoding and a NumPy sampler."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,12 +12,14 @@ from codeit_jax.config import ModelConfig
 from codeit_jax.model import T5Model
 from codeit_jax.sampling.decoding import DecodingSettings, sample_tokens
 from codeit_jax.sampling.methods import draw, step_uniforms
+from codeit_jax.sampling.policy import make_policy
 from codeit_jax.sampling.sampler import sample_keys
 
 MODEL = T5Model(
     ModelConfig(d_model=24, d_ff=32, d_kv=6, num_heads=3, num_encoder_layers=2, num_decoder_layers=2, dropout=0.0), 30
 )
-SETTINGS = DecodingSettings(max_tokens=11, segment=4, top_k=4, start_id=0, end_id=2, pad_id=0)
+SETTINGS = DecodingSettings(max_tokens=11, segment=6, smallest_rung=99, top_k=4, start_id=0, end_id=2, pad_id=0)
+PACKED = dataclasses.replace(SETTINGS, smallest_rung=2)
 ALLOWED = np.array([2, 4, 5, 7, 11, 28], np.int32)
 TEMPERATURE = np.float32(0.9)
 
@@ -37,17 +40,16 @@ def batch(random_params) -> dict[str, jax.Array]:
     }
 
 
-def run(batch, settings=SETTINGS, rows=slice(None)):
+def run(batch, settings=SETTINGS, rows=slice(None), temperature=TEMPERATURE, model=MODEL):
     return jax.device_get(
         sample_tokens(
-            MODEL,
+            model,
             settings,
-            batch["params"],
+            make_policy(model, batch["params"], jnp.asarray(ALLOWED)),
             batch["tokens"][rows],
             batch["mask"][rows],
             batch["keys"][rows],
-            TEMPERATURE,
-            ALLOWED,
+            temperature,
         )
     )
 
@@ -87,10 +89,62 @@ def test_a_sample_does_not_depend_on_its_batch(batch):
         np.testing.assert_array_equal(alone.tokens[0], whole.tokens[row])
 
 
-def test_the_segment_length_changes_nothing(batch):
+def test_the_cache_length_changes_nothing(batch):
     for segment in (3, 11):
         other = run(batch, dataclasses.replace(SETTINGS, segment=segment))
         np.testing.assert_array_equal(other.tokens, run(batch).tokens)
+
+
+def test_packing_unfinished_rows_changes_nothing(batch):
+    """Token for token; most rows finish on the way, so that both rungs are reached."""
+    plain, packed = (run(batch, settings, temperature=np.float32(4.0)) for settings in (SETTINGS, PACKED))
+    assert 9 <= plain.finished.sum() < 12
+    for name in ("tokens", "log_probs", "finished"):
+        np.testing.assert_allclose(getattr(packed, name), getattr(plain, name), atol=1e-5)
+
+
+def test_encoding_a_prompt_at_a_time_changes_nothing(batch):
+    one_by_one = dataclasses.replace(SETTINGS, encoder_pairs=1)
+    np.testing.assert_array_equal(run(batch, one_by_one).tokens, run(batch).tokens)
+
+
+def test_a_prompt_without_tokens_gets_no_samples(batch):
+    mask = batch["mask"] & (np.arange(3) != 1)[:, None]
+    sampled = run({**batch, "mask": mask})
+    assert (sampled.tokens[1] == 0).all()
+    assert sampled.finished[1].all()
+    np.testing.assert_array_equal(sampled.tokens[[0, 2]], run(batch).tokens[[0, 2]])
+
+
+def test_the_temperature_compiles_nothing(batch):
+    run(batch)
+    before = sample_tokens._cache_size()
+    cold = run(batch, temperature=np.float32(0.01))
+    assert sample_tokens._cache_size() == before
+    assert (cold.tokens != run(batch).tokens).any()
+
+
+def test_bfloat16_samples_with_weights_cast_once(batch):
+    """Logits close to float32's: 8 bits of mantissa, 2 layers; and a loop that runs."""
+    half = T5Model(dataclasses.replace(MODEL.config, dtype="bfloat16"), 30)
+    policy = make_policy(half, batch["params"], jnp.asarray(ALLOWED))
+    assert policy.params["decoder"]["layers"]["feed_forward"]["inner"].dtype == jnp.bfloat16
+    assert policy.params["decoder"]["final_norm"]["scale"].dtype == jnp.float32
+    assert policy.head.dtype == jnp.bfloat16
+
+    @partial(jax.jit, static_argnames="model")
+    def logits_of(model, params):
+        network = model.bind(params)
+        tokens = jnp.full((3, 4), 5)
+        hidden = network.decode(tokens, network.encode(batch["tokens"], batch["mask"]), batch["mask"])
+        return network.logits(hidden)
+
+    full = logits_of(MODEL, batch["params"])
+    # The exact logits of weights as they are in bfloat16 would be closer to float32's than 2 % of their spread.
+    np.testing.assert_allclose(logits_of(half, policy.params), full, atol=0.1 * float(full.std()))
+    sampled = run(batch, model=half)
+    assert set(np.unique(sampled.tokens)) <= {0, *ALLOWED.tolist()}
+    assert sampled.finished.any()
 
 
 def test_nothing_follows_the_end_token(batch):
@@ -119,7 +173,13 @@ def test_forced_tokens_give_exact_arrays(batch):
     for stack in ("encoder", "decoder"):
         params[stack]["final_norm"] = {"scale": jnp.ones(24)}
     sampled = sample_tokens(
-        model, SETTINGS, params, batch["tokens"], batch["mask"], batch["keys"], jnp.float32(1.0), jnp.arange(30)
+        model,
+        SETTINGS,
+        make_policy(model, params),
+        batch["tokens"],
+        batch["mask"],
+        batch["keys"],
+        jnp.float32(1.0),
     )
     want = np.zeros((3, 4, 11), np.int32)
     want[..., :4] = [4, 5, 7, 2]
@@ -140,6 +200,43 @@ def test_drawn_frequencies_follow_the_softmax():
     assert counts.sum() == counts[kept].sum()
     chi2 = ((counts[kept] - want) ** 2 / want).sum()
     assert abs(chi2 - 4) / np.sqrt(2 * 4) < 4
+
+
+@pytest.mark.parametrize("top_k", [0, 3])
+def test_draws_from_a_large_vocabulary_follow_the_softmax(top_k):
+    """Chi-square for a vocabulary that is looked up in blocks: 20,000 draws in 8 (or 3) classes; |z| below 4."""
+    rng = np.random.default_rng(2)
+    logits = rng.normal(size=2_000).astype(np.float32) * 2
+    uniforms = rng.random(20_000).astype(np.float32)
+    columns, log_probs = draw(jnp.tile(logits, (20_000, 1)), jnp.asarray(uniforms), jnp.float32(0.8), top_k)
+    columns = np.asarray(columns)
+    weights = np.exp(logits.astype(np.float64) / 0.8)
+    classes = np.arange(2_000) % 8
+    if top_k:
+        best = np.argsort(-logits)[:top_k]
+        assert set(columns) == set(best)
+        weights[np.setdiff1d(np.arange(2_000), best)] = 0
+        classes = np.zeros(2_000, int)
+        classes[best] = np.arange(top_k)
+    want = 20_000 * np.bincount(classes, weights / weights.sum())
+    counts = np.bincount(classes[columns], minlength=len(want))
+    freedom = len(want) - 1
+    assert abs(((counts - want) ** 2 / want).sum() - freedom) / np.sqrt(2 * freedom) < 4
+    exact = logits[columns] - np.log(np.exp(logits.astype(np.float64)).sum())
+    np.testing.assert_allclose(log_probs, exact, atol=1e-4)
+
+
+def test_excluded_tokens_are_never_drawn_whatever_the_uniform():
+    """Columns far below the rest stand for what a grammar masks; uniforms are the extremes and many between."""
+    rng = np.random.default_rng(3)
+    logits = np.full((4_000, 300), -1e9, np.float32)
+    allowed = rng.integers(0, 300, (4_000, 3))
+    np.put_along_axis(logits, allowed, rng.normal(size=(4_000, 3)).astype(np.float32), axis=1)
+    uniforms = rng.random(4_000).astype(np.float32)
+    uniforms[:1_000], uniforms[1_000:2_000] = 0.0, np.nextafter(np.float32(1), np.float32(0))
+    for top_k in (0, 50):
+        columns, _ = draw(jnp.asarray(logits), jnp.asarray(uniforms), jnp.float32(1.0), top_k)
+        assert (np.asarray(columns)[:, None] == allowed).any(axis=1).all()
 
 
 def test_extreme_uniforms_stay_inside():

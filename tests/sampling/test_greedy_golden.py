@@ -11,9 +11,10 @@ from codeit_jax.config import ModelConfig
 from codeit_jax.model import T5Model
 from codeit_jax.model.huggingface import load_pretrained
 from codeit_jax.sampling.decoding import DecodingSettings, sample_tokens
+from codeit_jax.sampling.policy import make_policy
 
 DATA = Path(__file__).parents[1] / "model" / "data"
-SETTINGS = DecodingSettings(max_tokens=20, segment=8, top_k=1, start_id=0, end_id=2, pad_id=0)
+SETTINGS = DecodingSettings(max_tokens=20, segment=8, smallest_rung=1, top_k=1, start_id=0, end_id=2, pad_id=0)
 
 
 @pytest.mark.parametrize("kind", ["relu-tied", "gated-gelu-untied"])
@@ -35,12 +36,11 @@ def test_greedy_decoding_equals_torch(kind):
     sampled = sample_tokens(
         T5Model(config, 41),
         SETTINGS,
-        params,
+        make_policy(T5Model(config, 41), params),
         expected["tokens"],
         expected["mask"],
         jax.random.split(jax.random.key(0), (2, 1)),
         jnp.float32(1.0),
-        jnp.arange(41),
     )
     want = np.zeros((2, 20), np.int32)
     want[:, : expected["greedy"].shape[1]] = expected["greedy"]

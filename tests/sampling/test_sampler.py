@@ -9,6 +9,7 @@ from codeit_jax.config import ModelConfig, ParallelConfig, SamplingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.sampling import Sampler
+from codeit_jax.sampling import sampler as sampler_module
 from codeit_jax.sampling.decoding import sample_tokens
 from codeit_jax.text import build_tokenizer
 
@@ -62,6 +63,27 @@ def test_every_task_gets_its_samples_in_any_layout(params):
 def test_eight_devices_sample_what_one_does(params):
     prompts = make_prompts([2, 3, 7, 2, 4, 6, 3])
     assert collect(make_sampler(8), params, prompts) == collect(make_sampler(1), params, prompts)
+
+
+def test_rows_packed_on_each_of_several_devices_give_the_same_samples(params, monkeypatch):
+    """Two prompts a device, whose rows change places on it; one program more than the batch has prompts for."""
+    prompts = make_prompts([2, 3, 3])
+    want = collect(make_sampler(1), params, prompts)
+    monkeypatch.setattr(sampler_module, "CACHE_SEGMENT", 6)
+    monkeypatch.setattr(sampler_module, "SMALLEST_RUNG", 2)
+    assert collect(make_sampler(2), params, prompts) == want
+
+
+def test_the_next_batch_is_on_the_device_before_one_is_waited_for(params, monkeypatch):
+    sampler = make_sampler(1, prompts_per_batch=2)
+    events = []
+    run, fetch = sampler._run, sampler._fetch
+    monkeypatch.setattr(sampler, "_run", lambda *arguments: events.append("dispatch") or run(*arguments))
+    monkeypatch.setattr(sampler, "_fetch", lambda samples: events.append("fetch") or fetch(samples))
+    for batch in sampler.sample(params, make_prompts([2, 2, 2, 2, 2, 2]), jax.random.key(9)):
+        assert len(batch) == 6
+        events.append("use")
+    assert events == ["dispatch", *["dispatch", "fetch", "use"] * 2, "fetch", "use"]
 
 
 def test_one_compilation_a_bucket(params):

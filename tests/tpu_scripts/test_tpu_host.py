@@ -136,6 +136,13 @@ def test_without_one_empty_disk_nothing_is_formatted(setup, data):
     assert "mount " not in notes
 
 
+def test_a_share_is_mounted_and_nothing_formatted(setup):
+    code, notes = setup("--share", "10.0.0.2:/runs", disks=BOOT_DISK + "/dev/sdb disk  \n")
+    assert code == 0
+    assert "sudo mount -t nfs 10.0.0.2:/runs /mnt/runs" in notes
+    assert "mkfs" not in notes
+
+
 def test_a_host_that_is_not_fit_ends_with_the_code_of_the_doctor(setup):
     code, notes = setup("--no-disk", fitness=2)
     assert code == 2

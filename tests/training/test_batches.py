@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from codeit_jax.config import TextConfig
 from codeit_jax.replay import TokenRows
 from codeit_jax.text import build_tokenizer
-from codeit_jax.training.batches import collate, plan_batches, useful_share
+from codeit_jax.training.batches import BatchSizes, collate, plan_batches
 from codeit_jax.training.experience_replay import Draw
 
 TOKENIZER = build_tokenizer("native")
@@ -27,28 +27,53 @@ def make_draw(prompt_lengths, program_lengths):
     )
 
 
+def whole(batch_size):
+    """Sizes with which a batch is always one part."""
+    return BatchSizes(batch_size=batch_size, tokens_per_device=1_000_000)
+
+
 lengths = st.lists(st.tuples(st.integers(1, 32), st.integers(1, 12)), min_size=0, max_size=80)
 
 
-@given(lengths, st.integers(1, 9), st.integers(0, 5))
+@given(lengths, st.integers(1, 9), st.integers(1, 200), st.sampled_from([1, 2, 8]), st.integers(0, 5))
 @settings(deadline=None, max_examples=150)
-def test_a_plan_holds_every_row_once_in_known_shapes(pairs, batch_size, seed):
+def test_a_plan_holds_every_row_once_in_known_shapes(pairs, batch_size, tokens, num_shards, seed):
     draw = make_draw([p for p, _ in pairs], [t for _, t in pairs])
-    plan = plan_batches(draw, TEXT, batch_size, np.random.default_rng(seed))
+    sizes = BatchSizes(batch_size=batch_size, tokens_per_device=tokens, num_shards=num_shards)
+    plan = plan_batches(draw, TEXT, sizes, np.random.default_rng(seed))
     rows = np.concatenate([batch.rows for batch in plan]) if plan else np.empty(0)
     assert sorted(rows.tolist()) == list(range(len(pairs)))
     assert sum(len(batch.rows) < batch_size for batch in plan) <= 1
-    for batch in plan:
-        assert batch.prompt_length in TEXT.prompt_buckets
-        assert batch.program_length in TEXT.program_buckets
-        assert batch.prompt_length >= draw.prompts.lengths[batch.rows].max()
-        assert batch.program_length >= draw.programs.lengths[batch.rows].max()
-    assert 0 < useful_share(draw, plan, batch_size) <= 1
+    for part in (part for batch in plan for part in batch.parts):
+        num_rows, prompt_length, program_length = part.shape
+        assert part.shape in sizes.shapes(TEXT)
+        assert 0 < len(part.rows) <= num_rows
+        assert num_rows % num_shards == 0
+        # A part fits the devices, or holds a single row on each of them.
+        assert num_rows * (prompt_length + program_length) <= tokens * num_shards or num_rows == num_shards
+        assert prompt_length >= draw.prompts.lengths[part.rows].max()
+        assert program_length >= draw.programs.lengths[part.rows].max()
+    # The same rows make the same batches on other devices.
+    others = plan_batches(draw, TEXT, whole(batch_size), np.random.default_rng(seed))
+    assert [batch.rows.tolist() for batch in plan] == [batch.rows.tolist() for batch in others]
+
+
+def test_a_batch_is_cut_into_as_few_equal_parts_as_fit():
+    sizes = BatchSizes(batch_size=512, tokens_per_device=16_384)
+    assert [sizes.rows_of_part(*lengths) for lengths in ((16, 16), (64, 64), (512, 128), (1024, 512))] == [
+        512,
+        128,
+        25,
+        10,
+    ]
+    eight = BatchSizes(batch_size=512, tokens_per_device=16_384, num_shards=8)
+    assert [eight.rows_of_part(*lengths) for lengths in ((64, 64), (512, 128), (1024, 512))] == [512, 176, 80]
+    assert BatchSizes(batch_size=6, tokens_per_device=8).rows_of_part(32, 12) == 1
 
 
 def test_a_plan_is_a_function_of_its_generator():
     draw = make_draw(list(range(1, 30)), [3] * 29)
-    plans = [plan_batches(draw, TEXT, 4, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    plans = [plan_batches(draw, TEXT, whole(4), np.random.default_rng(seed)) for seed in (1, 1, 2)]
     assert [b.rows.tolist() for b in plans[0]] == [b.rows.tolist() for b in plans[1]]
     assert [b.rows.tolist() for b in plans[0]] != [b.rows.tolist() for b in plans[2]]
 
@@ -60,10 +85,10 @@ def test_collate_pads_shifts_and_masks():
         origins=np.zeros(2, np.int8),
         performance=np.zeros(2, np.float32),
     )
-    plan = plan_batches(draw, TEXT, 3, np.random.default_rng(0))
-    assert len(plan) == 1
-    batch = collate(draw, plan[0], TOKENIZER, batch_size=3)
-    order = plan[0].rows.tolist()
+    [plan] = plan_batches(draw, TEXT, whole(3), np.random.default_rng(0))
+    [part] = plan.parts
+    batch = collate(draw, part, TOKENIZER)
+    order = part.rows.tolist()
     pad, start = TOKENIZER.pad_id, TOKENIZER.start_id
     targets = np.array([[40, 2, pad, pad], [41, 42, 2, pad]])
     np.testing.assert_array_equal(batch.decoder_target_tokens[:2], targets[order])
@@ -71,10 +96,10 @@ def test_collate_pads_shifts_and_masks():
     np.testing.assert_array_equal(batch.loss_mask.sum(axis=1), [*np.array([2, 3])[order], 0])
     np.testing.assert_array_equal(batch.encoder_mask[:2].sum(axis=1), np.array([3, 1])[order])
     assert batch.encoder_input_tokens.shape == (3, 8)
-    released = collate(draw, plan[0], TOKENIZER, batch_size=3, pad_loss=True)
+    released = collate(draw, part, TOKENIZER, pad_loss=True)
     np.testing.assert_array_equal(released.loss_mask.sum(axis=1), [4, 4, 0])
 
 
 def test_a_row_longer_than_its_buckets_is_refused():
     with pytest.raises(ValueError, match="33"):
-        plan_batches(make_draw([33], [2]), TEXT, 4, np.random.default_rng(0))
+        plan_batches(make_draw([33], [2]), TEXT, whole(4), np.random.default_rng(0))

@@ -1,18 +1,19 @@
-"""Exact tests of the train step: a twin of AdamW, guards, sharding, and training on from the middle."""
+"""Exact and twin tests of the train step: AdamW by hand, guards, parts of a batch, sharding, precision, memory."""
+
+import warnings
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from codeit_jax.config import ModelConfig, ParallelConfig, TextConfig, TrainingConfig
-from codeit_jax.errors import DivergedError
+from codeit_jax.config import ModelConfig, ParallelConfig, TrainingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import batch_sharding, make_mesh, param_shardings
-from codeit_jax.text import build_tokenizer
 from codeit_jax.training import TrainBatch, TrainState, init_state, make_optimizer, train_step
-from codeit_jax.training.learner import Learner
 from codeit_jax.training.loss import token_nll
+from codeit_jax.training.step import add_gradient, zero_gradient
 
 SIZES = {"d_model": 16, "d_ff": 24, "d_kv": 4, "num_heads": 2, "num_encoder_layers": 1, "num_decoder_layers": 1}
 MODEL = T5Model(ModelConfig(**SIZES, dropout=0.0), 400)
@@ -30,6 +31,12 @@ def make_batch(seed: int = 0, rows: int = 8) -> TrainBatch:
         decoder_target_tokens=targets,
         loss_mask=np.arange(6)[None] < rng.integers(1, 7, (rows, 1)),
     )
+
+
+def take(state, batch, key, model=MODEL, parts=None, **settings):
+    """Take a step with a batch, as one part unless parts are given."""
+    num_targets = int(np.sum(batch.loss_mask))
+    return train_step(model, OPTIMIZER, state, parts or [batch], key, num_targets=num_targets, **settings)
 
 
 @pytest.fixture
@@ -57,7 +64,7 @@ def test_loss_is_the_mean_over_masked_in_targets():
 def test_one_step_is_clipped_adamw(state):
     """The first AdamW step by hand: m / (sqrt(v) + eps) is the gradient's sign, plus decay."""
     before = jax.tree.map(np.asarray, state.params)
-    after, metrics = train_step(MODEL, OPTIMIZER, state, make_batch(), jax.random.key(0))
+    after, metrics = take(state, make_batch(), jax.random.key(0))
     moved = jax.tree.map(lambda new, old: np.asarray(new) - old, after.params, before)
     change = (
         moved["decoder"]["final_norm"]["scale"]
@@ -72,7 +79,7 @@ def test_one_step_is_clipped_adamw(state):
 def test_training_lowers_the_loss(state):
     losses = []
     for _ in range(30):
-        state, metrics = train_step(MODEL, OPTIMIZER, state, make_batch(), jax.random.key(0))
+        state, metrics = take(state, make_batch(), jax.random.key(0))
         losses.append(float(metrics.loss))
     assert losses[-1] < 0.5 * losses[0]
 
@@ -81,7 +88,7 @@ def test_a_step_that_is_not_finite_changes_nothing(state):
     params = jax.tree.map(np.array, state.params)
     params["embedding"][5, 3] = np.inf
     broken = TrainState(step=state.step, params=jax.tree.map(jnp.asarray, params), opt_state=state.opt_state)
-    after, metrics = train_step(MODEL, OPTIMIZER, broken, make_batch(), jax.random.key(0))
+    after, metrics = take(broken, make_batch(), jax.random.key(0))
     assert bool(metrics.skipped)
     assert int(after.step) == 0
     jax.tree.map(np.testing.assert_array_equal, after.params, params)
@@ -91,13 +98,93 @@ def test_eight_devices_take_the_step_of_one(state):
     """Loss and parameters within float32 rounding: sums over rows are taken in another order."""
     mesh = make_mesh(ParallelConfig(data=2, fsdp=2, tensor=2), jax.devices())
     copy = jax.tree.map(jnp.copy, state)
-    single, one = train_step(MODEL, OPTIMIZER, state, make_batch(), jax.random.key(0))
+    single, one = take(state, make_batch(), jax.random.key(0))
     sharded_state = jax.device_put(copy, param_shardings(mesh, copy))
     sharded_batch = jax.device_put(make_batch(), batch_sharding(mesh))
-    sharded, eight = train_step(MODEL, OPTIMIZER, sharded_state, sharded_batch, jax.random.key(0))
+    sharded, eight = take(sharded_state, sharded_batch, jax.random.key(0))
     np.testing.assert_allclose(eight.loss, one.loss, rtol=1e-5)
     np.testing.assert_allclose(eight.grad_norm, one.grad_norm, rtol=1e-4)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-4), sharded.params, single.params)
+
+
+def rows_of(batch, rows, prompt_length, program_length):
+    """Return some rows of a batch, cut or padded to other lengths."""
+    lengths = {"encoder": prompt_length, "decoder": program_length, "loss_ma": program_length}
+
+    def fit(name, array):
+        length = lengths[name[:7]]
+        return np.pad(array[rows], ((0, 0), (0, max(0, length - array.shape[1]))))[:, :length]
+
+    return TrainBatch(**{name: fit(name, array) for name, array in vars(batch).items()})
+
+
+@pytest.mark.parametrize("devices", [1, 8])
+def test_a_batch_in_parts_gives_the_step_of_the_whole(state, devices):
+    """Parts of different shapes, with very different numbers of targets: the mean is over the batch's targets."""
+    batch = make_batch(1)
+    batch.encoder_mask[:4, 5:] = False
+    batch.loss_mask[:4, 2:] = False
+    parts = [rows_of(batch, slice(0, 4), 5, 4), rows_of(batch, slice(4, 8), 12, 6)]
+    copy = jax.tree.map(jnp.copy, state)
+    whole, one = take(state, batch, jax.random.key(0))
+    if devices > 1:
+        mesh = make_mesh(ParallelConfig(data=2, fsdp=2, tensor=2), jax.devices())
+        copy = jax.device_put(copy, param_shardings(mesh, copy))
+        parts = [jax.device_put(part, batch_sharding(mesh)) for part in parts]
+    summed, two = take(copy, batch, jax.random.key(0), parts=parts)
+    assert int(one.num_tokens) == int(two.num_tokens) == batch.loss_mask.sum()
+    np.testing.assert_allclose(two.loss, one.loss, rtol=1e-6)
+    np.testing.assert_allclose(two.grad_norm, one.grad_norm, rtol=1e-4)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-4), summed.params, whole.params)
+
+
+def test_a_loss_above_the_limit_is_left_out(state):
+    before = jax.tree.map(np.asarray, state.params)
+    state, metrics = take(state, make_batch(), jax.random.key(0), loss_limit=1.0)
+    assert bool(metrics.skipped)
+    assert float(metrics.loss) > 1.0
+    jax.tree.map(np.testing.assert_array_equal, state.params, before)
+
+
+def test_the_state_is_updated_in_place(state):
+    before = jax.tree.leaves((state.params, state.opt_state))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # JAX warns of donated memory that it couldn't use
+        after, _ = take(state, make_batch(), jax.random.key(0))
+    assert all(leaf.is_deleted() for leaf in before)
+    addresses = {leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves(after)}
+    assert len(addresses) == len(jax.tree.leaves(after))
+
+
+def test_bfloat16_computes_but_keeps_nothing(state):
+    """Weights, gradients and the optimizer's state stay float32; the loss moves by bfloat16's rounding, 2 ** -8."""
+    half = T5Model(replace(MODEL.config, dtype="bfloat16"), 400)
+    batch, key = make_batch(), jax.random.key(0)
+    total = add_gradient(half, state.params, zero_gradient(state.params), batch, np.float32(20), key, np.int32(0))
+    assert {leaf.dtype for leaf in jax.tree.leaves(total.gradient)} == {np.dtype(np.float32)}
+    copy = jax.tree.map(jnp.copy, state)
+    after, low = take(state, batch, key, model=half)
+    assert {leaf.dtype for leaf in jax.tree.leaves((after.params, after.opt_state))} <= {
+        np.dtype(np.float32),
+        np.dtype(np.int32),
+    }
+    _, exact = take(copy, batch, key)
+    assert float(low.loss) != float(exact.loss)
+    np.testing.assert_allclose(low.loss, exact.loss, rtol=1e-2)
+    np.testing.assert_allclose(low.grad_norm, exact.grad_norm, rtol=5e-2)
+
+
+def test_saving_memory_and_unrolling_change_no_gradient(random_params):
+    config = replace(MODEL.config, num_encoder_layers=2, num_decoder_layers=2)
+    params = random_params(T5Model(config, 400))
+    gradients = []
+    for scan_layers, remat in ((True, "none"), (True, "layer"), (False, "dots")):
+        model = T5Model(replace(config, scan_layers=scan_layers, remat=remat), 400)
+        zero, key = zero_gradient(params), jax.random.key(3)
+        total = add_gradient(model, params, zero, make_batch(), np.float32(20), key, np.int32(0))
+        gradients.append(jax.tree.map(np.asarray, total))
+    for other in gradients[1:]:
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-5), other, gradients[0])
 
 
 def test_parameters_are_born_sharded():
@@ -108,60 +195,3 @@ def test_parameters_are_born_sharded():
     moments = [leaf for leaf in jax.tree.leaves(state.opt_state) if leaf.shape == inner.shape]
     assert moments
     assert all(leaf.sharding.is_equivalent_to(inner.sharding, leaf.ndim) for leaf in moments)
-
-
-class TestLearner:
-    """The learning stage on a draw."""
-
-    text = TextConfig(prompt_buckets=(16,), program_buckets=(8,))
-    tokenizer = build_tokenizer("native")
-
-    def learner(self) -> Learner:
-        mesh = make_mesh(ParallelConfig(), jax.devices()[:1])
-        return Learner(MODEL, OPTIMIZER, self.tokenizer, CONFIG, self.text, mesh)
-
-    def draw(self):
-        from codeit_jax.replay import TokenRows
-        from codeit_jax.training.experience_replay import Draw
-
-        rng = np.random.default_rng(3)
-        rows = [TokenRows.from_rows([rng.integers(3, 300, 7) for _ in range(40)]) for _ in range(2)]
-        return Draw(
-            prompts=rows[0], programs=rows[1], origins=np.zeros(40, np.int8), performance=np.zeros(40, np.float32)
-        )
-
-    def test_going_on_in_the_middle_gives_the_same_bits(self, state):
-        learner, draw = self.learner(), self.draw()
-        plan = learner.plan(draw, 2, np.random.default_rng(0))
-        copy = jax.tree.map(jnp.copy, state)
-        whole, all_steps = learner.train(state, draw, plan, jax.random.key(4))
-        assert len(all_steps) == len(plan) == 10
-        stops = iter([False, False, False, True])
-        part, taken = learner.train(copy, draw, plan, jax.random.key(4), should_stop=lambda: next(stops))
-        assert len(taken) == 3
-        rest, steps = learner.train(part, draw, plan, jax.random.key(4), taken=taken)
-        assert learner.summarize(draw, plan, steps) == learner.summarize(draw, plan, all_steps)
-        jax.tree.map(np.testing.assert_array_equal, rest.params, whole.params)
-
-    def test_too_many_skipped_steps_stop_the_run(self, state):
-        params = jax.tree.map(lambda leaf: leaf * jnp.nan, state.params)
-        learner, draw = self.learner(), self.draw()
-        plan = learner.plan(draw, 1, np.random.default_rng(0))
-        broken = TrainState(step=state.step, params=params, opt_state=state.opt_state)
-        with pytest.raises(DivergedError, match="3 steps in a row, expected at most 2"):
-            learner.train(broken, draw, plan, jax.random.key(0))
-
-    def test_an_empty_draw_is_no_error(self, state):
-        draw = self.draw()
-        empty = type(draw)(
-            prompts=draw.prompts[:0],
-            programs=draw.programs[:0],
-            origins=draw.origins[:0],
-            performance=draw.performance[:0],
-        )
-        learner = self.learner()
-        plan = learner.plan(empty, 1, np.random.default_rng(0))
-        after, steps = learner.train(state, empty, plan, jax.random.key(0))
-        metrics = learner.summarize(empty, plan, steps)
-        assert (metrics.num_steps, metrics.loss, metrics.final_loss) == (0, None, None)
-        assert int(after.step) == 0

@@ -1,0 +1,86 @@
+"""One position of the decoder for all rows: self-attention over the cache, cross-attention by prompt.
+
+Shape letters: R rows, P prompts, W lanes of a prompt, H heads, K head width, D model width, L prompt length.
+"""
+
+from dataclasses import dataclass
+
+import jax
+
+from codeit_jax.model.layers import Attention, DecoderLayer
+from codeit_jax.model.t5 import T5, mask_bias
+from codeit_jax.sampling.packing import Packing, take
+
+KeysValues = tuple[jax.Array, jax.Array]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderMemory:
+    """What all rows read and none changes.
+
+    Attributes:
+        network: the policy with its parameters bound.
+        layers: the decoder's layers one by one, for each has a cache of its own.
+        cross: for each layer the prompts' keys and values [P, H, L, K].
+        cross_bias: [P, 1, 1, L], masks padding.
+    """
+
+    network: T5
+    layers: list[DecoderLayer]
+    cross: tuple[KeysValues, ...]
+    cross_bias: jax.Array
+
+
+def make_memory(network: T5, encoded: jax.Array, prompt_mask: jax.Array) -> DecoderMemory:
+    """Project the encoded prompts [P, L, D] once for all their samples and all steps."""
+    layers = network.decoder.unstacked()
+    return DecoderMemory(
+        network=network,
+        layers=layers,
+        cross=tuple(layer.cross_attention.keys_values(encoded) for layer in layers),
+        cross_bias=mask_bias(prompt_mask),
+    )
+
+
+def decode_position(
+    memory: DecoderMemory,
+    step: jax.Array,
+    last: jax.Array,
+    caches: tuple[KeysValues, ...],
+    packing: Packing | None,
+) -> tuple[jax.Array, tuple[KeysValues, ...]]:
+    """Run the decoder for one position.
+
+    Args:
+        memory: prompts and parameters.
+        step: scalar, the position.
+        last: int32 [R], the tokens before it.
+        caches: for each layer keys and values [R, H, positions, K].
+        packing: the rows' layout; None where each prompt's rows are all there, one after another.
+
+    Returns:
+        Hidden states [R, D], and the caches with this position written.
+    """
+    bias = memory.network.decoder_bias(step, caches[0][0].shape[2])
+    x = memory.network.embed(last)[:, None]  # [R, 1, D]
+    written = []
+    for layer, cache, cross in zip(memory.layers, caches, memory.cross, strict=True):
+        y = layer.attention_norm(x)
+        new = layer.attention.keys_values(y)
+        cache = tuple(jax.lax.dynamic_update_slice(c, n, (0, 0, step, 0)) for c, n in zip(cache, new, strict=True))
+        x = x + layer.attention.attend(layer.attention.queries(y), *cache, bias)
+        x = x + _attend_prompts(layer.cross_attention, layer.cross_norm(x), cross, memory.cross_bias, packing)
+        x = x + layer.feed_forward(layer.feed_forward_norm(x))
+        written.append(cache)
+    return memory.network.decoder.final_norm(x)[:, 0], tuple(written)
+
+
+def _attend_prompts(
+    attention: Attention, x: jax.Array, cross: KeysValues, bias: jax.Array, packing: Packing | None
+) -> jax.Array:
+    """Attend from the rows [R, 1, D] to their prompts: a prompt's keys and values are read once for all its rows."""
+    queries = attention.queries(x)  # [R, 1, H, K]
+    lanes = queries if packing is None else take(queries, packing.row_of_lane)
+    mixed = attention.mix(lanes.reshape(len(bias), -1, *queries.shape[2:]), *cross, bias)  # [P, W, H, K]
+    mixed = mixed.reshape(lanes.shape)
+    return attention.project(mixed if packing is None else take(mixed, packing.lane_of_row))
