@@ -20,7 +20,7 @@ from codeit_jax.arc import load_tasks
 from codeit_jax.bench.contest import OURS, BenchReport, Times, take_turns
 from codeit_jax.bench.sampling_memory import peak_memory
 from codeit_jax.bench.sampling_peers import CTRANSLATE2, TORCH, ctranslate2_generate, torch_generate
-from codeit_jax.bench.sampling_work import END, PAD, Work, load_preset, make_work, our_sampling
+from codeit_jax.bench.sampling_work import END, PAD, Work, float32_model, load_preset, make_work, our_sampling
 from codeit_jax.config import Config, SamplingConfig
 from codeit_jax.errors import UserError
 from codeit_jax.model import Params, T5Model
@@ -30,7 +30,6 @@ from codeit_jax.programs import load_programs
 from codeit_jax.sampling import Sampler
 from codeit_jax.text import build_tokenizer
 
-CODET5_VOCABULARY = 32_100
 FULL, ALLOWED, LENGTHS, MEMORY = "full head", "allowed-token head", "real lengths", "peak memory"
 GOALS = {
     (FULL, TORCH): (2.5, 3.5),
@@ -49,7 +48,7 @@ def run(arguments: argparse.Namespace) -> BenchReport:
     config = load_preset(arguments.preset)
     if config.text.tokenizer == "native":
         return _run_native(config, arguments)
-    model = T5Model(replace(config.model, dtype="float32", dropout=0.0), CODET5_VOCABULARY)
+    model = float32_model(config)
     work = make_work(
         model,
         prompts=arguments.prompts,

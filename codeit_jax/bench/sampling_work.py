@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,12 +20,18 @@ from codeit_jax.sampling.policy import make_policy
 from codeit_jax.sampling.sampler import CACHE_SEGMENT, ENCODER_PAIRS, SMALLEST_RUNG, sample_keys
 
 PAD, END, FIRST_WORD = 0, 2, 5  # CodeT5's special ids
+CODET5_VOCABULARY = 32_100
 TEMPERATURE, TOP_K = 0.95, 50  # the released code's
 
 
 def load_preset(name: str) -> Config:
     """Read one of the package's presets by its bare name."""
     return load_config([f"configs/{name}.yaml"])
+
+
+def float32_model(config: Config) -> T5Model:
+    """Return a preset's network as the peers compute it, with the published vocabulary."""
+    return T5Model(replace(config.model, dtype="float32", dropout=0.0), CODET5_VOCABULARY)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,7 +58,7 @@ class SharedPending:
 
     @property
     def done(self) -> bool:
-        """Whether this process has run its share."""
+        """Whether this process has run its share; the others' answers differ, so nothing may depend on it."""
         return self._own.done
 
     def result(self, on_progress: Progress | None = None) -> Results:

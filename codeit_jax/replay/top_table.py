@@ -9,8 +9,11 @@ from codeit_jax.replay.tree_levels import TreeLevels
 
 _BITS = 62
 _BINS_PER_NODE = 2
-_GUIDE_FROM = 64  # targets; below, binary searches cost less than the guide
 _MAX_STEPS = 2
+_ROUNDING = 1 << 12  # by which the last node reaches beyond the total: 4 units in the last place of a float64
+
+GUIDE_FROM = 64
+"""Number of targets from which on the guide is used; to make it takes longer than fewer binary searches."""
 
 
 class TopTable:
@@ -37,11 +40,14 @@ class TopTable:
         self._guide_version = -1
 
     def enter(self, targets: FloatArray) -> IntArray:
-        """Return the node that holds each target (in [0, total]) and subtract the mass before the node."""
+        """Return the node that holds each target and subtract the mass before the node.
+
+        Targets are in [0, total], or rounded up from there.
+        """
         self._refresh()
         places = np.empty(len(targets), np.int64)
         _scale(targets, self._exponent, places)
-        few = len(targets) < _GUIDE_FROM
+        few = len(targets) < GUIDE_FROM
         nodes = self._ends.searchsorted(places, "right") if few else self._guided_search(places)
         places -= self._starts.take(nodes, mode=IN_RANGE)
         _scale(places, -self._exponent, targets)
@@ -56,7 +62,7 @@ class TopTable:
         self._exponent = _BITS - math.frexp(total)[1]
         _scale(masses, self._exponent, self._ends)
         np.add.accumulate(self._ends, out=self._ends)
-        self._ends[-1] = max(self._ends[-1], int(math.ldexp(total, self._exponent)) + 1)  # sums differ by rounding
+        self._ends[-1] = max(self._ends[-1], int(math.ldexp(total, self._exponent)) + _ROUNDING)
         self._version = self._levels.version
 
     def _guided_search(self, places: IntArray) -> IntArray:

@@ -7,12 +7,12 @@ import numpy as np
 
 from codeit_jax.replay.arrays import IN_RANGE, FloatArray, IntArray
 from codeit_jax.replay.node_sums import FANOUT
-from codeit_jax.replay.top_table import TopTable
+from codeit_jax.replay.top_table import GUIDE_FROM, TopTable
 from codeit_jax.replay.tree_levels import NODE_BYTES, SHIFT, TreeLevels, unpack_node
 
-_NARROW_TOP = 4096  # nodes of the table for small batches
-_WIDE_TOP = 32_768
-_WIDE_FROM = 4096  # targets that are worth the larger table
+_NARROW_TOP = 4096  # nodes
+_WIDE_TOP = 32_768  # saves a level: for so many targets that its guide is worth making, or so few that none is made
+_WIDE_FROM = 4096  # targets
 _PIECE = 4096  # targets that walk together: what they need stays in the second-level cache
 _COLUMNS_FROM = 256
 
@@ -62,11 +62,14 @@ class TreeWalk:
         The leaf of a target is the one whose interval of the cumulated mass holds it; a leaf of zero mass is never
         returned. Ascending targets have ascending leaves.
         """
-        top = self._narrow_top if len(targets) < _WIDE_FROM else self._wide_top
+        top = self._narrow_top if GUIDE_FROM <= len(targets) < _WIDE_FROM else self._wide_top
         nodes = top.enter(targets)
-        for start in range(0, len(targets), _PIECE):
-            piece = slice(start, start + _PIECE)
-            self._descend(top.level, targets[piece], nodes[piece])
+        if len(targets) <= _PIECE:
+            self._descend(top.level, targets, nodes)
+        else:
+            for start in range(0, len(targets), _PIECE):
+                piece = slice(start, start + _PIECE)
+                self._descend(top.level, targets[piece], nodes[piece])
         values = self._levels.flat[0].take(nodes, mode=IN_RANGE)
         if np.count_nonzero(values) < len(values):
             self._leave_empty_leaves(nodes, values)

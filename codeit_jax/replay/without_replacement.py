@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from codeit_jax.replay.arrays import FloatArray, IntArray, distinct
 
-RACE_FROM_SHARE = 1 / 8
+RACE_FROM_SHARE = 1 / 16
 _MIN_NEW_SHARE = 0.2
 _MAX_SMALL_ROUNDS = 8
 _SMALL_ROUND = 1024

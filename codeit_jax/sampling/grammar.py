@@ -1,9 +1,8 @@
 """The program grammar as an automaton over tokens, inside the jitted loop: a sample is a program by construction.
 
 For tokenizers whose tokens are names: a line is a callee, its arguments and a line end `=x7` that names the variable
-    just
-defined; the end token stands in the last line for `=O`. Mode `syntax` admits known names, variables defined before,
-the right number of arguments, and line ends in order. Mode `typed` also asks that an argument can be of its
+just defined; the end token stands in the last line for `=O`. Mode `syntax` admits known names, variables defined
+before, the right number of arguments, and line ends in order. Mode `typed` also asks that an argument can be of its
 parameter's type, that a callee's parameters can all be filled, and that the last line can give a grid.
 
 Shape letters: R rows, A allowed tokens (columns), V variables, Y type names.

@@ -140,8 +140,15 @@ class Learner:
                     break
                 if self._trace is not None:
                     self._trace.before_step()
-                limit = spike_limit(steps, number, self._config.spike_factor) if self._config.skip_spikes else math.inf
-                state, metrics = self._step(state, parts, jax.random.fold_in(key, number), num_targets, limit)
+                state, metrics = train_step(
+                    self._model,
+                    self._optimizer,
+                    state,
+                    parts,
+                    jax.random.fold_in(key, number),
+                    num_targets=num_targets,
+                    loss_limit=self._loss_limit(steps, number),
+                )
                 steps.append(metrics)
                 # Read the step before while this one computes: the device always has one to go on with.
                 self._read(steps, number - 1, len(taken))
@@ -179,12 +186,8 @@ class Learner:
         parts = [collate(draw, part, self._tokenizer, pad_loss=self._config.pad_loss) for part in batch.parts]
         return [put(part, self._sharding) for part in parts], sum(int(part.loss_mask.sum()) for part in parts)
 
-    def _step(
-        self, state: TrainState, parts: Sequence[TrainBatch], key: jax.Array, num_targets: int, loss_limit: float
-    ) -> tuple[TrainState, StepMetrics]:
-        return train_step(
-            self._model, self._optimizer, state, parts, key, num_targets=num_targets, loss_limit=loss_limit
-        )
+    def _loss_limit(self, steps: Sequence[StepMetrics], number: int) -> float:
+        return spike_limit(steps, number, self._config.spike_factor) if self._config.skip_spikes else math.inf
 
     def _read(self, steps: list[StepMetrics], number: int, first: int) -> None:
         """Wait for a step, if it was taken here, and check that training is sound."""

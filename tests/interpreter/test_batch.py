@@ -3,8 +3,10 @@
 import random
 
 import pytest
+from mutated_texts import mutants
 from program_texts import program_text, random_program
 
+from codeit_jax.bench.plain import evaluate
 from interpreter import Limits, Status, batch, parse, run, run_batch
 from interpreter.batch import Batch, Numbering
 from interpreter.work import WorkExceeded
@@ -46,6 +48,20 @@ def test_outcomes_are_those_of_each_program_alone(limits):
     assert {Status.OK, Status.ERROR, Status.INVALID} <= statuses
     if limits.work_per_line == 300:
         assert {Status.WORK, Status.SIZE} <= statuses
+
+
+def test_mutants_on_foreign_inputs_are_as_if_alone_and_as_the_plain_implementation_has_it():
+    programs = [parse(text) for text in mutants(250)]
+    outcomes = run_batch(programs, GRIDS[1:], LIMITS)
+    assert outcomes == [[run(program, grid, LIMITS) for grid in GRIDS[1:]] for program in programs]
+    good = [
+        (program, grid, outcome.grid)
+        for program, row in zip(programs, outcomes, strict=True)
+        for grid, outcome in zip(GRIDS[1:], row, strict=True)
+        if outcome.status is Status.OK
+    ]
+    assert len(good) > 250
+    assert all(evaluate(program, grid) == output for program, grid, output in good)
 
 
 def test_the_order_of_programs_does_not_matter():

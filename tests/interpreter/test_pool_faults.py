@@ -198,9 +198,9 @@ def test_killing_workers_at_random_loses_nothing_and_leaves_a_fifth_of_the_rate(
         started, number = time.monotonic(), 0
         while time.monotonic() - started < seconds:
             for rows in pool.run([Job(texts, GRIDS)] * 20):
-                got = [statuses(row) for row in rows]
-                # A program that is hit twice, the second time alone, cannot be told from a culprit.
-                assert all(a == b or a == [Status.DIED] * 2 for a, b in zip(got, expected, strict=True))
+                for row, good in zip(rows, expected, strict=True):
+                    # A program that is hit twice, the second time alone, cannot be told from a culprit.
+                    assert all(a in (b, Status.DIED) for a, b in zip(statuses(row), good, strict=True))
             number += 1
         return number / (time.monotonic() - started)
 

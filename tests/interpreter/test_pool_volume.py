@@ -12,17 +12,14 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pytest
 from misbehaving_pool import misbehaving_pool
+from mutated_texts import mutants
 from pool_jobs import GRIDS, alone
 from program_texts import random_program
 
 import interpreter
-from codeit_jax.arc import load_tasks
-from codeit_jax.mutation import RECIPES, TypedProgram, mutate
-from codeit_jax.programs import load_programs
-from interpreter import Job, Limits, Status, infer_types
+from interpreter import Job, Limits, Status
 
 DYING = [
     "leave",
@@ -47,16 +44,6 @@ def position_program(position):
     lines = [f"x{n} = canvas({digit}, UNITY)" for n, digit in enumerate(digits, 1)]
     lines += [f"x{n + NUM_DIGITS} = hconcat(x{n + NUM_DIGITS - 1 if n > 1 else 1}, x{n + 1})" for n in range(1, 6)]
     return "\n".join([*lines[:-1], lines[-1].replace(f"x{2 * NUM_DIGITS - 1}", "O", 1)])
-
-
-def mutants(number):
-    tasks = load_tasks("arc1/training")
-    parents = [
-        TypedProgram(seed.program, infer_types(seed.program, tasks[seed.task_id].demonstration_inputs))
-        for seed in load_programs("builtin")[:100]
-    ]
-    proposals = (mutate(parents[k % 100], RECIPES["paper"], np.random.default_rng([0, k])) for k in itertools.count())
-    return [str(program) for program in itertools.islice(filter(None, proposals), number)]
 
 
 def jobs(number, hostile_at):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpreter import PRIMITIVES
-from interpreter.primitives import lines, mapping
+from interpreter.primitives import lines, mapping, segments, unions
 from interpreter.work import METER
 
 P = PRIMITIVES
@@ -82,16 +82,18 @@ budgets = st.one_of(st.just(10**9), st.integers(0, 5000))
 sizes = st.one_of(st.just(10**6), st.integers(1, 2000))
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=150)
 @given(functions(), elements, budgets, sizes)
 def test_mapply_at_once_is_mapply_one_by_one(function, container, budget, max_items):
-    at_once = outcome(lambda: P["mapply"](function, container), budget, max_items)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unions, "_FEW_ELEMENTS", 2)
+        patch.setattr(unions, "_FEW_COPIES", 6)
+        at_once = outcome(lambda: P["mapply"](function, container), budget, max_items)
         patch.setattr(mapping, "union_of_images", lambda function, elements: None)
         assert at_once == outcome(lambda: P["mapply"](function, container), budget, max_items)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(
     st.sampled_from([P["connect"], P["shoot"], P["astuple"]]),
     st.one_of(indices, elements),
@@ -100,8 +102,9 @@ def test_mapply_at_once_is_mapply_one_by_one(function, container, budget, max_it
     sizes,
 )
 def test_prapply_at_once_is_prapply_one_by_one(function, a, b, budget, max_items):
-    at_once = outcome(lambda: P["prapply"](function, a, b), budget, max_items)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segments, "_FEW_PAIRS", 2)
+        at_once = outcome(lambda: P["prapply"](function, a, b), budget, max_items)
         patch.setattr(mapping, "all_segments", lambda function, a, b: None)
         assert at_once == outcome(lambda: P["prapply"](function, a, b), budget, max_items)
 

@@ -39,6 +39,14 @@ def take(state, batch, key, model=MODEL, parts=None, **settings):
     return train_step(model, OPTIMIZER, state, parts or [batch], key, num_targets=num_targets, **settings)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _quick_compiling():
+    """Compiling takes longer than everything else here; these programs run for milliseconds."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.fixture
 def state(random_params) -> TrainState:
     params = random_params(MODEL)
