@@ -53,8 +53,8 @@ MAY_IMPORT = {
     "devices": "errors",
     "run_state": "solutions training",
     "loop": "devices evaluation faults hindsight interpreter progress run_state sampling solutions training workbench",
-    "initial_data": "arc augmentation config errors evaluation hindsight interpreter mutation progress run_state screening "
-    "solutions workbench",
+    "initial_data": "arc augmentation config errors evaluation hindsight interpreter mutation progress run_state "
+    "screening solutions workbench",
     "initial_weights": "config errors model text",
     "cuts": "checkpoint errors faults initial_data initial_weights progress run_directory run_state solutions training "
     "workbench",

@@ -65,7 +65,7 @@ def test_printed_commands_are_one_a_run(capsys):
         ("axes: {size: {small: 3}}", "axis size is"),
         ("axes: {s: {a: {seed: 0}, 'a ': {seed: 1}, a_: {seed: 2}}}", "would be called 'a_'"),
         ("axes: {s: {a: {sed: 0}}}", "unknown key 'sed'"),
-        ("base: nowhere.yaml", "nowhere.yaml"),
+        ("base: nowhere.yaml", "config file .* not found"),
         ("{", "can't be read as YAML"),
     ],
 )

@@ -5,13 +5,11 @@ import json
 import sys
 from pathlib import Path
 
-import misbehaving_worker
-
 import interpreter
 from interpreter import InterpreterPool
 
 FOLDER = str(Path(interpreter.__file__).resolve().parent.parent)
-SCRIPT = misbehaving_worker.__file__
+SCRIPT = str(Path(__file__).with_name("misbehaving_worker.py"))
 
 
 def misbehaving_pool(num_workers, limits):

@@ -8,7 +8,8 @@ import struct
 import sys
 import time
 
-sys.path.append(sys.argv[1])
+if __name__ == "__main__":  # tests import it too
+    sys.path.append(sys.argv[1])
 
 from interpreter import worker
 from interpreter.outcome import Outcome, Status
