@@ -53,7 +53,7 @@ def fetch(
     Args:
         name: as in `PUBLISHED`.
         folder: created if missing.
-        revision: branch, tag or commit; None takes the lock file's commit, or `main` without one.
+        revision: branch, tag or commit; None takes the lock file's commit, or the publisher's `revision` without one.
         sha256: digests that the user expects, by file name.
         advance: told of a file's bytes done and bytes in all.
 
@@ -72,7 +72,7 @@ def fetch(
         raise UserError("HF_HUB_OFFLINE is set, expected unset: fetch is the verb that uses the network")
     publisher = PUBLISHED[name]
     if lock is None:
-        commit = publisher.commit(revision or "main")
+        commit = publisher.commit(revision or publisher.revision)
         lock = Fetched(name=name, repository=publisher.repository, revision=commit, sha256={}, complete=False)
     files = publisher.files(lock.revision)
     unknown = sorted(expected.keys() - {file.name for file in files})

@@ -43,6 +43,11 @@ class Publisher(Protocol):
     @property
     def repository(self) -> str: ...
 
+    @property
+    def revision(self) -> str:
+        """What is fetched unless something else is asked for."""
+        ...
+
     def commit(self, revision: str) -> str:
         """Return the commit, 40 hex digits, that a branch, tag or commit names now."""
         ...
@@ -57,6 +62,7 @@ class HubModel:
     """A T5 checkpoint on the Hugging Face hub."""
 
     repository: str
+    revision: str = "main"
 
     def commit(self, revision: str) -> str:
         """Ask the hub."""
@@ -97,6 +103,7 @@ class GithubFile:
 
     repository: str
     path: str
+    revision: str
 
     def commit(self, revision: str) -> str:
         """Ask GitHub; a whole commit is taken as it is."""
@@ -116,7 +123,7 @@ PUBLISHED: dict[str, Publisher] = {
     "codet5-small": HubModel("Salesforce/codet5-small"),
     "codet5p-220m": HubModel("Salesforce/codet5p-220m"),
     "codet5p-770m": HubModel("Salesforce/codet5p-770m"),
-    "solvers.py": GithubFile("michaelhodel/arc-dsl", "solvers.py"),
+    "solvers.py": GithubFile("michaelhodel/arc-dsl", "solvers.py", "635de4902a5fb4e376f27333feaa396d3f5dfdcb"),
 }
 """What `fetch` knows, by the name that the user gives."""
 

@@ -11,6 +11,7 @@ from codeit_jax.cli import main
 from codeit_jax.commands import fetch as fetch_command
 from codeit_jax.fetching import publishers
 from codeit_jax.fetching.fetch import LOCK_FILE
+from codeit_jax.fetching.publishers import PUBLISHED
 
 COMMIT, NEWER = "a1" * 20, "b2" * 20
 FILES = {
@@ -150,6 +151,7 @@ def test_one_file_and_its_pin(server, tmp_path, capsys):
     assert fetch(tmp_path / "dsl", name="solvers.py") == 0
     assert digest(SOLVERS) in capsys.readouterr().out
     assert (tmp_path / "dsl" / "solvers.py").read_bytes() == SOLVERS
+    assert server.asked == [f"/michaelhodel/arc-dsl/{PUBLISHED['solvers.py'].revision}/solvers.py"]
     pin = ["--revision", COMMIT, "--sha256", digest(SOLVERS)]
     server.asked.clear()
     assert fetch(tmp_path / "pinned", *pin, name="solvers.py") == 0
@@ -272,7 +274,7 @@ def test_an_answer_that_is_none_is_one_line(server, tmp_path, capsys, answer):
 
 def test_github_naming_no_commit_is_one_line(server, tmp_path, capsys):
     server.main = "not-a-commit"
-    refused(capsys, tmp_path / "m", "40 hex digits", name="solvers.py")
+    refused(capsys, tmp_path / "m", "40 hex digits", options=("--revision", "main"), name="solvers.py")
 
 
 def test_a_model_without_weights_or_tokenizer_is_one_line(server, tmp_path, capsys):
