@@ -7,7 +7,7 @@ variable just defined, so that the policy never has to count lines. The last lin
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from codeit_jax.text.tokenizer import EncodedPrompt, TokenIds, digest_of
 _PAD, _START, _END = "<pad>", "<start>", "<end>"
 _LINE_END = "="
 _NAME = re.compile(r"\w+")
+_CACHED_GRIDS = 1 << 13
 
 
 class NativeTokenizer:
@@ -38,8 +39,10 @@ class NativeTokenizer:
     def __init__(self) -> None:
         names = ("I", *sorted(interpreter.CONSTANTS), *sorted(interpreter.PRIMITIVES), *VARIABLES)
         program_names = (_PAD, _START, _END, *names, *(_LINE_END + variable for variable in VARIABLES))
-        self._grids = GridTokens(first_id=len(program_names))
-        self.token_names = (*program_names, *self._grids.names)
+        grids = GridTokens(first_id=len(program_names))
+        # All programs of a task have its inputs in their prompts, and many have the same outputs.
+        self._encode_grid = lru_cache(_CACHED_GRIDS)(grids.encode)
+        self.token_names = (*program_names, *grids.names)
         self._ids = {token_name: index for index, token_name in enumerate(self.token_names)}
         self.pad_id, self.start_id, self.end_id = (self._ids[special] for special in (_PAD, _START, _END))
         self.program_token_ids = np.arange(self.end_id, len(program_names), dtype=np.int32)
@@ -75,7 +78,7 @@ class NativeTokenizer:
 
     def _encode_example(self, example: Example) -> TokenIds:
         return np.concatenate(
-            [self._grids.encode(example.input, "input"), self._grids.encode(example.output, "output")]
+            [self._encode_grid(example.input, "input"), self._encode_grid(example.output, "output")]
         )
 
     def encode_program(self, program_text: str) -> TokenIds:
