@@ -77,9 +77,7 @@ class NativeTokenizer:
         )
 
     def _encode_example(self, example: Example) -> TokenIds:
-        return np.concatenate(
-            [self._encode_grid(example.input, "input"), self._encode_grid(example.output, "output")]
-        )
+        return np.concatenate([self._encode_grid(example.input, "input"), self._encode_grid(example.output, "output")])
 
     def encode_program(self, program_text: str) -> TokenIds:
         """Encode a program, int32 [T]; variables are numbered in the order of their lines.
