@@ -1,6 +1,7 @@
 """Shared set-up: eight CPU devices for the sharding tests, and caches that live as long as the test run."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -8,7 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from codeit_jax.config import ModelConfig
 from codeit_jax.model import Params, T5Model
+from codeit_jax.model.huggingface import load_pretrained
+
+GOLDEN = Path(__file__).parent / "model" / "data"
+GOLDEN_VOCABULARY = 41
 
 # Through jax.config, not the environment: subprocesses started by tests should see the machine as users do.
 jax.config.update("jax_platforms", "cpu")
@@ -35,3 +41,23 @@ def random_params() -> Callable[..., Params]:
         return jax.tree_util.tree_map_with_path(leaf, model.abstract_params())
 
     return make
+
+
+@pytest.fixture(params=["relu-tied", "gated-gelu-untied"])
+def golden(request: pytest.FixtureRequest) -> tuple[T5Model, Params, dict[str, np.ndarray]]:
+    """Load a small model and what transformers' torch T5 made of it (`tests/model/make_golden.py`)."""
+    feed_forward, _, tie = request.param.rpartition("-")
+    config = ModelConfig(
+        d_model=16,
+        d_ff=24,
+        d_kv=4,
+        num_heads=3,
+        num_encoder_layers=2,
+        num_decoder_layers=2,
+        feed_forward=feed_forward,
+        tie_embeddings=tie == "tied",
+        dropout=0.0,
+    )
+    folder = GOLDEN / request.param
+    params = load_pretrained(folder, config, GOLDEN_VOCABULARY)
+    return T5Model(config, GOLDEN_VOCABULARY), params, dict(np.load(folder / "expected.npz"))

@@ -26,21 +26,7 @@ def check_config(path: Path, config: ModelConfig, vocabulary_size: int, special:
         UserError: the file can't be read, or a value differs; it names both.
     """
     stored = _read(path)
-    wanted = {
-        "model_type": "t5",
-        "d_model": config.d_model,
-        "d_ff": config.d_ff,
-        "d_kv": config.d_kv,
-        "num_heads": config.num_heads,
-        "num_layers": config.num_encoder_layers,
-        "num_decoder_layers": config.num_decoder_layers,
-        "feed_forward_proj": config.feed_forward,
-        "relative_attention_num_buckets": config.num_buckets,
-        "relative_attention_max_distance": config.max_distance,
-        "layer_norm_epsilon": config.norm_epsilon,
-        # transformers 5 forces the old flag to true and keeps its meaning, the scaled head, under this name.
-        "scale_decoder_outputs": config.tie_embeddings,
-    }
+    wanted = _architecture(config)
     # What published files leave out has these values.
     defaults = {
         "model_type": "t5",
@@ -62,10 +48,9 @@ def check_config(path: Path, config: ModelConfig, vocabulary_size: int, special:
     _compare(path, stored, {"decoder_start_token_id": stored.get("pad_token_id")}, of_tokenizer, "as in the tokenizer")
 
 
-def describe_config(config: ModelConfig, vocabulary_size: int, special: SpecialIds) -> dict[str, Any]:
-    """Return a `config.json` that transformers 4 and 5 read alike."""
+def _architecture(config: ModelConfig) -> dict[str, Any]:
+    """Return what a `config.json` says of the network itself."""
     return {
-        "architectures": ["T5ForConditionalGeneration"],
         "model_type": "t5",
         "d_model": config.d_model,
         "d_ff": config.d_ff,
@@ -77,11 +62,19 @@ def describe_config(config: ModelConfig, vocabulary_size: int, special: SpecialI
         "relative_attention_num_buckets": config.num_buckets,
         "relative_attention_max_distance": config.max_distance,
         "layer_norm_epsilon": config.norm_epsilon,
+        # transformers 5 forces `tie_word_embeddings` to true and keeps its meaning, the scaled head, under this name.
+        "scale_decoder_outputs": config.tie_embeddings,
+    }
+
+
+def describe_config(config: ModelConfig, vocabulary_size: int, special: SpecialIds) -> dict[str, Any]:
+    """Return a `config.json` that transformers 4 and 5 read alike."""
+    return {
+        "architectures": ["T5ForConditionalGeneration"],
+        **_architecture(config),
         "dropout_rate": config.dropout,
         "vocab_size": vocabulary_size,
         "tie_word_embeddings": config.tie_embeddings,
-        # transformers 5 asks for the scaling of a tied head's input by its own name.
-        "scale_decoder_outputs": config.tie_embeddings,
         "pad_token_id": special.pad,
         "eos_token_id": special.end,
         "decoder_start_token_id": special.start,
