@@ -15,7 +15,7 @@ import time
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import interpreter
@@ -45,6 +45,7 @@ class TaskSearch:
         tried: the programs that were.
         end: a larger limit would give nothing else (`complete`), the limit was reached, or the time was over.
         candidates: the programs found, in the order of finding.
+        core_seconds: processor time that it took.
     """
 
     task_id: str
@@ -52,6 +53,7 @@ class TaskSearch:
     tried: int
     end: Literal["complete", "limit", "time"]
     candidates: tuple[Candidate, ...]
+    core_seconds: float = field(default=0.0, compare=False)
 
 
 class Round(NamedTuple):
@@ -169,6 +171,7 @@ def _start_worker() -> None:
 
 
 def _search_task(task: Task, budget: Budget, max_lines: int) -> TaskSearch:
+    start = time.process_time()
     result = search_program(task.demonstrations, budget, max_lines)
     assert budget.programs is not None
     candidates = [
@@ -187,6 +190,7 @@ def _search_task(task: Task, budget: Budget, max_lines: int) -> TaskSearch:
         tried=result.tried,
         end="complete" if result.is_complete or candidates else cut_by,
         candidates=tuple(candidates),
+        core_seconds=round(time.process_time() - start, 3),
     )
 
 

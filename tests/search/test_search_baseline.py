@@ -23,7 +23,7 @@ def searched(number, limit, *, tried=10, right=None):
         tests = (right,) * len(task.tests)
         candidates = (Candidate(task.id, "O = rot180(I)", (True,) * len(task.demonstrations), tests),)
     end = "complete" if candidates else "limit"
-    return TaskSearch(task_id=task.id, limit=limit, tried=tried, end=end, candidates=candidates)
+    return TaskSearch(task_id=task.id, limit=limit, tried=tried, end=end, candidates=candidates, core_seconds=30.0)
 
 
 FIRST = [searched(1, 500, right=True), searched(0, 500), searched(3, 500, right=False), searched(2, 500)]
@@ -81,7 +81,7 @@ def test_the_curve_has_a_point_for_every_change_and_the_end(tmp_path, script):
     search, summary = run(tmp_path)
     assert not search.is_interrupted
     assert summary["curve"] == [(0.0, 0, 0), (30.0, 10, 1), (180.0, 140, 2), (180.0, 140, 2)]
-    assert summary["solved_by_minute"] == [[1, 1]]
+    assert summary["solved_by_core_minute"] == [[2, 1]]
     assert (summary["programs"], summary["correct"], summary["tried"], summary["seconds"]) == (3, 2, 140, 180.0)
     assert summary["solved"] == {"demonstrations": 3, "pass@1": 2, "pass@3": 2, "oracle": 2}
     assert [candidate.task_id for candidate in search.candidates] == [IDS[1], IDS[2], IDS[3]]
