@@ -42,7 +42,7 @@ class Numbering:
     def of(self, program: Program) -> Expressions:
         """Return the numbers of a program's lines."""
         numbers = [*range(FIRST_LINE_SLOT), *[_UNDEFINED] * len(program.lines)]
-        for slot, fetch in enumerate(program.fetches, FIRST_LINE_SLOT):
+        for slot, (_, fetch) in enumerate(program.steps, FIRST_LINE_SLOT):
             key = fetch(numbers)
             number = self._numbers.get(key)
             if number is None:

@@ -1,8 +1,9 @@
 """Running one program on one grid.
 
-Every call is made by `Machine.call`, which the shared table of `interpreter.batch` uses too: the line's work budget is
+A call is made by `Machine.call`, which the shared table of `interpreter.batch` uses too: the line's work budget is
 set, the primitive charges it (see `interpreter.work`), the result is weighed (see `interpreter.growth`). So a call's
-result, its work or its failure depend on its callee and arguments only, and not on what ran before.
+result, its work or its failure depend on its callee and arguments only, and not on what ran before. The loop over a
+program's lines does the same by itself for most primitives.
 
 Within a program, a call that is repeated with equal arguments denotes the same value: closures compare by identity,
 and this makes them equal whether or not calls are shared between programs.
@@ -58,6 +59,8 @@ class Failure(NamedTuple):
         return Outcome(self.status, None, f"{self.reason} at line {line}", work)
 
 
+_Made = list[tuple[Any, list[Any], Result | Failure]]  # calls with functions: callee, arguments, what came of it
+
 PROGRAM_WORK_EXCEEDED = Failure(Status.WORK, "work limit of the program")
 _LINE_WORK_EXCEEDED = Failure(Status.WORK, "work limit of a line")
 _UNDEFINED_VARIABLE = Failure(Status.ERROR, "NameError")
@@ -73,15 +76,17 @@ class Machine:
         weights: of these values.
         slots: the row that programs run on, one at a time: the environment, the input grid, results of lines.
         slot_weights: upper bounds on the weights of `slots`.
-        factors: how the results of some primitives grow (`interpreter.growth`).
-        passive: the primitives whose results hold no functions but those in their arguments.
+        simple_factors: for these, how the result of a call grows (`interpreter.growth`), if that is all there is to say
+            about the callee; else 0.
+        factors: by primitive, how its results grow.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.environment, self.weights, self.factors, self.passive = _environment(limits.mode)
+        self.environment, self.weights, self.factors, simple_factors = _environment(limits.mode)
         self.slots = [*self.environment, *_BLANK]
         self.slot_weights = [*self.weights, *[1] * len(_BLANK)]
+        self.simple_factors = [*simple_factors, *[0] * len(_BLANK)]
         self._budget, self._max_items = limits.work_per_line, limits.max_items
         self._drops_long_values = limits.mode == "codeit"
 
@@ -113,17 +118,21 @@ class Machine:
                 weight = factor * sum(weights) + NODES_A_UNIT * work + SLACK
             if weight > self._max_items:
                 weight = weigh(value, self._max_items)
-        except WorkExceeded:
-            return _LINE_WORK_EXCEEDED
-        except LimitExceeded as error:
-            return Failure(Status.SIZE, str(error) or "size limit")
-        except MemoryError:
-            return _OUT_OF_MEMORY
         except Exception as error:
-            return Failure(Status.ERROR, type(error).__name__)
+            return _failure_of(error)
         if self._drops_long_values and len(value) >= CODEIT_LENGTH_LIMIT:
             return UNDEFINED, work, 1
         return value, work, weight
+
+
+def _failure_of(error: Exception) -> Failure:
+    if isinstance(error, WorkExceeded):
+        return _LINE_WORK_EXCEEDED
+    if isinstance(error, LimitExceeded):
+        return Failure(Status.SIZE, str(error) or "size limit")
+    if isinstance(error, MemoryError):
+        return _OUT_OF_MEMORY
+    return Failure(Status.ERROR, type(error).__name__)
 
 
 class _Metered:
@@ -162,7 +171,7 @@ def run(program: Program, grid: Grid, limits: Limits = DEFAULT_LIMITS) -> Outcom
     values, failure, work = execute(program, grid, _machine(limits))
     if failure is not None:
         return failure.outcome(len(values) + 1, work)
-    return finish(values[-1], work, limits.mode)
+    return finish(values[-1], work, limits.mode, plain=not program.mentions_booleans)
 
 
 def execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any], Failure | None, int]:
@@ -179,26 +188,49 @@ def execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any], 
 
 
 def _execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any], Failure | None, int]:
-    slots, weights = machine.slots, machine.slot_weights
-    slots[INPUT_SLOT], weights[INPUT_SLOT] = grid, 1 + len(grid) + sum(map(len, grid))
-    call, passive, most_work = machine.call, machine.passive, machine.limits.work_per_program
-    made: list[tuple[Any, list[Any], Result | Failure]] = []
+    slots, weights, factors = machine.slots, machine.slot_weights, machine.simple_factors
+    slots[INPUT_SLOT], weights[INPUT_SLOT] = grid, 1 + len(grid) * (1 + len(grid[0])) if grid else 1
+    limits, budget = machine.limits, machine.limits.work_per_line
+    made: _Made = []
     work, target = 0, INPUT_SLOT
-    for fetch in program.fetches:
-        target += 1
-        function, *arguments = fetch(slots)
-        if function in passive:
-            result = call(function, arguments, fetch(weights))
-        else:
-            result = _made_before(made, function, arguments) or call(function, arguments, fetch(weights))
-            made.append((function, arguments, result))
-        if isinstance(result, Failure):
-            return slots[FIRST_LINE_SLOT:target], result, work
-        slots[target], line_work, weights[target] = result
-        if work + line_work > most_work:
-            return slots[FIRST_LINE_SLOT:target], PROGRAM_WORK_EXCEEDED, work
-        work += line_work
+    try:
+        for callee, fetch in program.steps:
+            target += 1
+            factor = factors[callee]
+            if factor:  # what `Machine.call` does, but for the call, which would take as long as many a primitive
+                function, *arguments = fetch(slots)
+                METER.left = budget
+                value = function(*arguments)
+                taken: int = 1 + budget - METER.left
+                kind = type(value)
+                weight = 1
+                if kind is tuple or kind is frozenset:
+                    weight = factor * sum(fetch(weights)) + NODES_A_UNIT * taken + SLACK
+                    if weight > limits.max_items:
+                        weight = weigh(value, limits.max_items)
+            else:
+                result = _call_once(machine, made, fetch(slots), fetch(weights))
+                if isinstance(result, Failure):
+                    return slots[FIRST_LINE_SLOT:target], result, work
+                value, taken, weight = result
+            slots[target], weights[target] = value, weight
+            if work + taken > limits.work_per_program:
+                return slots[FIRST_LINE_SLOT:target], PROGRAM_WORK_EXCEEDED, work
+            work += taken
+    except Exception as error:
+        return slots[FIRST_LINE_SLOT:target], _failure_of(error), work
     return slots[FIRST_LINE_SLOT : target + 1], None, work
+
+
+def _call_once(machine: Machine, made: _Made, called: tuple[Any, ...], weights: tuple[int, ...]) -> Result | Failure:
+    """Call the first of some values with the others, unless the program made the same call before."""
+    function, *arguments = called
+    for known_function, known_arguments, result in made:
+        if known_function is function and known_arguments == arguments:
+            return result
+    result = machine.call(function, arguments, weights)
+    made.append((function, arguments, result))
+    return result
 
 
 @lru_cache(maxsize=16)
@@ -206,22 +238,15 @@ def _machine(limits: Limits) -> Machine:
     return Machine(limits)
 
 
-def _made_before(made: list[tuple[Any, list[Any], Any]], function: Any, arguments: list[Any]) -> Any:
-    for known_function, known_arguments, result in made:
-        if known_function is function and known_arguments == arguments:
-            return result
-    return None
-
-
-def finish(value: Any, work: int, mode: Mode) -> Outcome:
-    """Return the outcome of a program whose last line gave `value`."""
-    grid = as_grid(value, mode)
+def finish(value: Any, work: int, mode: Mode, *, plain: bool = False) -> Outcome:
+    """Return the outcome of a program whose last line gave `value`, which is known to hold no booleans if `plain`."""
+    grid = as_grid(value, mode, plain=plain)
     if grid is None:
         return Outcome(Status.INVALID, None, "the result is no valid grid", work)
     return Outcome(Status.OK, grid, "", work)
 
 
-def as_grid(value: Any, mode: Mode) -> Grid | None:
+def as_grid(value: Any, mode: Mode, *, plain: bool = False) -> Grid | None:
     """Return `value` with plain integer cells if it is a valid output grid, else None.
 
     A valid grid is a tuple of equally long tuples of integers 0-9, in mode "native" of 1 to 30 rows and columns. `()`
@@ -241,6 +266,8 @@ def as_grid(value: Any, mode: Mode) -> Grid | None:
         return None
     if cells.translate(None, _COLOURS):
         return None
+    if plain:
+        return value
     # The cells are integers or booleans. In marshal's format T and F stand for booleans (or are part of a large size),
     # and asking it takes half the time of looking at every cell's type.
     data = marshal.dumps(value, 2)
@@ -250,14 +277,17 @@ def as_grid(value: Any, mode: Mode) -> Grid | None:
 @cache
 def _environment(
     mode: Mode,
-) -> tuple[tuple[Any, ...], tuple[int, ...], dict[_Function, int], frozenset[_Function]]:
+) -> tuple[tuple[Any, ...], tuple[int, ...], dict[_Function, int], tuple[int, ...]]:
     primitives = primitives_for(mode)
     values = (*primitives.values(), *CONSTANTS.values())
     factors = {primitives[name]: factor for name, factor in FACTORS.items()}
-    passive = [primitive for name, primitive in primitives.items() if not _handles_functions(name)]
-    return values, tuple(map(weigh, values)), factors, frozenset(passive)
+    # In mode "codeit" every result has to be looked at.
+    simple = {name for name in FACTORS if mode == "native" and not _handles_functions(name)}
+    simple_factors = [FACTORS[name] if name in simple else 0 for name in primitives]
+    return values, tuple(map(weigh, values)), factors, (*simple_factors, *[0] * len(CONSTANTS))
 
 
 def _handles_functions(name: str) -> bool:
+    """Tell whether a primitive's result may hold functions that are not in its arguments, or may depend on them."""
     signature = SIGNATURES[name]
     return name == "rapply" or "Callable" in (signature.result, *[parameter.type for parameter in signature.parameters])

@@ -39,6 +39,12 @@ FIRST_LINE_SLOT = len(FIXED_NAMES)
 
 _FIXED_SLOTS = {name: slot for slot, name in enumerate(FIXED_NAMES)}
 _ARITIES = tuple(len(signature.parameters) for signature in SIGNATURES.values())
+# What gives booleans that were not there before. Three arguments of `objects` are flags, which are in no result.
+_BOOLEAN_SLOTS = frozenset(
+    [_FIXED_SLOTS[name] for name, signature in SIGNATURES.items() if signature.result == "Boolean"]
+    + [_FIXED_SLOTS[name] for name in ("matcher", "T", "F")]
+)
+_OBJECTS_SLOT = _FIXED_SLOTS["objects"]
 _VARIABLE = re.compile(r"x[1-9][0-9]*", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -102,9 +108,18 @@ class Program:
     names: tuple[str, ...]
 
     @cached_property
-    def fetches(self) -> list[Fetch]:
-        """For each line, what takes its callee and its arguments from a row of slots."""
-        return [itemgetter(callee, *arguments) for _, callee, arguments in self.lines]
+    def steps(self) -> list[tuple[int, Fetch]]:
+        """For each line, the slot of its callee, and what takes callee and arguments from a row of slots."""
+        return [(callee, itemgetter(callee, *arguments)) for _, callee, arguments in self.lines]
+
+    @cached_property
+    def mentions_booleans(self) -> bool:
+        """Whether a boolean may get into the output; if not, none has to be looked for."""
+        return any(
+            callee in _BOOLEAN_SLOTS
+            or not _BOOLEAN_SLOTS.isdisjoint(arguments[:1] if callee == _OBJECTS_SLOT else arguments)
+            for _, callee, arguments in self.lines
+        )
 
     def name_of(self, slot: int) -> str:
         """Return the name that stands for `slot` in the text."""
