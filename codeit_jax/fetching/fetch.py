@@ -1,7 +1,7 @@
 """Fetching a published thing into a folder, with a lock file that says exactly what came.
 
-The first fetch takes what the publisher's branch names then and writes commit and digests into the lock file; whoever
-has that file gets the same bytes, or an error.
+The first fetch takes the commit that is pinned here, or what the publisher's branch names then, and writes commit and
+digests into the lock file; whoever has that file gets the same bytes, or an error.
 """
 
 import hashlib
@@ -116,7 +116,7 @@ def _fetch_missing(
 def _fetch_file(file: RemoteFile, path: Path, expected: str | None, advance: Callable[[int, int], None]) -> str:
     try:
         found = download(file.url, path, max_bytes=file.max_bytes, advance=advance)
-        for origin, digest in (("expected", expected), ("announced by its publisher", file.sha256)):
+        for origin, digest in (("expected", expected), ("announced by its publisher or pinned", file.sha256)):
             if digest is not None and digest != found:
                 raise UserError(f"{file.url}: has SHA-256 {found}, {origin} is {digest}")
         keep(path)

@@ -2,7 +2,8 @@
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from codeit_jax.errors import UserError
@@ -28,7 +29,7 @@ class RemoteFile:
         name: without folders.
         url: where it is.
         max_bytes: more is refused.
-        sha256: in hex, where the publisher announces it.
+        sha256: in hex, where it is known beforehand or the publisher announces it.
     """
 
     name: str
@@ -59,10 +60,17 @@ class Publisher(Protocol):
 
 @dataclass(frozen=True)
 class HubModel:
-    """A T5 checkpoint on the Hugging Face hub."""
+    """A T5 checkpoint on the Hugging Face hub.
+
+    Attributes:
+        repository: owner and name.
+        revision: what is fetched unless something else is asked for.
+        sha256: digests of files at that revision, as far as they are known here.
+    """
 
     repository: str
     revision: str = "main"
+    sha256: Mapping[str, str] = field(default_factory=dict)
 
     def commit(self, revision: str) -> str:
         """Ask the hub."""
@@ -76,12 +84,13 @@ class HubModel:
         if missing or not weights:
             lacks = ", ".join(missing) or " and ".join(_WEIGHT_FILES)
             raise UserError(f"{self.repository} at {commit}: has no {lacks}, expected a checkpoint with its tokenizer")
+        known = self.sha256 if commit == self.revision else {}
         return [
             RemoteFile(
                 name=name,
                 url=f"{HUB}/{self.repository}/resolve/{commit}/{name}",
                 max_bytes=_WEIGHTS if name in weights else _SHORT,
-                sha256=(listed[name].get("lfs") or {}).get("sha256"),
+                sha256=known.get(name) or (listed[name].get("lfs") or {}).get("sha256"),
             )
             for name in (*_TEXT_FILES, *weights)
         ]
@@ -120,8 +129,13 @@ class GithubFile:
 
 
 PUBLISHED: dict[str, Publisher] = {
-    "codet5-small": HubModel("Salesforce/codet5-small"),
-    "codet5p-220m": HubModel("Salesforce/codet5p-220m"),
+    "codet5-small": HubModel(
+        "Salesforce/codet5-small",
+        revision="a642dc934e5475185369d09ac07091dfe72a31fc",
+        sha256={"pytorch_model.bin": "968fb0f45e1efc8cf3dd50012d1f82ad82098107cbadde2c0fdd8e61bac02908"},
+    ),
+    # A commit names its files' digests, which the hub tells.
+    "codet5p-220m": HubModel("Salesforce/codet5p-220m", revision="bcef69c847f3218e9f980baadad708efdffb2541"),
     "codet5p-770m": HubModel("Salesforce/codet5p-770m"),
     "solvers.py": GithubFile("michaelhodel/arc-dsl", "solvers.py", "635de4902a5fb4e376f27333feaa396d3f5dfdcb"),
 }

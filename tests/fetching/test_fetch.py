@@ -11,7 +11,7 @@ from codeit_jax.cli import main
 from codeit_jax.commands import fetch as fetch_command
 from codeit_jax.fetching import publishers
 from codeit_jax.fetching.fetch import LOCK_FILE
-from codeit_jax.fetching.publishers import PUBLISHED
+from codeit_jax.fetching.publishers import PUBLISHED, HubModel
 
 COMMIT, NEWER = "a1" * 20, "b2" * 20
 FILES = {
@@ -22,7 +22,7 @@ FILES = {
     "README.md": b"not wanted",
 }
 SOLVERS = b"def solve_67a3c6ac(I):\n    O = vmirror(I)\n    return O\n"
-MODEL = "/Salesforce/codet5-small"
+MODEL = "/Salesforce/codet5p-770m"
 
 
 def digest(data):
@@ -100,11 +100,11 @@ def server(monkeypatch):
         thread.join()
 
 
-def fetch(folder, *options, name="codet5-small"):
+def fetch(folder, *options, name="codet5p-770m"):
     return main(["fetch", name, str(folder), *options])
 
 
-def refused(capsys, folder, *mentions, options=(), name="codet5-small", code=2):
+def refused(capsys, folder, *mentions, options=(), name="codet5p-770m", code=2):
     capsys.readouterr()
     assert fetch(folder, *options, name=name) == code
     captured = capsys.readouterr()
@@ -121,18 +121,18 @@ def names_in(folder):
 
 
 def test_a_model_and_its_lock_file(server, tmp_path, capsys):
-    folder = tmp_path / "new" / "codet5-small"
+    folder = tmp_path / "new" / "codet5p-770m"
     assert fetch(folder, "--json") == 0
     wanted = {name: content for name, content in FILES.items() if name != "README.md"}
     assert names_in(folder) == wanted.keys() | {LOCK_FILE}
     assert all((folder / name).read_bytes() == content for name, content in wanted.items())
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     digests = {name: digest(content) for name, content in wanted.items()}
-    repository = "Salesforce/codet5-small"
+    repository = "Salesforce/codet5p-770m"
     assert result == {"folder": str(folder), "repository": repository, "revision": COMMIT, "sha256": digests}
     lock = json.loads((folder / LOCK_FILE).read_text())
     assert lock == {
-        "name": "codet5-small",
+        "name": "codet5p-770m",
         "repository": repository,
         "revision": COMMIT,
         "sha256": digests,
@@ -219,10 +219,25 @@ def test_the_publishers_own_digest_is_checked(server, tmp_path, capsys):
     assert fetch(tmp_path / "m") == 0
 
 
+def test_a_pinned_digest_holds_at_its_commit_only(server, tmp_path, monkeypatch, capsys):
+    pinned = HubModel(MODEL[1:], revision=COMMIT, sha256={"pytorch_model.bin": "0" * 64})
+    monkeypatch.setitem(PUBLISHED, "codet5p-770m", pinned)
+    server.announced["pytorch_model.bin"] = digest(FILES["pytorch_model.bin"])
+    refused(capsys, tmp_path / "m", "or pinned is " + "0" * 64)
+    server.main = NEWER
+    assert fetch(tmp_path / "n", "--revision", "main") == 0
+
+
+def test_what_is_pinned_is_a_commit_and_digests():
+    models = [publisher for publisher in PUBLISHED.values() if isinstance(publisher, HubModel)]
+    assert {len(model.revision) for model in models} == {len("main"), len(COMMIT)}
+    assert all(len(bytes.fromhex(digest)) == 32 for model in models for digest in model.sha256.values())
+
+
 def test_another_commit_or_name_than_the_lock_files_is_one_line(server, tmp_path, capsys):
     assert fetch(tmp_path / "m") == 0
     refused(capsys, tmp_path / "m", COMMIT, NEWER, options=["--revision", NEWER])
-    refused(capsys, tmp_path / "m", "holds codet5-small", name="codet5p-220m")
+    refused(capsys, tmp_path / "m", "holds codet5p-770m", name="codet5p-220m")
     refused(capsys, tmp_path / "m", digest(b"{}"), options=["--sha256", "vocab.json=" + "0" * 64])
 
 
