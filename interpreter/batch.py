@@ -42,8 +42,8 @@ class Numbering:
     def of(self, program: Program) -> Expressions:
         """Return the numbers of a program's lines."""
         numbers = [*range(FIRST_LINE_SLOT), *[_UNDEFINED] * len(program.lines)]
-        for slot, (_, fetch) in enumerate(program.steps, FIRST_LINE_SLOT):
-            key = fetch(numbers)
+        for slot, (_, callee, arguments) in enumerate(program.lines, FIRST_LINE_SLOT):
+            key = (numbers[callee], *[numbers[argument] for argument in arguments])
             number = self._numbers.get(key)
             if number is None:
                 number = self._numbers[key] = _UNDEFINED + 1 + len(self._operands)

@@ -8,13 +8,15 @@ from functools import cache
 from typing import Any
 
 from interpreter.limits import Limits, Mode
-from interpreter.machine import UNDEFINED, Failure, Machine, finish
+from interpreter.machine import OUT_OF_MEMORY, UNDEFINED, Failure, Machine, finish
 from interpreter.outcome import Grid, Outcome, Status
+from interpreter.primitives.unbuilt import Unbuilt
 
 UNDEFINED_ID = 0
 """The id of what a line that was not run yet stands for; only in mode "codeit" may a line name itself."""
 
 _ENTRY_NODES = 8
+_UNBUILT_NODES = 512
 
 
 Entry = tuple[int, int]
@@ -43,6 +45,8 @@ class CallTable:
         self._calls: dict[tuple[int, ...], Entry | Failure] = {}
         self._outcomes: dict[int, Outcome] = {}
         self._nodes = 0
+        # Ids of values that are not built, and those of the same values built, or None as long as nobody needed them.
+        self._unbuilt: dict[int, int | None] = {}
         self._fixed_ids = [*fixed_ids, self.add_grid(self._grid)]
 
     @property
@@ -65,7 +69,7 @@ class CallTable:
 
     def value(self, number: int) -> Any:
         """Return the value that an id stands for."""
-        return self._values[number]
+        return self._values[self._built(number) if number in self._unbuilt else number]
 
     def call(self, key: tuple[int, ...]) -> int | None:
         """Make a call given as the ids of the callee and of the arguments, within `Machine.metered`.
@@ -88,26 +92,59 @@ class CallTable:
         return self._calls.get(key) or self._make(key)
 
     def _make(self, key: tuple[int, ...]) -> Entry | Failure:
-        callee, *arguments = key
+        if not self._unbuilt.keys().isdisjoint(key):
+            try:
+                built = self._with_built_arguments(key)
+            except MemoryError:
+                self.clear()
+                return OUT_OF_MEMORY
+            if built != key:
+                entry = self.look_up(built)
+                if entry is not OUT_OF_MEMORY:
+                    self._calls[key] = entry
+                return entry
         values, weights = self._values, self._weights
-        result = self._machine.call(values[callee], [values[k] for k in arguments], [weights[k] for k in key])
+        function, *arguments = [values[k] for k in key]
+        function = self._machine.unbuilt_variants.get(function, function)
+        result = self._machine.call(function, arguments, [weights[k] for k in key])
         if isinstance(result, Failure):
-            if result.status is Status.DIED:  # out of memory: no property of the call
+            if result is OUT_OF_MEMORY:  # no property of the call
                 self.clear()
             else:
                 self._calls[key] = result
                 self._nodes += _ENTRY_NODES
             return result
         value, work, weight = result
-        entry = self._calls[key] = self._intern(value, weight), work
-        # Both are upper bounds on what the call has allocated.
-        self._nodes += min(weight, work) + _ENTRY_NODES
+        number = self._intern(value, weight)
+        if isinstance(value, Unbuilt):
+            self._unbuilt.setdefault(number, None)
+            self._nodes += _UNBUILT_NODES
+        else:
+            # Both are upper bounds on what the call has allocated.
+            self._nodes += (weight if weight < work else work) + _ENTRY_NODES
+        entry = self._calls[key] = number, work
         return entry
 
+    def _with_built_arguments(self, key: tuple[int, ...]) -> tuple[int, ...]:
+        """Return a call's key with built values for unbuilt ones, but for what the call only paints."""
+        painted = self._machine.painted_argument.get(self._values[key[0]])
+        return tuple([self._built(k) if k in self._unbuilt and n - 1 != painted else k for n, k in enumerate(key)])
+
+    def _built(self, number: int) -> int:
+        """Return the id of a built value, given that of the unbuilt one."""
+        built = self._unbuilt[number]
+        if built is None:
+            weight = self._weights[number]
+            built = self._unbuilt[number] = self._intern(self._values[number].built(), weight)
+            self._nodes += weight
+        return built
+
     def _intern(self, value: Any, weight: int) -> int:
-        number = _intern(value, self._ids)
+        if type(value) is bool:
+            value = int(value)  # True equals 1 and gets its id, and the primitives' fast paths are for plain integers
+        number = self._ids.setdefault(value, len(self._values))
         if number == len(self._values):
-            self._values.append(int(value) if type(value) is bool else value)
+            self._values.append(value)
             self._weights.append(weight)
         return number
 
@@ -115,14 +152,8 @@ class CallTable:
         """Return the outcome of a program whose last line gave the value with this id."""
         outcome = self._outcomes.get(value)
         if outcome is None:
-            outcome = self._outcomes[value] = finish(self._values[value], 0, self._machine.limits.mode)
-        return outcome._replace(work=work)
-
-
-def _intern(value: Any, ids: dict[Any, int]) -> int:
-    """Return the id of a value, the next free one if it is new."""
-    # True equals 1 and gets its id: let 1 stand for both, since the primitives' fast paths are for plain integers.
-    return ids.setdefault(int(value) if type(value) is bool else value, len(ids))
+            outcome = self._outcomes[value] = finish(self.value(value), 0, self._machine.limits.mode)
+        return Outcome(outcome.status, outcome.grid, outcome.message, work)
 
 
 @cache
@@ -130,6 +161,7 @@ def _fixed(mode: Mode) -> tuple[list[Any], list[int], dict[Any, int], list[int]]
     """Return values and weights by id, ids by value, and ids by slot, of what all grids have in common."""
     machine = Machine(Limits(mode=mode))
     ids: dict[Any, int] = {UNDEFINED: UNDEFINED_ID}
-    fixed_ids = [_intern(value, ids) for value in machine.environment]
+    values = [int(value) if type(value) is bool else value for value in machine.environment]
+    fixed_ids = [ids.setdefault(value, len(ids)) for value in values]
     weights = dict(zip(fixed_ids, machine.weights, strict=True)) | {UNDEFINED_ID: 1}
     return list(ids), [weights[number] for number in range(len(ids))], ids, fixed_ids

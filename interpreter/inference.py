@@ -6,6 +6,7 @@ from typing import Any
 from interpreter.limits import Limits
 from interpreter.machine import DEFAULT_LIMITS, Machine, execute
 from interpreter.outcome import Grid
+from interpreter.primitives.unbuilt import Unbuilt
 from interpreter.program import Program
 
 
@@ -20,7 +21,9 @@ def infer_types(program: Program, grids: Iterable[Grid], limits: Limits = DEFAUL
     known = 0
     for grid in grids:
         values, _, _ = execute(program, grid, machine)
-        types[known : len(values)] = map(type_name, values[known:])
+        types[known : len(values)] = [
+            type_name(value.built() if isinstance(value, Unbuilt) else value) for value in values[known:]
+        ]
         known = max(known, len(values))
         if known == len(types):
             break

@@ -23,7 +23,16 @@ from interpreter.dialect import primitives_for
 from interpreter.growth import FACTORS, NODES_A_UNIT, SLACK, bound, weigh
 from interpreter.limits import CODEIT_LENGTH_LIMIT, Limits, Mode
 from interpreter.outcome import Grid, Outcome, Status
-from interpreter.program import FIRST_LINE_SLOT, INPUT_SLOT, MAX_LINES, Program
+from interpreter.primitives import MAPPLY_UNBUILT
+from interpreter.primitives.unbuilt import Unbuilt
+from interpreter.program import (
+    FIRST_LINE_SLOT,
+    INPUT_SLOT,
+    MAX_LINES,
+    PAINTED_ARGUMENT,
+    UNBUILT_MAPPLY_SLOT,
+    Program,
+)
 from interpreter.signatures import SIGNATURES
 from interpreter.work import METER, LimitExceeded, WorkExceeded
 
@@ -64,7 +73,7 @@ _Made = list[tuple[Any, list[Any], Result | Failure]]  # calls with functions: c
 PROGRAM_WORK_EXCEEDED = Failure(Status.WORK, "work limit of the program")
 _LINE_WORK_EXCEEDED = Failure(Status.WORK, "work limit of a line")
 _UNDEFINED_VARIABLE = Failure(Status.ERROR, "NameError")
-_OUT_OF_MEMORY = Failure(Status.DIED, "out of memory")
+OUT_OF_MEMORY = Failure(Status.DIED, "out of memory")
 
 
 class Machine:
@@ -74,19 +83,27 @@ class Machine:
         limits: the limits in force.
         environment: values of the slots before the input grid: primitives and constants.
         weights: of these values.
-        slots: the row that programs run on, one at a time: the environment, the input grid, results of lines.
+        slots: the row that programs run on, one at a time: the environment, the input grid, results of lines, and what
+            is called for `mapply` where its value is only painted.
         slot_weights: upper bounds on the weights of `slots`.
         simple_factors: for these, how the result of a call grows (`interpreter.growth`), if that is all there is to say
             about the callee; else 0.
         factors: by primitive, how its results grow.
+        unbuilt_variants: by primitive, what gives the same value unbuilt if it can (`interpreter.primitives.unbuilt`).
+        painted_argument: by primitive, which argument may be unbuilt.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.environment, self.weights, self.factors, simple_factors = _environment(limits.mode)
-        self.slots = [*self.environment, *_BLANK]
-        self.slot_weights = [*self.weights, *[1] * len(_BLANK)]
-        self.simple_factors = [*simple_factors, *[0] * len(_BLANK)]
+        primitives = primitives_for(limits.mode)
+        mapply = primitives["mapply"]
+        # The older language drops long values, so all must be built.
+        self.unbuilt_variants = {} if limits.mode == "codeit" else {mapply: MAPPLY_UNBUILT}
+        self.painted_argument = {primitives[name]: argument for name, argument in PAINTED_ARGUMENT.items()}
+        self.slots = [*self.environment, *_BLANK, self.unbuilt_variants.get(mapply, mapply)]
+        self.slot_weights = [*self.weights, *[1] * len(_BLANK), 1]
+        self.simple_factors = [*simple_factors, *[0] * len(_BLANK), 0]
         self._budget, self._max_items = limits.work_per_line, limits.max_items
         self._drops_long_values = limits.mode == "codeit"
 
@@ -110,7 +127,7 @@ class Machine:
             work: int = 1 + budget - METER.left
             kind = type(value)
             if kind is not tuple and kind is not frozenset:
-                return value, work, 1
+                return value, work, self._weight_of_unbuilt(value) if issubclass(kind, Unbuilt) else 1
             factor = self.factors.get(function)
             if factor is None:
                 weight = bound(function, arguments, weights, work)
@@ -124,6 +141,10 @@ class Machine:
             return UNDEFINED, work, 1
         return value, work, weight
 
+    def _weight_of_unbuilt(self, value: Unbuilt) -> int:
+        weight = value.weight
+        return weight if weight <= self._max_items else weigh(value.built(), self._max_items)
+
 
 def _failure_of(error: Exception) -> Failure:
     if isinstance(error, WorkExceeded):
@@ -131,7 +152,7 @@ def _failure_of(error: Exception) -> Failure:
     if isinstance(error, LimitExceeded):
         return Failure(Status.SIZE, str(error) or "size limit")
     if isinstance(error, MemoryError):
-        return _OUT_OF_MEMORY
+        return OUT_OF_MEMORY
     return Failure(Status.ERROR, type(error).__name__)
 
 
@@ -178,13 +199,14 @@ def execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any], 
     """Run the lines of a program in order until one fails.
 
     Returns:
-        The values of the completed lines, the failure of the next one if any, and the work of the completed lines.
+        The values of the completed lines, of which some may be unbuilt, the failure of the next one if any, and the
+        work of the completed lines.
     """
     with machine.metered():
         try:
             return _execute(program, grid, machine)
         finally:
-            machine.slots[INPUT_SLOT:] = _BLANK
+            machine.slots[INPUT_SLOT:UNBUILT_MAPPLY_SLOT] = _BLANK
 
 
 def _execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any], Failure | None, int]:

@@ -37,6 +37,9 @@ NUM_PRIMITIVES = len(SIGNATURES)
 INPUT_SLOT = len(FIXED_NAMES) - 1
 FIRST_LINE_SLOT = len(FIXED_NAMES)
 
+UNBUILT_MAPPLY_SLOT = FIRST_LINE_SLOT + MAX_LINES
+"""Beyond the slots of lines: what is called instead of `mapply` where its value is only painted."""
+
 _FIXED_SLOTS = {name: slot for slot, name in enumerate(FIXED_NAMES)}
 _ARITIES = tuple(len(signature.parameters) for signature in SIGNATURES.values())
 # What gives booleans that were not there before. Three arguments of `objects` are flags, which are in no result.
@@ -44,7 +47,10 @@ _BOOLEAN_SLOTS = frozenset(
     [_FIXED_SLOTS[name] for name, signature in SIGNATURES.items() if signature.result == "Boolean"]
     + [_FIXED_SLOTS[name] for name in ("matcher", "T", "F")]
 )
-_OBJECTS_SLOT = _FIXED_SLOTS["objects"]
+_OBJECTS_SLOT, _MAPPLY_SLOT = _FIXED_SLOTS["objects"], _FIXED_SLOTS["mapply"]
+# What does nothing with one of its arguments but paint it, and which.
+PAINTED_ARGUMENT = {"fill": 2, "underfill": 2, "paint": 1, "underpaint": 1}
+_PAINTED = {_FIXED_SLOTS[name]: argument for name, argument in PAINTED_ARGUMENT.items()}
 _VARIABLE = re.compile(r"x[1-9][0-9]*", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -109,8 +115,22 @@ class Program:
 
     @cached_property
     def steps(self) -> list[tuple[int, Fetch]]:
-        """For each line, the slot of its callee, and what takes callee and arguments from a row of slots."""
-        return [(callee, itemgetter(callee, *arguments)) for _, callee, arguments in self.lines]
+        """For each line, the slot of what is called, and what takes this and the arguments from a row of slots."""
+        unbuilt = self._lines_only_painted()
+        steps: list[tuple[int, Fetch]] = []
+        for target, callee, arguments in self.lines:
+            called = UNBUILT_MAPPLY_SLOT if target in unbuilt else callee
+            steps.append((called, itemgetter(called, *arguments)))
+        return steps
+
+    def _lines_only_painted(self) -> set[int]:
+        """Return the slots of the lines that map and merge, and whose value is painted and nothing else."""
+        slots = {target for target, callee, _ in self.lines[:-1] if callee == _MAPPLY_SLOT}
+        if slots:
+            for _, callee, arguments in self.lines:
+                slots.discard(callee)
+                slots.difference_update([a for k, a in enumerate(arguments) if k != _PAINTED.get(callee)])
+        return slots
 
     @cached_property
     def mentions_booleans(self) -> bool:

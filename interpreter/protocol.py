@@ -30,6 +30,10 @@ _STATUSES = tuple(Status)
 _PROTOCOL = b"ARC-DSL1"
 _STATUS_NUMBERS = {status: number for number, status in enumerate(_STATUSES)}
 
+_MOST_RECENT = 8192  # outputs
+# By identity; an entry keeps its grid, so that no other can get its id.
+_recent_outputs: dict[int, tuple[Grid, bytes]] = {}
+
 
 class ProtocolError(ValueError):
     """Bytes that are no frame, or not the one that is due."""
@@ -147,8 +151,18 @@ def encode_answer(answer: Answer) -> bytes:
         text = message.encode("ascii", "replace")[:MAX_MESSAGE_BYTES]
         parts.append(_OUTCOME.pack(_STATUS_NUMBERS[status], len(text), work) + text)
         if grid is not None:
-            parts.append(encode_grid(grid))
+            parts.append(_encode_output(grid))
     return frame(b"".join(parts))
+
+
+def _encode_output(grid: Grid) -> bytes:
+    """Encode an output; half of those of a batch are the same objects again."""
+    known = _recent_outputs.get(id(grid))
+    if known is None:
+        if len(_recent_outputs) >= _MOST_RECENT:
+            _recent_outputs.clear()
+        known = _recent_outputs[id(grid)] = grid, encode_grid(grid)
+    return known[1]
 
 
 def decode_answer(content: bytes) -> Answer:
@@ -219,7 +233,7 @@ class _Reader:
             raise ProtocolError("frame too long")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=_MOST_RECENT)
 def _grid(height: int, width: int, cells: bytes) -> Grid:
     """Return the grid with these cells; half of the outputs of a batch are the same ones again."""
     if width == 0:

@@ -59,4 +59,7 @@ def _collect() -> dict[str, Value]:
 
 PRIMITIVES: dict[str, Value] = _collect()
 
-__all__ = ["PRIMITIVES"]
+MAPPLY_UNBUILT: Value = as_primitive(mapping.mapply_unbuilt, "mapply", 2)
+"""`mapply`, but for a result that may be `unbuilt`; no value of the language."""
+
+__all__ = ["MAPPLY_UNBUILT", "PRIMITIVES"]

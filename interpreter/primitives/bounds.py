@@ -20,6 +20,12 @@ def holds_cells(patch: Value) -> bool:
     if type(patch) is tuple:
         return type(patch[0][1]) is tuple
     try:
+        if type(next(iter(patch))[1]) is not tuple:
+            sum(map(_second, patch))
+            return False  # nothing but numbers can be added to a number
+    except (TypeError, IndexError):
+        pass
+    try:
         kinds = set(map(type, map(_second, patch)))
     except (TypeError, IndexError):
         return type(first_of(patch)[1]) is tuple

@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from itertools import chain
 
 from interpreter.primitives.bounds import components_of
-from interpreter.primitives.raster import raster_of
+from interpreter.primitives.raster import is_colour, known_raster_of, raster_of
 from interpreter.values import Value, first_of, in_order
 from interpreter.weight import weigh, weigh_nested
 from interpreter.work import charge
+
+_TUPLE = {tuple}
 
 
 def count_cells(grid: Value) -> int:
@@ -97,14 +99,20 @@ def colorfilter(objs: Value, value: Value) -> Value:
     return frozenset([obj for obj in objs if first_color(obj) == value])
 
 
-def _rows(grid: Value) -> list[Value]:
-    """List the rows, as tuples."""
+def _rows(grid: Value) -> Value:
+    """Return the rows, as tuples."""
     charge(count_cells(grid))
+    if type(grid) is tuple and _TUPLE.issuperset(map(type, grid)):
+        return grid
     return [row if type(row) is tuple else tuple(in_order(row)) for row in in_order(grid)]
 
 
 def replace(grid: Value, replacee: Value, replacer: Value) -> Value:
     """Recolour every cell of one colour."""
+    raster = known_raster_of(grid)
+    if raster is not None and is_colour(replacee) and is_colour(replacer):
+        charge(raster.height * raster.width)
+        return raster.with_cells(raster.cells.replace(bytes((replacee,)), bytes((replacer,))))
     rows = _rows(grid)
     if type(replacer) is not int:
         weigh((replacer,), copies=sum(map(len, rows)))
@@ -115,6 +123,10 @@ def replace(grid: Value, replacee: Value, replacer: Value) -> Value:
 
 def switch(grid: Value, a: Value, b: Value) -> Value:
     """Exchange two colours."""
+    raster = known_raster_of(grid)
+    if raster is not None and is_colour(a) and is_colour(b):
+        charge(raster.height * raster.width)
+        return raster.with_cells(raster.cells.translate(bytes.maketrans(bytes((a, b)), bytes((b, a)))))
     rows = _rows(grid)
     if type(a) is not int or type(b) is not int:
         weigh((a, b), copies=sum(map(len, rows)))

@@ -1,5 +1,8 @@
 """Finding objects, colours and occurrences in a grid."""
 
+from collections.abc import Callable, Iterable
+from functools import partial
+
 from interpreter.primitives.colors import count_cells, mostcolor, palette
 from interpreter.primitives.measurements import shape
 from interpreter.primitives.patches import normalize
@@ -29,26 +32,29 @@ def objects(grid: Value, univalued: Value, diagonal: Value, without_bg: Value) -
     charge(4 * len(raster.cells))
     background = counts.index(max(counts)) if without_bg else GUARD
     found: list[Value] = []
-    for mask, table in _layers(raster, counts, univalued, background):
+    for mask, cells_at in _layers(raster, counts, univalued, background):
         singles, components = _components(mask, raster.width + 1, diagonal)
         if singles:
-            found += [frozenset((cell,)) for cell in pick(table, singles)]
-        found += [frozenset(pick(table, component)) for component in components]
+            found += [frozenset((cell,)) for cell in cells_at(singles)]
+        found += [frozenset(cells_at(component)) for component in components]
     return frozenset(found)
 
 
-def _layers(raster: Raster, counts: list[int], univalued: Value, background: int) -> list[tuple[int, Value]]:
-    """List what is split into components, as masks and tables of cells: each colour, or all of the foreground."""
+_CellsAt = Callable[[int], Iterable[Value]]
+
+
+def _layers(raster: Raster, counts: list[int], univalued: Value, background: int) -> list[tuple[int, _CellsAt]]:
+    """List what is split into components: each colour, or all of the foreground; and what gives the cells of a mask."""
     if univalued:
         return [
-            (raster.mask(color), padded_cell_table(color, raster.height, raster.width))
+            (raster.mask(color), partial(pick, padded_cell_table(color, raster.height, raster.width)))
             for color, count in enumerate(counts)
             if count and color != background
         ]
     mask = full_mask(raster.height, raster.width)
     if background != GUARD:
         mask &= ~raster.mask(background)
-    return [(mask, tuple(zip(raster.cells, padded_index_table(raster.height, raster.width), strict=True)))]
+    return [(mask, raster.pick)]
 
 
 def _components(mask: int, stride: int, diagonal: Value) -> tuple[int, list[int]]:
@@ -94,11 +100,6 @@ def _objects_by_cell(grid: Value, univalued: Value, steps: Value, background: Va
 
 def _of_colors(grid: Value, colors: Value) -> Value:
     """Return one object for each of the colours."""
-    raster = raster_of(grid)
-    if raster is not None:
-        height, width = raster.height, raster.width
-        charge(height * width)
-        return frozenset([frozenset(raster.select(color, padded_cell_table(color, height, width))) for color in colors])
     charge(count_cells(grid))
     cells_of: dict[Value, list[Value]] = {color: [] for color in colors}
     for i, row in enumerate(in_order(grid)):
@@ -108,14 +109,34 @@ def _of_colors(grid: Value, colors: Value) -> Value:
     return frozenset(map(frozenset, cells_of.values()))
 
 
+def _of_all_colors(raster: Raster, counts: list[int], background: int = GUARD) -> Value:
+    """Return one object for each colour of the grid but the background."""
+    height, width = raster.height, raster.width
+    return frozenset(
+        [
+            frozenset(raster.select(color, padded_cell_table(color, height, width)))
+            for color, count in enumerate(counts)
+            if count and color != background
+        ]
+    )
+
+
 def partition(grid: Value) -> Value:
     """Return one object for each colour."""
-    return _of_colors(grid, palette(grid))
+    raster = raster_of(grid)
+    if raster is None or raster.counts is None:
+        return _of_colors(grid, palette(grid))
+    charge(2 * raster.height * raster.width)
+    return _of_all_colors(raster, raster.counts)
 
 
 def fgpartition(grid: Value) -> Value:
     """Return one object for each colour but the background."""
-    return _of_colors(grid, palette(grid).difference((mostcolor(grid),)))
+    raster = raster_of(grid)
+    if raster is None or raster.counts is None:
+        return _of_colors(grid, palette(grid).difference((mostcolor(grid),)))
+    charge(3 * raster.height * raster.width)
+    return _of_all_colors(raster, raster.counts, raster.counts.index(max(raster.counts)))
 
 
 def occurrences(grid: Value, obj: Value) -> Value:

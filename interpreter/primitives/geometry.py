@@ -1,21 +1,25 @@
 """Grids: looking up, cutting, turning and mirroring; mirrors also work on patches."""
 
 from itertools import chain
+from operator import itemgetter
 
 from interpreter.primitives.bounds import bounds, components_of, holds_cells, side
 from interpreter.primitives.colors import count_cells
 from interpreter.primitives.measurements import shape, ulcorner
 from interpreter.primitives.raster import (
-    GUARD,
     MAX_CELLS,
     index_table,
+    is_colour,
     is_regular,
     padded_index_table,
     raster_of,
+    rows_of,
 )
 from interpreter.values import Value, in_order
 from interpreter.weight import reserve_copies, weigh
 from interpreter.work import charge, reserve
+
+_reversed = itemgetter(slice(None, None, -1))
 
 
 def asindices(grid: Value) -> Value:
@@ -39,10 +43,11 @@ def asobject(grid: Value) -> Value:
 
 def ofcolor(grid: Value, value: Value) -> Value:
     """Return the indices of the cells of one colour."""
-    charge(count_cells(grid))
-    raster = raster_of(grid) if type(value) is int and 0 <= value < GUARD else None
+    raster = raster_of(grid) if is_colour(value) else None
     if raster is not None:
+        charge(raster.height * raster.width)
         return frozenset(raster.select(value, padded_index_table(raster.height, raster.width)))
+    charge(count_cells(grid))
     if type(grid) is tuple and set(map(type, grid)) <= {tuple}:
         return frozenset(
             [(i, j) for i, row in enumerate(grid) if value in row for j, cell in enumerate(row) if cell == value]
@@ -134,7 +139,7 @@ def vmirror(piece: Value) -> Value:
     """Flip left and right."""
     if type(piece) is tuple:
         charge(count_cells(piece))
-        return tuple([row[::-1] for row in piece])
+        return tuple(map(_reversed, piece))
     charge(len(piece))
     total = side(piece, 1, min) + side(piece, 1, max)
     if holds_cells(piece):
@@ -159,7 +164,7 @@ def cmirror(piece: Value) -> Value:
     """Reflect in the other diagonal; the upper left corner of a patch's box stays."""
     if type(piece) is tuple:
         charge(count_cells(piece))
-        return tuple(zip(*_row_tuples([row[::-1] for row in piece[::-1]]), strict=False))
+        return tuple(zip(*_row_tuples(list(map(_reversed, piece[::-1]))), strict=False))
     return vmirror(dmirror(vmirror(piece)))
 
 
@@ -206,11 +211,7 @@ def cellwise(a: Value, b: Value, fallback: Value) -> Value:
     reserve(height * width)
     if type(fallback) is not int:
         weigh((fallback,), copies=height * width)
-    if is_regular(a) and is_regular(b) and len(b) >= height and len(b[0]) >= width:
-        return tuple(
-            [
-                tuple([x if x == y else fallback for x, y in zip(left, right, strict=False)])
-                for left, right in zip(a, b, strict=False)
-            ]
-        )
+    if width and len(a) <= len(b) and type(a) is type(b) is tuple and is_regular(a + b):
+        pairs = zip(chain.from_iterable(a), chain.from_iterable(b), strict=False)
+        return rows_of([x if x == y else fallback for x, y in pairs], width)
     return tuple([tuple([a[i][j] if a[i][j] == b[i][j] else fallback for j in range(width)]) for i in range(height)])

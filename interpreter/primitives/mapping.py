@@ -1,12 +1,17 @@
 """Calling a function on every element."""
 
+from functools import partial
+
 from interpreter.primitives.calls import call_combinations, call_each, enter, leave
+from interpreter.primitives.cell_layers import layers_of_images
+from interpreter.primitives.cell_masks import masks_of_images
 from interpreter.primitives.containers import kind_of, merge
 from interpreter.primitives.segments import all_segments
+from interpreter.primitives.unbuilt import Unbuilt
 from interpreter.primitives.unions import union_of_images
 from interpreter.values import Value, in_order
-from interpreter.weight import weigh_nested
-from interpreter.work import charge, reserve
+from interpreter.weight import nesting_compounds, weigh_nested
+from interpreter.work import METER, charge, reserve
 
 _SET = frozenset({frozenset})
 
@@ -47,6 +52,25 @@ def mapply(function: Value, container: Value) -> Value:
         return frozenset().union(*results)
     weigh_nested(results)
     return merge(kind(results))
+
+
+def mapply_unbuilt(function: Value, container: Value) -> Unbuilt | Value:
+    """Do what `mapply` does, but where it is faster leave the value unbuilt."""
+    kind_of(container)
+    if nesting_compounds():
+        return mapply(function, container)
+    left = METER.left
+    charge(len(container))
+    masks = masks_of_images(function, container, partial(mapply, function, container))
+    if masks is not None:
+        return masks
+    METER.left = left
+    charge(len(container))
+    layers = layers_of_images(function, container)
+    if layers is not None:
+        return layers
+    METER.left = left
+    return mapply(function, container)
 
 
 def papply(function: Value, a: Value, b: Value) -> Value:

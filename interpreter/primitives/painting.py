@@ -6,6 +6,7 @@ from operator import itemgetter
 from interpreter.primitives.bounds import components_of, listed_indices
 from interpreter.primitives.colors import count_cells, mostcolor
 from interpreter.primitives.patches import shift
+from interpreter.primitives.unbuilt import Unbuilt
 from interpreter.values import Value, in_order
 from interpreter.weight import weigh
 from interpreter.work import charge
@@ -47,6 +48,11 @@ def _charge_painting(grid: Value, value: Value, patch: Value) -> None:
 def fill(grid: Value, value: Value, patch: Value) -> Value:
     """Set the patch's indices to one colour."""
     _charge_painting(grid, value, patch)
+    if isinstance(patch, Unbuilt):
+        filled = patch.filled(grid, value)
+        if filled is not None:
+            return filled
+        patch = patch.built()
     return _filled(grid, value, listed_indices(patch))
 
 
@@ -65,6 +71,11 @@ def _without_conflicts(obj: Value) -> Value:
 def paint(grid: Value, obj: Value) -> Value:
     """Set the object's cells; the last of conflicting cells stays."""
     charge(count_cells(grid) + len(obj))
+    if isinstance(obj, Unbuilt):
+        painted = obj.painted(grid)
+        if painted is not None:
+            return painted
+        obj = obj.built()
     return _painted(grid, _without_conflicts(obj))
 
 
@@ -72,6 +83,11 @@ def underfill(grid: Value, value: Value, patch: Value) -> Value:
     """Set the patch's indices to one colour where the grid shows its background."""
     _charge_painting(grid, value, patch)
     background = mostcolor(grid)
+    if isinstance(patch, Unbuilt):
+        filled = patch.filled(grid, value, background)
+        if filled is not None:
+            return filled
+        patch = patch.built()
     height, width = len(grid), len(grid[0])
     free = [(i, j) for i, j in listed_indices(patch) if 0 <= i < height and 0 <= j < width and grid[i][j] == background]
     return _filled(grid, value, free)
@@ -81,6 +97,11 @@ def underpaint(grid: Value, obj: Value) -> Value:
     """Set the object's cells where the grid shows its background; the first other colour of conflicting cells stays."""
     charge(count_cells(grid) + len(obj))
     background = mostcolor(grid)
+    if isinstance(obj, Unbuilt):
+        painted = obj.underpainted(grid, background)
+        if painted is not None:
+            return painted
+        obj = obj.built()
     height, width = len(grid), len(grid[0])
     rows = [row if type(row) is tuple else list(in_order(row)) for row in grid]
     free: dict[Value, Value] = {}

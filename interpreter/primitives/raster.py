@@ -5,7 +5,7 @@ cell, bit 0 the upper left one, and no bit in the guard column, so that a shift 
 next row.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from itertools import chain, compress
 
@@ -21,6 +21,7 @@ _MOST_RECENT = 64
 _SELECTORS = [bytes(colour) + b"\1" + bytes(GUARD - colour) for colour in range(GUARD)]
 _DIGITS = [b"0" * colour + b"1" + b"0" * (GUARD - colour) for colour in range(GUARD)]
 _GUARDS = bytes([GUARD]) * MAX_CELLS
+_GUARD = _GUARDS[:1]
 _TUPLE = frozenset({tuple})
 _BITS = _SELECTORS[ord("1")]
 _INDICES = tuple([tuple([(row, column) for column in range(_SIDE)]) for row in range(_SIDE)])
@@ -52,9 +53,19 @@ class Raster:
             self._counts = counts
         return self._counts
 
+    def with_cells(self, cells: bytes) -> Value:
+        """Return a grid of the same shape with other colours, given with the guards, and keep its raster."""
+        grid = tuple([tuple(row) for row in cells.split(_GUARD)])
+        _keep(Raster(grid, cells))
+        return grid
+
     def mask(self, colour: int) -> int:
         """Return the mask of the cells of one colour (0 to 254)."""
         return int(self.cells[::-1].translate(_DIGITS[colour]), 2)
+
+    def pick(self, mask: int) -> Iterable[Value]:
+        """Iterate over the cells, as colours with indices, at the bits of a non-empty mask."""
+        return zip(pick(self.cells, mask), pick(padded_index_table(self.height, self.width), mask), strict=True)
 
     def select(self, colour: int, table: tuple[Value, ...]) -> Iterable[Value]:
         """Iterate over the entries of a padded table whose cell has the colour (0 to 254)."""
@@ -76,7 +87,7 @@ def raster_of(grid: Value) -> Raster | None:
     if not 0 < height * width <= MAX_CELLS:
         return None
     try:
-        cells = _GUARDS[:1].join(map(bytes, grid))
+        cells = _GUARD.join(map(bytes, grid))
     except (TypeError, ValueError):
         return None
     # Rows of other lengths would have the guard elsewhere.
@@ -87,15 +98,35 @@ def raster_of(grid: Value) -> Raster | None:
         or cells.count(GUARD) != height - 1
     ):
         return None
+    raster = Raster(grid, cells)
+    _keep(raster)
+    return raster
+
+
+def _keep(raster: Raster) -> None:
     if len(_recent) == _MOST_RECENT:
         _recent.clear()
-    raster = _recent[id(grid)] = Raster(grid, cells)
-    return raster
+    _recent[id(raster.grid)] = raster
+
+
+def known_raster_of(grid: Value) -> Raster | None:
+    """Return the raster if there is one already: what reads every cell once is not worth a new one."""
+    return _recent.get(id(grid))
+
+
+def is_colour(value: Value) -> bool:
+    """Tell whether rasters can have the colour."""
+    return type(value) is int and 0 <= value < GUARD
+
+
+def rows_of(cells: Iterable[Value], width: int) -> Value:
+    """Return the regular grid of the cells, given row-major, which may have any values."""
+    return tuple(zip(*[iter(cells)] * width, strict=True))
 
 
 def is_regular(grid: Value) -> bool:
     """Tell whether the value is a tuple of equally long tuples, at least one."""
-    return type(grid) is tuple and set(map(type, grid)) == {tuple} and len(set(map(len, grid))) == 1
+    return type(grid) is tuple and _TUPLE.issuperset(map(type, grid)) and len(set(map(len, grid))) == 1
 
 
 @lru_cache(maxsize=512)
@@ -131,11 +162,11 @@ def full_mask(height: int, width: int) -> int:
     return row * (((1 << (width + 1) * height) - 1) // ((1 << (width + 1)) - 1))
 
 
-def pick(table: tuple[Value, ...], mask: int) -> Iterable[Value]:
+def pick(table: Sequence[Value], mask: int) -> Iterable[Value]:
     """Iterate over the entries of a padded table at the bits of a non-empty mask."""
     low = (mask & -mask).bit_length() - 1
-    bits = mask >> low
-    return compress(table[low : low + bits.bit_length()], selectors(bits))
+    selected = selectors(mask >> low)
+    return compress(table[low : low + len(selected)], selected)
 
 
 def selectors(mask: int) -> bytes:

@@ -1,11 +1,14 @@
 """Grids: enlarging, joining, splitting, and dropping single-coloured lines."""
 
 from itertools import chain
+from itertools import compress as select
+from operator import add as join
 
 from interpreter.primitives.arithmetic import add
 from interpreter.primitives.bounds import bounds
 from interpreter.primitives.colors import count_cells
 from interpreter.primitives.geometry import crop
+from interpreter.primitives.raster import MAX_CELLS, index_table, is_regular, rows_of
 from interpreter.values import Value, in_order
 from interpreter.work import charge, reserve
 
@@ -13,16 +16,35 @@ from interpreter.work import charge, reserve
 def hupscale(grid: Value, factor: Value) -> Value:
     """Repeat every cell within its row."""
     rows = list(in_order(grid))
-    reserve(count_cells(grid) * max(factor, 1) if rows else 0)
-    steps = range(factor) if rows else ()
+    if not rows:
+        return ()
+    reserve(count_cells(grid) * max(factor, 1))
+    if factor > 0 and is_regular(grid) and grid[0]:
+        return _widened(grid, factor)
+    steps = range(factor)
     return tuple([tuple([value for value in in_order(row) for _ in steps]) for row in rows])
+
+
+def _widened(grid: Value, factor: int) -> Value:
+    """Repeat every cell of a regular grid with cells within its row."""
+    return rows_of(_each_repeated(tuple(chain.from_iterable(grid)), factor), len(grid[0]) * factor)
+
+
+def _each_repeated(values: Value, factor: int) -> list[Value]:
+    """List each value `factor` times in a row."""
+    repeated = [None] * (len(values) * factor)
+    for k in range(factor):
+        repeated[k::factor] = values
+    return repeated
 
 
 def vupscale(grid: Value, factor: Value) -> Value:
     """Repeat every row."""
-    rows = list(in_order(grid))
-    reserve(count_cells(grid) * max(factor, 1) if rows else 0)
-    return tuple(chain.from_iterable([(row,) * factor for row in rows]))
+    rows = in_order(grid)
+    if not len(rows):
+        return ()
+    reserve(count_cells(grid) * max(factor, 1))
+    return tuple(_each_repeated(rows, factor))
 
 
 def upscale(element: Value, factor: Value) -> Value:
@@ -30,6 +52,11 @@ def upscale(element: Value, factor: Value) -> Value:
     if type(element) is tuple:
         if not element:
             return ()
+        if type(factor) is int and factor > 0 and is_regular(element) and element[0]:
+            number = len(element) * len(element[0])
+            reserve(number * factor * factor)
+            charge(number * factor * (factor + 1))
+            return tuple(_each_repeated(_widened(element, factor), factor))
         reserve(count_cells(element) * max(factor, 1) * max(factor, 1))
         return vupscale(hupscale(element, factor), factor)
     if not len(element):
@@ -58,7 +85,7 @@ def downscale(grid: Value, factor: Value) -> Value:
 def hconcat(a: Value, b: Value) -> Value:
     """Put b to the right of a, row by row."""
     reserve(count_cells(a) + count_cells(b))
-    return tuple([left + right for left, right in zip(in_order(a), in_order(b), strict=False)])
+    return tuple(map(join, in_order(a), in_order(b)))
 
 
 def vconcat(a: Value, b: Value) -> Value:
@@ -94,14 +121,32 @@ def frontiers(grid: Value) -> Value:
     """Return the single-coloured rows and columns as objects."""
     charge(2 * count_cells(grid))
     height, width = len(grid), len(grid[0])
+    if is_regular(grid) and height * width <= MAX_CELLS:
+        table = index_table(height, width)
+        rows = [
+            frozenset(zip(row, table[i * width : (i + 1) * width], strict=True))
+            for i, row in enumerate(grid)
+            if width and row.count(row[0]) == width
+        ]
+        columns = [
+            frozenset(zip(column, table[j::width], strict=True))
+            for j, column in enumerate(zip(*grid, strict=True))
+            if column.count(column[0]) == height
+        ]
+        return frozenset(rows + columns)
     rows = [frozenset([(grid[i][j], (i, j)) for j in range(width)]) for i in _single_colored(grid)]
-    columns = _single_colored(zip(*map(in_order, grid), strict=False))
-    return frozenset(rows + [frozenset([(grid[i][j], (i, j)) for i in range(height)]) for j in columns])
+    single = _single_colored(zip(*map(in_order, grid), strict=False))
+    return frozenset(rows + [frozenset([(grid[i][j], (i, j)) for i in range(height)]) for j in single])
 
 
 def compress(grid: Value) -> Value:
     """Drop the single-coloured rows and columns."""
     charge(2 * count_cells(grid))
+    if is_regular(grid) and grid[0]:
+        height, width = len(grid), len(grid[0])
+        kept_columns = [column for column in zip(*grid, strict=True) if column.count(column[0]) != height]
+        keeps_row = [row.count(row[0]) != width for row in grid]
+        return tuple(select(zip(*kept_columns, strict=True), keeps_row)) if kept_columns else ((),) * sum(keeps_row)
     lines = [in_order(row) for row in in_order(grid)]
     rows = set(_single_colored(lines))
     columns = set(_single_colored(zip(*lines, strict=False)))

@@ -1,48 +1,36 @@
-"""The union of what a function gives for each of many elements, without calling it on each.
+"""What a function gives for each of many elements together, without calling it on each.
 
 Two calls in three of the dearest hundredth map a function that moves one pattern to many places: a fixed patch shifted
-by vectors, rays from many cells, neighbours, and these recolored. All the copies are set as bits of one integer. What
-the calls would charge is known beforehand; where a call could fail, nothing is answered here.
+by vectors, rays from many cells, neighbours, and these recolored. What they give is described as copies of patterns.
+What the calls would charge is known beforehand; where a call could fail, nothing is answered here.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from itertools import chain, compress, product, repeat
+from collections.abc import Callable, Collection, Sequence
 from types import FunctionType
 from typing import NamedTuple
 
 from interpreter.primitives.bounds import integer_pairs
 from interpreter.primitives.calls import enter, leave
-from interpreter.primitives.lines import SHOT, segment, shoot
+from interpreter.primitives.copies import Copies, Index, Indices, Ray, union_of_copies
+from interpreter.primitives.lines import SHOT, vfrontier
 from interpreter.primitives.patches import dneighbors, ineighbors, neighbors
 from interpreter.values import Value
 from interpreter.work import METER, LimitExceeded, charge, reserve
 
 _FEW_ELEMENTS = 24
 _TOO_LONG = 11  # such functions watch what they nest (see `closures`)
-_FEW_COPIES = 100
-_MAX_BITS = 1 << 16
-_SET = ord("1")
-_FLAGS = bytes(_SET) + b"\1" + bytes(255 - _SET)  # the digits "0" and "1" as 0 and 1
 
-_Index = tuple[int, int]
 _TUPLE = {tuple}
 _ORIGIN = (0, 0)
-_AROUND = {function.__name__: function(_ORIGIN) for function in (dneighbors, ineighbors, neighbors)}
+_AROUND = {function.__name__: Indices(function(_ORIGIN)) for function in (dneighbors, ineighbors, neighbors)}
+_FRONTIER = len(vfrontier(_ORIGIN))
 
 
 class _Unknown(Exception):
     """Nothing can be said without calling the function."""
 
 
-class _Copies(NamedTuple):
-    """A pattern, moved to many places, in one colour or none."""
-
-    color: int | None
-    pattern: Collection[_Index]
-    places: Collection[_Index]
-
-
-class _Images(NamedTuple):
+class Images(NamedTuple):
     """What a function gives for many elements.
 
     Attributes:
@@ -51,7 +39,7 @@ class _Images(NamedTuple):
         work: what its calls charge beyond what was charged already.
     """
 
-    copies: list[_Copies]
+    copies: list[Copies]
     size: int
     work: int
 
@@ -62,55 +50,79 @@ def union_of_images(function: Value, elements: frozenset[Value]) -> frozenset[Va
     Raises:
         WorkExceeded, SizeExceeded: as the calls and the union would.
     """
-    if len(elements) < _FEW_ELEMENTS or not _moves_a_pattern(function) or vars(function)["length"] >= _TOO_LONG:
+    if len(elements) < _FEW_ELEMENTS or not pattern_size(function):
         return None
+    images = images_of(function, elements)
+    if images is None:
+        return None
+    charge(images.work)
+    reserve(images.size)
+    return union_of_copies(images.copies)
+
+
+def images_of(function: Value, elements: Collection[Value]) -> Images | None:
+    """Return what the function gives for all elements, or None if that is unknown. Some of the work is charged."""
     left = METER.left
     frames = enter(function)
     try:
-        copies, size, work = _images(function, list(elements))
+        return _images(function, list(elements))
     except (_Unknown, LimitExceeded, ArithmeticError, LookupError, TypeError, ValueError):
         METER.left = left
         return None
     finally:
         leave(frames)
-    charge(work)
-    reserve(size)
-    return frozenset(chain.from_iterable(map(_union_of_copies, copies)))
 
 
-def _moves_a_pattern(function: Value) -> bool:
-    """Tell by its form whether the function is one of those treated here, before anything is called in vain."""
-    if type(function) is not FunctionType or "builder" not in vars(function):
-        return False
+def pattern_size(function: Value, ray: int = SHOT) -> int:
+    """Tell by its form how many indices the function gives for an element; 0 if it isn't treated here.
+
+    Args:
+        function: any.
+        ray: what to tell for functions that give rays.
+    """
+    if type(function) is not FunctionType or vars(function).get("length", _TOO_LONG) >= _TOO_LONG:
+        return 0
     builder, parts = vars(function)["builder"], vars(function)["parts"]
     if not parts:
-        return builder in _AROUND
-    if builder == "lbind":
-        return _is(parts[0], "shift") or _is(parts[0], "shoot")
-    if builder == "rbind":
-        return _is(parts[0], "shoot")
+        return ray if builder in _FRONTIERS else _AROUND[builder].size if builder in _AROUND else 0
+    if builder == "lbind" and _is(parts[0], "shift"):
+        return len(parts[1]) if type(parts[1]) is frozenset else 0
+    if builder == "lbind" or builder == "rbind":
+        return ray if _is(parts[0], "shoot") else 0
     if builder == "fork":
-        return _is(parts[0], "recolor") and _moves_a_pattern(parts[2])
-    if builder == "compose" and _is(parts[0], "lbind") and _is(vars(parts[0])["parts"][0], "recolor"):
-        return _moves_a_pattern(parts[1])
-    return builder in ("compose", "chain") and _moves_a_pattern(parts[0])
+        return pattern_size(parts[2], ray) if _is(parts[0], "recolor") else 0
+    if builder == "compose" and _recolors(parts[0]):
+        return pattern_size(parts[1], ray)
+    return pattern_size(parts[0], ray) if builder == "compose" or builder == "chain" else 0
 
 
-def _images(function: Value, elements: list[Value]) -> _Images:
+def _images(function: Value, elements: list[Value]) -> Images:
     attributes = vars(function)
     builder, parts = attributes["builder"], attributes["parts"]
-    if builder in _AROUND and not parts:
-        return _moved(_AROUND[builder], _as_places(elements), charged=len(_AROUND[builder]) * len(elements))
-    images_of = _IMAGES.get(builder)
-    if images_of is None:
+    if not parts:
+        return _FRONTIERS[builder](elements) if builder in _FRONTIERS else _images_of_neighbors(elements, builder)
+    images_of_closure = _CLOSURES.get(builder)
+    if images_of_closure is None:
         raise _Unknown
-    images = images_of(elements, *parts)
+    images = images_of_closure(elements, *parts)
     return images._replace(work=images.work + len(elements))  # a call of a closure costs one unit
 
 
-def _images_of_composition(elements: list[Value], outer: Value, *inner: Value) -> _Images:
+def _images_of_neighbors(elements: list[Value], name: str) -> Images:
+    return _moved(_AROUND[name], _as_places(elements))._replace(work=0)
+
+
+def _images_of_columns(elements: list[Value]) -> Images:
+    return _moved(Ray(_ORIGIN, (1, 0), _FRONTIER), Indices([(0, j) for _, j in _as_places(elements).listed]))
+
+
+def _images_of_rows(elements: list[Value]) -> Images:
+    return _moved(Ray(_ORIGIN, (0, 1), _FRONTIER), Indices([(i, 0) for i, _ in _as_places(elements).listed]))
+
+
+def _images_of_composition(elements: list[Value], outer: Value, *inner: Value) -> Images:
     """Treat compose(outer, inner), or chain(outer, inner, innermost)."""
-    if _is(outer, "lbind") and _is(vars(outer)["parts"][0], "recolor"):
+    if _recolors(outer):
         (function,) = inner
         images = _recolored(_images(function, elements), vars(outer)["parts"][1])
         return images._replace(work=images.work + len(elements))
@@ -119,7 +131,7 @@ def _images_of_composition(elements: list[Value], outer: Value, *inner: Value) -
     return _images(outer, elements)
 
 
-def _images_of_fork(elements: list[Value], outer: Value, color_of: Value, indices_of: Value) -> _Images:
+def _images_of_fork(elements: list[Value], outer: Value, color_of: Value, indices_of: Value) -> Images:
     if not _is(outer, "recolor"):
         raise _Unknown
     elements_of: dict[Value, list[Value]] = {}
@@ -129,15 +141,15 @@ def _images_of_fork(elements: list[Value], outer: Value, color_of: Value, indice
     return _joined(images)
 
 
-def _images_of_lbind(elements: list[Value], function: Value, fixed: Value) -> _Images:
+def _images_of_lbind(elements: list[Value], function: Value, fixed: Value) -> Images:
     if _is(function, "shift"):
         return _images_of_shift(elements, fixed)
     if _is(function, "shoot"):
-        return _images_of_shots(_as_places([fixed])[0], _as_places(elements))
+        return _images_of_shots(_as_places([fixed]), _as_places(elements))
     raise _Unknown
 
 
-def _images_of_shift(elements: list[Value], patch: Value) -> _Images:
+def _images_of_shift(elements: list[Value], patch: Value) -> Images:
     if type(patch) is not frozenset or not _TUPLE.issuperset(map(type, patch)):
         raise _Unknown
     places = _as_places(elements)
@@ -145,37 +157,44 @@ def _images_of_shift(elements: list[Value], patch: Value) -> _Images:
         return _joined([])
     if type(next(iter(patch))[1]) is not tuple:
         return _moved(_as_places(patch), places)
-    indices_of: dict[Value, list[_Index]] = {}
+    indices_of: dict[Value, list[Index]] = {}
     for color, index in patch:
         indices_of.setdefault(color, []).append(index)
-    return _joined([_colored(_moved(_as_places(indices), places), c) for c, indices in indices_of.items()])
+    return _joined([_colored(_moved(_as_places(indices), places), color) for color, indices in indices_of.items()])
 
 
-def _images_of_shots(start: _Index, directions: list[_Index]) -> _Images:
-    """Treat rays from one cell in many directions: of those in the same direction the longest has all."""
-    aligned = [(down, right) for down, right in directions if not down or not right or abs(down) == abs(right)]
-    lengths: dict[_Index, int] = {}
-    size = 0
-    for down, right in aligned:
-        length = max(abs(down), abs(right))
-        size += SHOT * length + 1
-        unit = ((down > 0) - (down < 0), (right > 0) - (right < 0))
-        lengths[unit] = max(lengths.get(unit, 0), length)
-    if SHOT * max(lengths.values(), default=0) >= METER.max_items:
-        raise _Unknown
-    i, j = start
-    rays = [segment(i, j, i + SHOT * n * down, j + SHOT * n * right) for (down, right), n in lengths.items()]
-    return _Images([_Copies(None, ray, [_ORIGIN]) for ray in rays], size, size)
-
-
-def _images_of_rbind(elements: list[Value], function: Value, direction: Value) -> _Images:
+def _images_of_rbind(elements: list[Value], function: Value, direction: Value) -> Images:
     if not _is(function, "shoot"):
         raise _Unknown
-    ray = shoot(_ORIGIN, _as_places([direction])[0])
-    return _moved(ray, _as_places(elements), charged=len(ray))
+    return _images_of_shots(_as_places(elements), _as_places([direction]))
 
 
-_IMAGES: dict[str, Callable[..., _Images]] = {
+def _images_of_shots(starts: Indices, directions: Indices) -> Images:
+    """Treat rays from many cells in one direction or from one in many: of those in the same the longest has all."""
+    lengths: dict[Index, int] = {}
+    size = 0
+    for down, right in directions.listed:
+        if down and right and abs(down) != abs(right):
+            continue
+        length = SHOT * max(abs(down), abs(right)) + 1
+        size += length * starts.size
+        unit = ((down > 0) - (down < 0), (right > 0) - (right < 0))
+        lengths[unit] = max(lengths.get(unit, 0), length)
+    if max(lengths.values(), default=0) > METER.max_items:
+        raise _Unknown
+    return Images([Copies(None, _ray(unit, length), starts) for unit, length in lengths.items()], size, size)
+
+
+def _ray(unit: Index, length: int) -> Ray:
+    """Return the ray from the origin, taken from its upper or else left end."""
+    if unit >= _ORIGIN:
+        return Ray(_ORIGIN, unit, length)
+    down, right = -unit[0], -unit[1]
+    return Ray(((1 - length) * down, (1 - length) * right), (down, right), length)
+
+
+_FRONTIERS: dict[str, Callable[[list[Value]], Images]] = {"vfrontier": _images_of_columns, "hfrontier": _images_of_rows}
+_CLOSURES: dict[str, Callable[..., Images]] = {
     "compose": _images_of_composition,
     "chain": _images_of_composition,
     "fork": _images_of_fork,
@@ -188,76 +207,42 @@ def _is(function: Value, builder: str) -> bool:
     return type(function) is FunctionType and vars(function).get("builder") == builder
 
 
+def _recolors(function: Value) -> bool:
+    return _is(function, "lbind") and _is(vars(function)["parts"][0], "recolor")
+
+
 def _results(function: Value, elements: list[Value]) -> list[Value]:
     if _is(function, "last") and _TUPLE.issuperset(map(type, elements)):
         return [element[-1] for element in elements]
     return [function(element) for element in elements]
 
 
-def _moved(pattern: Collection[_Index], places: Collection[_Index], charged: int = 0) -> _Images:
-    """Return the images of calls that charge a unit an index, of which so many were charged already."""
-    size = len(pattern) * len(places)
-    return _Images([_Copies(None, pattern, places)], size, size - charged)
+def _moved(pattern: Indices | Ray, places: Indices) -> Images:
+    """Return the images of calls that charge a unit an index."""
+    size = pattern.size * places.size
+    return Images([Copies(None, pattern, places)], size, size)
 
 
-def _joined(images: Sequence[_Images]) -> _Images:
+def _joined(images: Sequence[Images]) -> Images:
     copies = [copies for image in images for copies in image.copies]
-    return _Images(copies, sum(image.size for image in images), sum(image.work for image in images))
+    return Images(copies, sum(image.size for image in images), sum(image.work for image in images))
 
 
-def _colored(images: _Images, color: Value) -> _Images:
-    color = _as_color(color)
+def _colored(images: Images, color: Value) -> Images:
+    if type(color) is not int:
+        raise _Unknown
     return images._replace(copies=[copies._replace(color=color) for copies in images.copies])
 
 
-def _recolored(images: _Images, color: Value) -> _Images:
+def _recolored(images: Images, color: Value) -> Images:
     """Return what `recolor` makes of the images, which charges a unit an index."""
     if any(copies.color is not None for copies in images.copies):
         raise _Unknown  # cells of several colours may become one
     return _colored(images, color)._replace(work=images.work + images.size)
 
 
-def _as_color(value: Value) -> int:
-    if type(value) is not int:
-        raise _Unknown
-    return value
-
-
-def _as_places(values: Collection[Value]) -> list[_Index]:
+def _as_places(values: Collection[Value]) -> Indices:
     pairs = integer_pairs(values)
     if pairs is None:
         raise _Unknown
-    return pairs
-
-
-def _union_of_copies(copies: _Copies) -> Iterable[Value]:
-    color, pattern, places = copies
-    indices = _sums(pattern, places)
-    return indices if color is None else zip(repeat(color), indices)
-
-
-def _sums(pattern: Collection[_Index], places: Collection[_Index]) -> Iterable[_Index]:
-    """Return the sums of an index of the pattern and a place, not empty, each once or more."""
-    few, many = sorted((pattern, places), key=len)
-    if not few or len(few) * len(many) <= _FEW_COPIES:
-        return [(i + k, j + m) for k, m in few for i, j in many]
-    (top, left, height, width), (few_top, few_left, few_height, few_width) = _box(many), _box(few)
-    rows, columns = height + few_height - 1, width + few_width - 1
-    if rows * columns > _MAX_BITS:
-        return [(i + k, j + m) for k, m in few for i, j in many]
-    bits = bytearray(b"0" * (height * columns))
-    for i, j in many:
-        bits[(top - i) * columns + left - j - 1] = _SET
-    union, mask = 0, int(bits, 2)
-    for i, j in few:
-        union |= mask << ((i - few_top) * columns + j - few_left)
-    top, left = top + few_top, left + few_left
-    flags = bin(union)[:1:-1].encode().translate(_FLAGS)
-    return compress(product(range(top, top + rows), range(left, left + columns)), flags)
-
-
-def _box(indices: Collection[_Index]) -> tuple[int, int, int, int]:
-    """Return the first row, the first column, the height and the width."""
-    rows, columns = zip(*indices, strict=True)
-    top, left = min(rows), min(columns)
-    return top, left, max(rows) - top + 1, max(columns) - left + 1
+    return Indices(pairs)

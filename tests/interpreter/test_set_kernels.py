@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpreter import PRIMITIVES
-from interpreter.primitives import lines, mapping, segments, unions
+from interpreter.primitives import copies, lines, mapping, segments, unions
 from interpreter.work import METER
 
 P = PRIMITIVES
@@ -87,7 +87,7 @@ sizes = st.one_of(st.just(10**6), st.integers(1, 2000))
 def test_mapply_at_once_is_mapply_one_by_one(function, container, budget, max_items):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(unions, "_FEW_ELEMENTS", 2)
-        patch.setattr(unions, "_FEW_COPIES", 6)
+        patch.setattr(copies, "_FEW_COPIES", 6)
         at_once = outcome(lambda: P["mapply"](function, container), budget, max_items)
         patch.setattr(mapping, "union_of_images", lambda function, elements: None)
         assert at_once == outcome(lambda: P["mapply"](function, container), budget, max_items)

@@ -1,0 +1,166 @@
+"""Twin tests: values painted unbuilt against values built and painted: the same results, charged work and verdicts."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from interpreter import PRIMITIVES
+from interpreter.growth import weigh
+from interpreter.primitives import cell_masks
+from interpreter.primitives.cell_layers import CellLayers
+from interpreter.primitives.cell_masks import CellMasks
+from interpreter.primitives.mapping import mapply_unbuilt
+from interpreter.primitives.unbuilt import Unbuilt
+from interpreter.work import METER
+
+P = PRIMITIVES
+coordinates = st.integers(-3, 12)
+pairs = st.tuples(coordinates, coordinates)
+directions = st.tuples(st.integers(-2, 2), st.integers(-2, 2))
+odd = st.sampled_from([(), (1,), (1, 2, 3), (True, 1), (1 << 70, 0), ((1, 2), (3, 4)), 3, frozenset({1, 2}), (None, 1)])
+indices = st.frozensets(pairs, max_size=12)
+cells = st.frozensets(st.tuples(st.integers(0, 3), pairs), max_size=12)
+single = st.tuples(st.integers(0, 3), indices).map(lambda both: P["recolor"](*both))
+patches = st.one_of(indices, cells, st.frozensets(odd, max_size=3), st.just(()))
+vectors = st.one_of(pairs, directions, odd)
+members = st.one_of(pairs, pairs, cells, indices, single, odd, st.integers(-2, 9))
+containers = st.one_of(
+    *[
+        kind
+        for member in (pairs, st.tuples(st.integers(0, 3), pairs), single, indices, members, st.integers(-2, 9))
+        for kind in (st.frozensets(member, max_size=9), st.lists(member, max_size=7).map(tuple))
+    ]
+)
+grids = st.one_of(
+    *[
+        st.lists(st.lists(st.integers(0, largest), min_size=width, max_size=width), min_size=1, max_size=9)
+        for largest in (2, 9, 300)
+        for width in (1, 7, 10)
+    ],
+    st.lists(st.lists(st.sampled_from([0, 1, True]), max_size=3), max_size=3),
+).map(lambda rows: tuple(map(tuple, rows)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_values_too():
+    """Leave values unbuilt that would sooner be built."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cell_masks, "_FEW_INDICES", 1)
+        yield
+
+
+@st.composite
+def functions(draw):
+    """Functions of the forms that are left unbuilt, and some beside them."""
+    move = draw(
+        st.one_of(
+            st.sampled_from([P["dneighbors"], P["neighbors"], P["vfrontier"], P["hfrontier"], P["identity"], P["box"]]),
+            patches.map(lambda patch: P["lbind"](P["shift"], patch)),
+            vectors.map(lambda direction: P["rbind"](P["shoot"], direction)),
+            vectors.map(lambda start: P["lbind"](P["shoot"], start)),
+            patches.map(lambda patch: P["lbind"](P["intersection"], patch)),
+        )
+    )
+    color = draw(st.sampled_from([0, 3, 300, -1, True, (1, 2)]))
+    recolor = P["lbind"](P["recolor"], color)
+    forms = [
+        move,
+        P["compose"](move, P["last"]),
+        P["compose"](move, P["ulcorner"]),
+        P["compose"](move, P["tojvec"]),
+        P["compose"](recolor, move),
+        P["compose"](recolor, P["compose"](move, P["last"])),
+        P["chain"](move, P["identity"], P["last"]),
+        P["fork"](P["recolor"], P["first"], P["compose"](move, P["last"])),
+        P["fork"](P["recolor"], P["color"], move),
+        P["fork"](P["recolor"], P["color"], P["compose"](move, P["center"])),
+        P["fork"](P["recolor"], P["last"], move),
+        P["power"](move, 2),
+    ]
+    return draw(st.sampled_from(forms))
+
+
+def outcome(call, budget, max_items):
+    """Return the value or the kind of failure, and the work taken."""
+    before = METER.left, METER.max_items
+    METER.left, METER.max_items = budget, max_items
+    try:
+        value = call()
+    except Exception as error:
+        return type(error), str(error)
+    else:
+        return value, budget - METER.left
+    finally:
+        METER.left, METER.max_items = before
+        assert METER.depth == METER.compounding == 0
+
+
+def built(value):
+    return value.built() if isinstance(value, Unbuilt) else value
+
+
+budgets = st.one_of(st.just(10**9), st.integers(0, 3000))
+sizes = st.one_of(st.just(10**6), st.integers(1, 1500))
+
+
+@settings(deadline=None, max_examples=400)
+@given(functions(), containers, budgets, sizes)
+def test_an_unbuilt_value_is_as_large_and_charged_as_the_built_one(function, container, budget, max_items):
+    unbuilt = outcome(lambda: mapply_unbuilt(function, container), budget, max_items)
+    value = outcome(lambda: P["mapply"](function, container), budget, max_items)
+    assert (built(unbuilt[0]), unbuilt[1]) == value
+    if isinstance(unbuilt[0], Unbuilt):
+        assert len(unbuilt[0]) == len(value[0])
+        assert unbuilt[0].weight == weigh(value[0])
+
+
+@settings(deadline=None, max_examples=400)
+@given(functions(), containers, grids, st.sampled_from([0, 7, 300, True, (1, 2)]), budgets)
+def test_unbuilt_values_are_painted_as_built_ones(function, container, grid, color, budget):
+    try:
+        unbuilt = mapply_unbuilt(function, container)
+    except Exception:
+        return
+    value = P["mapply"](function, container)
+    for name, arguments in (("fill", (color,)), ("underfill", (color,)), ("paint", ()), ("underpaint", ())):
+        expected = outcome(lambda: P[name](grid, *arguments, value), budget, 10**6)  # noqa: B023
+        assert outcome(lambda: P[name](grid, *arguments, unbuilt), budget, 10**6) == expected  # noqa: B023
+
+
+def test_conflicting_cells():
+    """The winner of a conflict: in a set the largest colour, under the grid's background the least other one."""
+    grid = ((0,) * 5,) * 5
+    shift = P["lbind"](P["shift"], frozenset({(0, (0, 0)), (2, (0, 1)), (3, (0, 0)), (4, (1, 0))}))
+    unbuilt = mapply_unbuilt(shift, frozenset({(0, 0), (0, 1), (1, 0)}))
+    assert type(unbuilt) is CellMasks
+    assert P["paint"](grid, unbuilt)[0] == (3, 3, 2, 0, 0)
+    assert P["paint"](grid, unbuilt)[1] == (4, 4, 0, 0, 0)
+    assert P["underpaint"](grid, unbuilt)[0] == (3, 2, 2, 0, 0)
+    assert P["underpaint"](grid, unbuilt)[1] == (3, 2, 0, 0, 0)
+
+
+PLACES = frozenset((i, j) for i in range(3) for j in range(3))
+PLACED = frozenset((i % 3, (i, j)) for i, j in PLACES)
+PATCHES = frozenset({P["recolor"](3, PLACES), P["recolor"](4, PLACES)})
+RAY = P["rbind"](P["shoot"], (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("function", "container", "kind"),
+    [
+        (P["neighbors"], PLACES, CellMasks),
+        (P["vfrontier"], PLACES, CellMasks),
+        (P["lbind"](P["shift"], PLACES), PLACES, CellMasks),
+        (P["lbind"](P["shift"], PLACES), tuple(PLACES), CellMasks),
+        (P["lbind"](P["shift"], PLACED), PLACES, CellMasks),
+        (RAY, PLACES, CellMasks),
+        (P["compose"](P["vfrontier"], P["tojvec"]), (1, 2), CellMasks),
+        (P["fork"](P["recolor"], P["first"], P["compose"](RAY, P["last"])), PLACED, CellMasks),
+        (P["fork"](P["recolor"], P["color"], P["box"]), PATCHES, CellLayers),
+        (P["compose"](P["lbind"](P["recolor"], 3), P["box"]), tuple(PATCHES), CellLayers),
+        (P["box"], PATCHES, frozenset),
+    ],
+)
+def test_the_forms_that_are_left_unbuilt(function, container, kind):
+    """They are not merely built."""
+    assert type(mapply_unbuilt(function, container)) is kind
