@@ -9,8 +9,10 @@ the values.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from operator import itemgetter
 
+from interpreter.call_stack import call_with_room
 from interpreter.call_table import UNDEFINED_ID, CallTable
 from interpreter.limits import Limits
 from interpreter.machine import DEFAULT_LIMITS, PROGRAM_WORK_EXCEEDED, Failure, Machine
@@ -80,12 +82,16 @@ def run_batch(
     numbering = Numbering()
     expressions = {program.lines: numbering.of(program) for program in programs}
     rows: dict[object, list[Outcome]] = {lines: [] for lines in expressions}
-    # Unless a miss decides what is run, one grid after the other, so that its table may fill the memory.
-    for group in [grids] if stop_at_first_miss else [[grid] for grid in grids]:
+
+    def run_on(group: Sequence[Grid]) -> None:
         batch = Batch(group, limits, numbering, expected=expected, stop_at_first_miss=stop_at_first_miss)
         with batch.metered():
             for lines, numbers in expressions.items():
                 rows[lines] += batch.run(numbers)
+
+    # Unless a miss decides what is run, one grid after the other, so that its table may fill the memory.
+    for group in [grids] if stop_at_first_miss else [[grid] for grid in grids]:
+        call_with_room(partial(run_on, group))
     return [list(rows[program.lines]) for program in programs]
 
 

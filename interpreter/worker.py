@@ -12,6 +12,7 @@ import sys
 import time
 
 from interpreter.batch import Batch, Expressions, Numbering
+from interpreter.call_stack import call_with_room
 from interpreter.limits import Limits
 from interpreter.outcome import Outcome, Status
 from interpreter.program import ProgramError, parse
@@ -42,7 +43,8 @@ def main(limits_json: str) -> None:
     # Values are immutable and cannot form cycles, while a collection would walk all values of the tables.
     gc.disable()
     protections = confine(limits.memory_bytes)
-    Worker(limits, incoming, outgoing).serve(encode_greeting(*protections))
+    worker = Worker(limits, incoming, outgoing)
+    call_with_room(lambda: worker.serve(encode_greeting(*protections)))
 
 
 def _take_pipes() -> tuple[int, int]:

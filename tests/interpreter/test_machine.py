@@ -1,11 +1,12 @@
 """Exact tests of running one program: verdicts, work, grids, CodeIt's rules; bombs end by the deterministic limits."""
 
+import resource
 import tracemalloc
 
 import pytest
 from program_texts import program_text
 
-from interpreter import Limits, Status, infer_types, parse, run
+from interpreter import Limits, Status, infer_types, parse, run, run_batch
 from interpreter.machine import as_grid
 from interpreter.work import METER
 
@@ -224,3 +225,16 @@ def test_types_come_from_the_first_grid_on_which_a_line_works():
 def test_limits_are_checked(wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} is"):
         Limits(**wrong)
+
+
+def test_deep_closures_do_not_turn_to_the_system_for_every_call():
+    program = parse(BOMBS["tower of identities"])
+
+    def page_faults():
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        [[outcome]] = run_batch([program], [GRID], Limits(work_per_line=200_000))
+        assert outcome.status is Status.WORK
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    page_faults()
+    assert page_faults() < 1000  # without room for their frames 12,000
