@@ -45,7 +45,7 @@ class Numbering:
         """Return the numbers of a program's lines."""
         numbers = [*range(FIRST_LINE_SLOT), *[_UNDEFINED] * len(program.lines)]
         for slot, (_, callee, arguments) in enumerate(program.lines, FIRST_LINE_SLOT):
-            key = (numbers[callee], *[numbers[argument] for argument in arguments])
+            key = itemgetter(callee, *arguments)(numbers)
             number = self._numbers.get(key)
             if number is None:
                 number = self._numbers[key] = _UNDEFINED + 1 + len(self._operands)

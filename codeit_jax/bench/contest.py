@@ -7,14 +7,16 @@ import gc
 import math
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 OURS = "ours"
 
 Figures = dict[str, dict[str, float]]
 """Case to contender to seconds."""
+
+_Name = TypeVar("_Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,9 @@ class Times:
     cpu: float
 
 
-def take_turns(contenders: Mapping[str, Callable[[], object]], turns: int, *, warm_up: bool = True) -> dict[str, Times]:
+def take_turns(
+    contenders: Mapping[_Name, Callable[[], object]], turns: int, *, warm_up: bool = True
+) -> dict[_Name, Times]:
     """Time each contender `turns` times, in turns; `warm_up` calls each once before, untimed."""
     best = {name: Times(math.inf, math.inf) for name in contenders}
     if warm_up:
@@ -69,6 +73,11 @@ class BenchReport:
     notes: dict[str, str] = field(default_factory=dict)
     compile_seconds: float | None = None
 
+    def add(self, case: str, figure: float, unit: str) -> None:
+        """Add a figure of ours alone that isn't in seconds."""
+        self.figures[case] = {OURS: figure}
+        self.units[case] = unit
+
     def ratios(self) -> Figures:
         """Return how many times as long each peer takes, by peer and case: above 1 we are faster."""
         ratios: Figures = {}
@@ -79,7 +88,7 @@ class BenchReport:
         return ratios
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as plain values: bench, device, work, ours, peers, ratio, notes, compile_seconds."""
+        """Return the report as plain values: bench, device, work, ours, peers, ratio, units, notes, compile_seconds."""
         peers: Figures = {}
         for case, figures in self.figures.items():
             for peer, figure in figures.items():
@@ -91,6 +100,7 @@ class BenchReport:
             "ours": peers.pop(OURS, {}),
             "peers": peers,
             "ratio": self.ratios(),
+            "units": self.units,
             "notes": self.notes,
             "compile_seconds": self.compile_seconds,
         }

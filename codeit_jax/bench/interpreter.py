@@ -6,19 +6,24 @@ which has no budgets.
 
 import argparse
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from operator import itemgetter
 
 import interpreter
 from codeit_jax.bench import interpreter_pool
 from codeit_jax.bench.contest import OURS, BenchReport, take_turns
+from codeit_jax.bench.interpreter_calls import count_calls
 from codeit_jax.bench.interpreter_work import (
     LIMITS,
     NUM_SAMPLED_TASKS,
     SAMPLES_A_TASK,
     Workload,
     mutant_workload,
+    num_executions,
     sample_workloads,
     seed_workloads,
+    task_mutant_workloads,
 )
 from codeit_jax.bench.plain import evaluate
 from interpreter import Grid, Program
@@ -26,20 +31,28 @@ from interpreter import Grid, Program
 PLAIN, UNSHARED, ALLOWED = "plain", "unshared", "allowed"
 _PARSED_LINES = 10
 
+_Way = Callable[[Sequence[Program], Sequence[Grid]], None]
+
 
 def run(arguments: argparse.Namespace) -> BenchReport:
     """Time everything."""
-    report = BenchReport(bench="interpreter", work={"turns": arguments.repeats})
-    _time_seeds(report, arguments.repeats)
-    mutants = mutant_workload()
-    _time_mutants(report, mutants)
-    _time_samples(report, arguments.repeats)
-    _time_parsing(report, arguments.repeats)
-    interpreter_pool.time_pool(report, mutants, arguments.repeats)
+    turns = arguments.repeats
+    report = BenchReport(bench="interpreter", work={"turns": turns})
+    _time_seeds(report, turns)  # first, since each of its many timings walks all objects there are
+    mutants, samples = mutant_workload(), sample_workloads()
+    _time_mutants(report, mutants, turns)
+    _time_samples(report, samples, turns)
+    _time_parsing(report, turns)
+    interpreter_pool.time_pool(report, mutants, samples, turns)
     return report
 
 
-def run_plainly(programs: Iterable[Program], grids: Sequence[Grid]) -> None:
+def run_shared(programs: Sequence[Program], grids: Sequence[Grid]) -> None:
+    """Run all programs as one batch."""
+    interpreter.run_batch(programs, grids, LIMITS)
+
+
+def run_plainly(programs: Sequence[Program], grids: Sequence[Grid]) -> None:
     """Evaluate every program on every grid with the plain DSL."""
     for program in programs:
         for grid in grids:
@@ -49,76 +62,100 @@ def run_plainly(programs: Iterable[Program], grids: Sequence[Grid]) -> None:
                 continue  # whatever the functions raise is the program's failure
 
 
-def run_unshared(programs: Iterable[Program], grids: Sequence[Grid]) -> None:
+def run_unshared(programs: Sequence[Program], grids: Sequence[Grid]) -> None:
     """Run every program on every grid by itself."""
     for program in programs:
         for grid in grids:
             interpreter.run(program, grid, LIMITS)
 
 
+def _seconds(ways: Mapping[str, _Way], workloads: Sequence[Workload], turns: int) -> dict[str, float]:
+    """Return how long each way to run programs takes for some workloads."""
+    contenders = {name: partial(_run_each, way, workloads) for name, way in ways.items()}
+    return {name: taken.cpu for name, taken in take_turns(contenders, turns, warm_up=False).items()}
+
+
+def _run_each(way: _Way, workloads: Sequence[Workload]) -> None:
+    for workload in workloads:
+        way(workload.programs, workload.grids)
+
+
 def _time_seeds(report: BenchReport, turns: int) -> None:
     """I1: one program on one input."""
-    ours, plain = [], []
-    for workload in seed_workloads():
-        times = take_turns(
-            {
-                OURS: lambda w=workload: run_unshared(w.programs, w.grids),
-                PLAIN: lambda w=workload: run_plainly(w.programs, w.grids),
-            },
-            turns,
-            warm_up=False,
-        )
-        ours.append(times[OURS].cpu / workload.num_executions)
-        plain.append(times[PLAIN].cpu / workload.num_executions)
-    kept = sorted(range(len(plain)), key=plain.__getitem__)[: math.floor(0.95 * len(plain))]
-    means = {OURS: _geometric_mean(ours), PLAIN: _geometric_mean(plain)}
-    totals = {OURS: sum(ours[k] for k in kept), PLAIN: sum(plain[k] for k in kept)}
-    report.work["seed programs"] = len(ours)
-    report.figures["I1 seed programs, geometric mean"] = means
-    report.figures["I1 seed programs, total"] = totals
+    workloads = seed_workloads()
+    rows = [row for workload in workloads for row in _seconds_a_run([workload], turns)]
+    rows.sort(key=itemgetter(PLAIN))
+    kept = rows[: math.floor(0.95 * len(rows))]
+    report.work["seed programs"] = len(rows)
+    report.figures["I1 seed programs, geometric mean"] = _geometric_means(rows)
+    report.figures["I1 seed programs, total"] = {name: sum(row[name] for row in kept) for name in (OURS, PLAIN)}
     report.goals["I1 seed programs, geometric mean", PLAIN] = (1.5, 2.5)
     report.goals["I1 seed programs, total", PLAIN] = (3, 8)
-    report.notes["I1"] = "mean time a run of each program; the total leaves out the slowest 5 % by the plain time"
+    for quarter in range(4):
+        part = rows[quarter * len(rows) // 4 : (quarter + 1) * len(rows) // 4]
+        report.figures[f"I1 quarter {quarter + 1} by plain time, geometric mean"] = _geometric_means(part)
+    mixed = _seconds_a_run(workloads, turns)
+    report.figures["I1 all others run in between, geometric mean"] = _geometric_means(mixed)
+    report.notes["I1"] = (
+        "mean time a run of each program; a ratio of geometric means is the geometric mean of the programs' ratios; "
+        "the total leaves out the slowest 5 % by the plain time; a program's turns follow one another, so that from "
+        "the second on ours has what it keeps of the grids, unless all other programs are run in between"
+    )
 
 
-def _geometric_mean(values: Sequence[float]) -> float:
-    return math.exp(sum(map(math.log, values)) / len(values))
+def _seconds_a_run(workloads: Sequence[Workload], turns: int) -> list[dict[str, float]]:
+    """Return ours and the plain time of a run of each workload; each turn goes through all of them."""
+    ways: dict[str, _Way] = {OURS: run_unshared, PLAIN: run_plainly}
+    contenders = {
+        (number, name): partial(way, workload.programs, workload.grids)
+        for number, workload in enumerate(workloads)
+        for name, way in ways.items()
+    }
+    times = take_turns(contenders, turns, warm_up=False)
+    return [
+        {name: times[number, name].cpu / workload.num_executions for name in ways}
+        for number, workload in enumerate(workloads)
+    ]
 
 
-def _time_mutants(report: BenchReport, mutants: Workload) -> None:
+def _geometric_means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: math.exp(sum(math.log(row[name]) for row in rows) / len(rows)) for name in rows[0]}
+
+
+def _time_mutants(report: BenchReport, mutants: Workload, turns: int) -> None:
     """I2: mutants on foreign inputs, in turns for each input."""
-    totals = dict.fromkeys((OURS, PLAIN, UNSHARED), 0.0)
+    ways: dict[str, _Way] = {OURS: run_shared, PLAIN: run_plainly, UNSHARED: run_unshared}
+    totals = dict.fromkeys(ways, 0.0)
     for grid in mutants.grids:
-        times = take_turns(
-            {
-                OURS: lambda g=grid: interpreter.run_batch(mutants.programs, [g], LIMITS),
-                PLAIN: lambda g=grid: run_plainly(mutants.programs, [g]),
-                UNSHARED: lambda g=grid: run_unshared(mutants.programs, [g]),
-            },
-            1,
-            warm_up=False,
-        )
-        for name, taken in times.items():
-            totals[name] += taken.cpu
+        for name, seconds in _seconds(ways, [Workload(mutants.programs, [grid])], turns).items():
+            totals[name] += seconds
     report.work["I2"] = f"{len(mutants.programs)} mutants x {len(mutants.grids)} inputs"
     report.figures["I2 mutants"] = totals
     report.goals["I2 mutants", PLAIN] = (5, 12)
+    _describe(report, "I2 mutants", [mutants])
 
 
-def _time_samples(report: BenchReport, turns: int) -> None:
-    """I4: the samples of a task on its demonstrations."""
-    for kind in ("mutants", "random programs"):
-        workloads = sample_workloads(kind)
-        times = take_turns(
-            {
-                OURS: lambda ws=workloads: [interpreter.run_batch(w.programs, w.grids, LIMITS) for w in ws],
-                UNSHARED: lambda ws=workloads: [run_unshared(w.programs, w.grids) for w in ws],
-            },
-            turns,
-        )
-        report.figures[f"I4 samples, {kind}"] = {name: taken.cpu for name, taken in times.items()}
-        report.goals[f"I4 samples, {kind}", UNSHARED] = (2, 4)
-    report.work["I4"] = f"{SAMPLES_A_TASK} programs x {NUM_SAMPLED_TASKS} tasks"
+def _time_samples(report: BenchReport, samples: Sequence[Workload], turns: int) -> None:
+    """I4: what a policy sampled for a task, on its demonstrations; and mutants instead, which have more in common."""
+    ways: dict[str, _Way] = {OURS: run_shared, UNSHARED: run_unshared}
+    report.figures["I4 samples"] = _seconds(ways | {PLAIN: run_plainly}, samples, turns)
+    report.figures["I4 mutants of a task's program"] = _seconds(ways, task_mutant_workloads(), turns)
+    report.goals["I4 samples", UNSHARED] = (2, 4)
+    num_programs = sum(len(workload.programs) for workload in samples)
+    report.work["I4"] = f"{num_programs} programs among {SAMPLES_A_TASK} samples x {NUM_SAMPLED_TASKS} tasks"
+    _describe(report, "I4 samples", samples)
+
+
+def _describe(report: BenchReport, row: str, workloads: Sequence[Workload]) -> None:
+    """Add what the calls of a row are, and how many runs a second it makes."""
+    counts = count_calls(workloads)
+    report.add(f"{row}: lines served from the table", 100 * counts.served, "%")
+    for percent in (1, 0.1):
+        dearest = 100 * counts.time_of_dearest(percent / 100)
+        report.add(f"{row}: time of the dearest {percent} % of calls", dearest, "%")
+    runs = num_executions(workloads)
+    report.add(f"{row}: runs a second of one core", runs / report.figures[row][OURS] / 1000, "thousand")
+    report.notes[f"{row}, calls"] = f"{runs:,} runs, {counts}"
 
 
 def _time_parsing(report: BenchReport, turns: int) -> None:

@@ -1,17 +1,19 @@
-"""The programs and grids that the interpreter is timed on: fixed by seeds, the same in every run."""
+"""The programs and grids that the interpreter is timed on: fixed by seeds and a file, the same in every run."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice
+from pathlib import Path
 
 import numpy as np
 
 import interpreter
 from codeit_jax.arc import Grid, TaskSet, load_tasks
 from codeit_jax.config import InterpreterConfig
-from codeit_jax.mutation import RECIPES, TypedProgram, generate_mutants, mutate, random_program
+from codeit_jax.mutation import RECIPES, TypedProgram, generate_mutants, mutate
 from codeit_jax.programs import load_programs
-from interpreter import Limits, Program, Status, infer_types
+from interpreter import Limits, Program, ProgramError, Status, infer_types, parse
 
 LIMITS = Limits(work_per_line=InterpreterConfig().work_per_line, work_per_program=InterpreterConfig().work_per_program)
 """Those that a run has by default."""
@@ -20,6 +22,9 @@ NUM_MUTANTS = 2000
 NUM_INPUTS = 10
 SAMPLES_A_TASK = 24
 NUM_SAMPLED_TASKS = 50
+
+SAMPLES_FILE = Path(__file__).parent / "data" / "policy_samples.json"
+"""What a trained policy sampled for some tasks, by task in the order of drawing; tests/bench/make_policy_samples.py."""
 
 _STOPPED = (Status.WORK, Status.SIZE)
 
@@ -35,6 +40,11 @@ class Workload:
     def num_executions(self) -> int:
         """Programs times grids."""
         return len(self.programs) * len(self.grids)
+
+
+def num_executions(workloads: Iterable[Workload]) -> int:
+    """Programs times grids, of all workloads together."""
+    return sum(workload.num_executions for workload in workloads)
 
 
 def seed_workloads() -> list[Workload]:
@@ -71,30 +81,39 @@ def mutant_workload() -> Workload:
     return Workload(within[:NUM_MUTANTS], grids)
 
 
-def sample_workloads(kind: str) -> list[Workload]:
-    """Return what stands for a policy's samples on some tasks: mutants of the task's program, or random programs."""
+def sample_workloads() -> list[Workload]:
+    """Return a trained policy's samples, each task's on its demonstrations; a text that was cut is no program."""
+    content = json.loads(SAMPLES_FILE.read_text(encoding="utf-8"))
+    tasks = load_tasks(content["tasks"])
+    return [
+        Workload(list(_programs_among(texts)), list(tasks[task_id].demonstration_inputs))
+        for task_id, texts in content["programs"].items()
+    ]
+
+
+def _programs_among(texts: list[str]) -> Iterator[Program]:
+    for text in texts:
+        try:
+            yield parse(text)
+        except ProgramError:
+            continue
+
+
+def task_mutant_workloads() -> list[Workload]:
+    """Return as many mutants of a task's seed program, for as many tasks: programs that are near relatives."""
     tasks = load_tasks("arc1/training")
     seeds = load_programs("builtin")
     workloads = []
     for number in np.random.default_rng(0).choice(len(seeds), NUM_SAMPLED_TASKS, replace=False):
         seed = seeds[int(number)]
-        grids = list(tasks[seed.task_id].demonstration_inputs)
-        drawn = _mutants_of(seed.program, tasks, seed.task_id) if kind == "mutants" else _random_programs(int(number))
-        workloads.append(Workload(list(islice(drawn, SAMPLES_A_TASK)), grids))
+        drawn = islice(_mutants_of(seed.program, tasks, seed.task_id), SAMPLES_A_TASK)
+        workloads.append(Workload(list(drawn), list(tasks[seed.task_id].demonstration_inputs)))
     return workloads
 
 
 def _mutants_of(program: Program, tasks: TaskSet, task_id: str) -> Iterator[Program]:
-    parent = TypedProgram(program, infer_types(program, tasks[task_id].demonstration_inputs, LIMITS))
+    parent = TypedProgram(program, tuple(infer_types(program, tasks[task_id].demonstration_inputs, LIMITS)))
     for k in count():
         mutant = mutate(parent, RECIPES["paper"], np.random.default_rng([0, k]))
         if mutant is not None:
             yield mutant
-
-
-def _random_programs(seed: int) -> Iterator[Program]:
-    rng = np.random.default_rng(seed)
-    for _ in count():
-        program = random_program(rng)
-        if program is not None:
-            yield program
