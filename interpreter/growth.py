@@ -25,12 +25,18 @@ NODES_A_UNIT = 4
 SLACK = 32
 # Every cell of the grid gives at most two cells (colour, (row, column)), each perhaps in a set of its own.
 _TAKING_APART = ("asindices", "asobject", "ofcolor", "objects", "partition", "fgpartition", "frontiers", "toobject")
+# How often a part of the first argument is in the result: so many times multiplied by the second.
+_UPSCALING = {"upscale": 2, "hupscale": 1, "vupscale": 1}
 # Parts of arguments are repeated without a charge for what is inside them, or functions give the result.
-_UNKNOWN = (
-    *("product", "upscale", "hupscale", "vupscale", "cover", "move", "valmax", "valmin"),
+_OTHERS = (
+    *("product", "cover", "move", "valmax", "valmin"),
     *("apply", "rapply", "mapply", "papply", "mpapply", "prapply"),
 )
-FACTORS = {name: 12 if name in _TAKING_APART else _USUAL_FACTOR for name in SIGNATURES if name not in _UNKNOWN}
+FACTORS = {
+    name: 12 if name in _TAKING_APART else _USUAL_FACTOR
+    for name in SIGNATURES
+    if name not in _OTHERS and name not in _UPSCALING
+}
 
 _NO_BOUND = 1 << 62
 _HEAVY = 1 << 20
@@ -48,6 +54,12 @@ def bound(function: Any, arguments: Sequence[Any], weights: Sequence[int], work:
     """
     charged = NODES_A_UNIT * work
     name = function.__dict__["builder"]
+    if name == "product":
+        a, b = arguments
+        return 1 + len(a) * len(b) + weights[1] * len(b) + weights[2] * len(a)
+    if name in _UPSCALING:
+        times: int = max(arguments[1], 1) ** _UPSCALING[name]
+        return weights[1] * times + SLACK
     if name == "apply" or name == "mapply":
         mapped, container = arguments
         return 1 + _bound_of_all(mapped, weights[2], len(container), charged)
