@@ -126,9 +126,9 @@ class CallTable:
         return entry
 
     def _with_built_arguments(self, key: tuple[int, ...]) -> tuple[int, ...]:
-        """Return a call's key with built values for unbuilt ones, but for what the call only paints."""
-        painted = self._machine.painted_argument.get(self._values[key[0]])
-        return tuple([self._built(k) if k in self._unbuilt and n - 1 != painted else k for n, k in enumerate(key)])
+        """Return a call's key with built values for unbuilt ones, but for one that the callee takes as it is."""
+        taking = self._machine.takes_unbuilt.get(self._values[key[0]])
+        return tuple([self._built(k) if k in self._unbuilt and n - 1 != taking else k for n, k in enumerate(key)])
 
     def _built(self, number: int) -> int:
         """Return the id of a built value, given that of the unbuilt one."""

@@ -54,12 +54,14 @@ def bound(function: Any, arguments: Sequence[Any], weights: Sequence[int], work:
     """
     charged = NODES_A_UNIT * work
     name = function.__dict__["builder"]
+    if (name == "product" or name in _UPSCALING) and not arguments[0]:
+        return 1  # whatever the second argument is
     if name == "product":
         a, b = arguments
         return 1 + len(a) * len(b) + weights[1] * len(b) + weights[2] * len(a)
     if name in _UPSCALING:
         times: int = max(arguments[1], 1) ** _UPSCALING[name]
-        return weights[1] * times + SLACK
+        return 1 + weights[1] * times
     if name == "apply" or name == "mapply":
         mapped, container = arguments
         return 1 + _bound_of_all(mapped, weights[2], len(container), charged)

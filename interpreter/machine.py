@@ -23,17 +23,15 @@ from interpreter.dialect import primitives_for
 from interpreter.growth import FACTORS, NODES_A_UNIT, SLACK, bound, weigh
 from interpreter.limits import CODEIT_LENGTH_LIMIT, Limits, Mode
 from interpreter.outcome import Grid, Outcome, Status
-from interpreter.primitives import MAPPLY_UNBUILT
+from interpreter.primitives import UNBUILT_VARIANTS
+from interpreter.primitives.mapping import TAKE_UNBUILT
 from interpreter.primitives.unbuilt import Unbuilt
 from interpreter.program import (
     FIRST_LINE_SLOT,
     INPUT_SLOT,
     MAX_LINES,
-    PAINTED_ARGUMENT,
-    UNBUILT_MAPPLY_SLOT,
     Program,
 )
-from interpreter.signatures import SIGNATURES
 from interpreter.work import METER, LimitExceeded, WorkExceeded
 
 DEFAULT_LIMITS = Limits()
@@ -83,27 +81,29 @@ class Machine:
         limits: the limits in force.
         environment: values of the slots before the input grid: primitives and constants.
         weights: of these values.
-        slots: the row that programs run on, one at a time: the environment, the input grid, results of lines, and what
-            is called for `mapply` where its value is only painted.
+        slots: the row that programs run on, one at a time: the environment, the input grid, results of lines, and the
+            variants of primitives that may leave their values unbuilt.
         slot_weights: upper bounds on the weights of `slots`.
         simple_factors: for these, how the result of a call grows (`interpreter.growth`), if that is all there is to say
             about the callee; else 0.
         factors: by primitive, how its results grow.
         unbuilt_variants: by primitive, what gives the same value unbuilt if it can (`interpreter.primitives.unbuilt`).
-        painted_argument: by primitive, which argument may be unbuilt.
+        takes_unbuilt: by primitive, which argument may be unbuilt.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.environment, self.weights, self.factors, simple_factors = _environment(limits.mode)
         primitives = primitives_for(limits.mode)
-        mapply = primitives["mapply"]
         # The older language drops long values, so all must be built.
-        self.unbuilt_variants = {} if limits.mode == "codeit" else {mapply: MAPPLY_UNBUILT}
-        self.painted_argument = {primitives[name]: argument for name, argument in PAINTED_ARGUMENT.items()}
-        self.slots = [*self.environment, *_BLANK, self.unbuilt_variants.get(mapply, mapply)]
-        self.slot_weights = [*self.weights, *[1] * len(_BLANK), 1]
-        self.simple_factors = [*simple_factors, *[0] * len(_BLANK), 0]
+        variants = (
+            UNBUILT_VARIANTS if limits.mode == "native" else {name: primitives[name] for name in UNBUILT_VARIANTS}
+        )
+        self.unbuilt_variants = {primitives[name]: variant for name, variant in variants.items()}
+        self.takes_unbuilt = {primitives[name]: argument for name, argument in TAKE_UNBUILT.items()}
+        self.slots = [*self.environment, *_BLANK, *variants.values()]
+        self.slot_weights = [*self.weights, *[1] * (len(_BLANK) + len(variants))]
+        self.simple_factors = [*simple_factors, *[0] * (len(_BLANK) + len(variants))]
         self._budget, self._max_items = limits.work_per_line, limits.max_items
         self._drops_long_values = limits.mode == "codeit"
 
@@ -206,7 +206,7 @@ def execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any], 
         try:
             return _execute(program, grid, machine)
         finally:
-            machine.slots[INPUT_SLOT:UNBUILT_MAPPLY_SLOT] = _BLANK
+            machine.slots[INPUT_SLOT : FIRST_LINE_SLOT + MAX_LINES] = _BLANK
 
 
 def _execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any], Failure | None, int]:
@@ -304,12 +304,5 @@ def _environment(
     values = (*primitives.values(), *CONSTANTS.values())
     factors = {primitives[name]: factor for name, factor in FACTORS.items()}
     # In mode "codeit" every result has to be looked at.
-    simple = {name for name in FACTORS if mode == "native" and not _handles_functions(name)}
-    simple_factors = [FACTORS[name] if name in simple else 0 for name in primitives]
+    simple_factors = [FACTORS.get(name, 0) if mode == "native" else 0 for name in primitives]
     return values, tuple(map(weigh, values)), factors, (*simple_factors, *[0] * len(CONSTANTS))
-
-
-def _handles_functions(name: str) -> bool:
-    """Tell whether a primitive's result may hold functions that are not in its arguments, or may depend on them."""
-    signature = SIGNATURES[name]
-    return name == "rapply" or "Callable" in (signature.result, *[parameter.type for parameter in signature.parameters])

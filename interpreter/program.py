@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 from interpreter.constants import CONSTANTS
 from interpreter.limits import Mode
+from interpreter.primitives.mapping import TAKE_UNBUILT, UNBUILT_VARIANTS
 from interpreter.signatures import SIGNATURES
 
 MAX_CHARACTERS = 8192
@@ -37,9 +38,6 @@ NUM_PRIMITIVES = len(SIGNATURES)
 INPUT_SLOT = len(FIXED_NAMES) - 1
 FIRST_LINE_SLOT = len(FIXED_NAMES)
 
-UNBUILT_MAPPLY_SLOT = FIRST_LINE_SLOT + MAX_LINES
-"""Beyond the slots of lines: what is called instead of `mapply` where its value is only painted."""
-
 _FIXED_SLOTS = {name: slot for slot, name in enumerate(FIXED_NAMES)}
 _ARITIES = tuple(len(signature.parameters) for signature in SIGNATURES.values())
 # What gives booleans that were not there before. Three arguments of `objects` are flags, which are in no result.
@@ -47,10 +45,19 @@ _BOOLEAN_SLOTS = frozenset(
     [_FIXED_SLOTS[name] for name, signature in SIGNATURES.items() if signature.result == "Boolean"]
     + [_FIXED_SLOTS[name] for name in ("matcher", "T", "F")]
 )
-_OBJECTS_SLOT, _MAPPLY_SLOT = _FIXED_SLOTS["objects"], _FIXED_SLOTS["mapply"]
-# What does nothing with one of its arguments but paint it, and which.
-PAINTED_ARGUMENT = {"fill": 2, "underfill": 2, "paint": 1, "underpaint": 1}
-_PAINTED = {_FIXED_SLOTS[name]: argument for name, argument in PAINTED_ARGUMENT.items()}
+_OBJECTS_SLOT = _FIXED_SLOTS["objects"]
+# What makes closures, or calls functions that may and gives what they give.
+_MAKING_CLOSURES = frozenset(
+    _FIXED_SLOTS[name]
+    for name in (
+        *("compose", "chain", "fork", "lbind", "matcher", "power", "rbind", "valmax", "valmin"),
+        *("apply", "rapply", "mapply", "papply", "mpapply", "prapply"),
+    )
+)
+UNBUILT_SLOTS = {_FIXED_SLOTS[name]: FIRST_LINE_SLOT + MAX_LINES + k for k, name in enumerate(UNBUILT_VARIANTS)}
+"""By slot of a primitive, the slot, beyond those of lines, of its variant that may leave the value unbuilt."""
+
+_TAKING_UNBUILT = {_FIXED_SLOTS[name]: argument for name, argument in TAKE_UNBUILT.items()}
 _VARIABLE = re.compile(r"x[1-9][0-9]*", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -115,21 +122,27 @@ class Program:
 
     @cached_property
     def steps(self) -> list[tuple[int, Fetch]]:
-        """For each line, the slot of what is called, and what takes this and the arguments from a row of slots."""
-        unbuilt = self._lines_only_painted()
+        """For each line, a slot and what takes callee and arguments from a row of slots.
+
+        The slot is the callee's; or that of the line itself, if the line may make a closure that another one makes
+        too, for these must be the same.
+        """
+        callees = [callee for _, callee, _ in self.lines]
+        unbuilt = self._lines_left_unbuilt()
         steps: list[tuple[int, Fetch]] = []
         for target, callee, arguments in self.lines:
-            called = UNBUILT_MAPPLY_SLOT if target in unbuilt else callee
-            steps.append((called, itemgetter(called, *arguments)))
+            called = UNBUILT_SLOTS[callee] if target in unbuilt else callee
+            may_recur = callee in _MAKING_CLOSURES and (callees.count(callee) > 1 or max(callees) > INPUT_SLOT)
+            steps.append((target if may_recur else called, itemgetter(called, *arguments)))
         return steps
 
-    def _lines_only_painted(self) -> set[int]:
-        """Return the slots of the lines that map and merge, and whose value is painted and nothing else."""
-        slots = {target for target, callee, _ in self.lines[:-1] if callee == _MAPPLY_SLOT}
+    def _lines_left_unbuilt(self) -> set[int]:
+        """Return the slots of the lines whose value may stay unbuilt, because all its users take it so."""
+        slots = {target for target, callee, _ in self.lines[:-1] if callee in UNBUILT_SLOTS}
         if slots:
             for _, callee, arguments in self.lines:
                 slots.discard(callee)
-                slots.difference_update([a for k, a in enumerate(arguments) if k != _PAINTED.get(callee)])
+                slots.difference_update([a for k, a in enumerate(arguments) if k != _TAKING_UNBUILT.get(callee)])
         return slots
 
     @cached_property

@@ -59,7 +59,9 @@ def _collect() -> dict[str, Value]:
 
 PRIMITIVES: dict[str, Value] = _collect()
 
-MAPPLY_UNBUILT: Value = as_primitive(mapping.mapply_unbuilt, "mapply", 2)
-"""`mapply`, but for a result that may be `unbuilt`; no value of the language."""
+UNBUILT_VARIANTS: dict[str, Value] = {
+    name: as_primitive(variant, name, PRIMITIVES[name].arity) for name, variant in mapping.UNBUILT_VARIANTS.items()
+}
+"""By name of a primitive, what does the same, but may leave the value unbuilt; no values of the language."""
 
-__all__ = ["MAPPLY_UNBUILT", "PRIMITIVES"]
+__all__ = ["PRIMITIVES", "UNBUILT_VARIANTS"]

@@ -77,6 +77,18 @@ def side(patch: Value, axis: int, choose: Callable[..., Value]) -> Value:
     return choose([(i, j)[axis] for i, j in in_order(indices_of(patch))])
 
 
+def span(patch: Value, axis: int) -> tuple[Value, Value]:
+    """Return the first and the last row (axis 0) or column (axis 1), as `side` does."""
+    try:
+        found = along(patch, axis)
+        first, last = min(found), max(found)
+        if type(first) is int and type(last) is int:
+            return first, last
+    except (TypeError, ValueError, IndexError, StopIteration):
+        pass
+    return side(patch, axis, min), side(patch, axis, max)
+
+
 def bounds(patch: Value) -> Box:
     """Return the first row, first column, last row and last column of a patch.
 

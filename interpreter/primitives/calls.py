@@ -1,6 +1,7 @@
 """Calling functions from primitives: bounded nesting of calls, and a verdict that does not depend on hash order."""
 
 from collections.abc import Callable
+from types import FunctionType
 
 from interpreter.values import Value, in_order, ordered
 from interpreter.work import METER, SizeExceeded
@@ -12,6 +13,11 @@ class _Walk:
     """How sets are walked: canonically while a failure is being reproduced."""
 
     canonical = False
+
+
+def made_by(function: Value, builder: str) -> bool:
+    """Tell whether a value is what this primitive makes (see `closures`), or is the primitive itself."""
+    return type(function) is FunctionType and function.__dict__.get("builder") == builder
 
 
 def enter(function: Value) -> int:

@@ -1,19 +1,20 @@
 """Recolored patches as layers: indices in one colour, of which no cells are made."""
 
 from collections.abc import Iterable
-from itertools import chain, repeat
+from itertools import chain, islice, repeat
 from math import inf
-from operator import itemgetter
 from types import FunctionType
 
-from interpreter.primitives.bounds import listed_indices
-from interpreter.primitives.calls import enter, leave
-from interpreter.primitives.unbuilt import Unbuilt
+from interpreter.primitives.bounds import integer_pairs, listed_indices
+from interpreter.primitives.calls import enter, leave, made_by
+from interpreter.primitives.unbuilt import CELL_NODES, Unbuilt
+from interpreter.primitives.unions import recolors
 from interpreter.values import Value, in_order
 from interpreter.work import METER, charge, reserve
 
 _TOO_LONG = 11  # such functions watch what they nest (see `closures`)
 _TUPLE = {tuple}
+_INTEGER = {int}
 
 _Layer = tuple[int, frozenset[Value]]
 
@@ -30,7 +31,7 @@ class CellLayers(Unbuilt):
     __slots__ = ("_kind", "_layers")
 
     def __init__(self, kind: type, layers: list[_Layer], length: int) -> None:
-        super().__init__(length, colored=True)
+        super().__init__(length, 1 + CELL_NODES * length)
         self._kind, self._layers = kind, layers
 
     def built(self) -> Value:
@@ -48,7 +49,9 @@ class CellLayers(Unbuilt):
         return _painted(grid, self._layers)
 
     def underpainted(self, grid: Value, background: Value) -> Value | None:
-        return _painted(grid, [layer for layer in reversed(self._layers) if layer[0] != background], background)
+        layers = self._layers[::-1]
+        layers.sort(key=lambda layer: layer[0] != background)  # those that leave the grid as it is never go on top
+        return _painted(grid, layers, background)
 
 
 def _painted(grid: Value, layers: Iterable[tuple[Value, frozenset[Value]]], background: Value = None) -> Value | None:
@@ -83,56 +86,90 @@ def layers_of_images(function: Value, container: Value) -> CellLayers | None:
     if parts is None:
         return None
     color_of, indices_of, closures = parts
-    frames, left = enter(function), METER.left
+    left = METER.left
+    frames = enter(function)
     try:
+        charge((1 + closures) * len(container))
         colors = [color_of(element) for element in container]
-        patches = [indices_of(element) for element in container]
-        indices = [_indices_of(patch) for patch in patches]
-        charge(closures * len(container) + sum(map(len, patches)))
+        return _layers(type(container), colors, [indices_of(element) for element in container])
+    except MemoryError:
+        raise
+    except Exception:  # which call fails first is found out by making them in order
+        METER.left = left
+        return None
+    finally:
+        leave(frames)
+
+
+def layers_of_pairs(function: Value, colors: Value, patches: Value) -> CellLayers | None:
+    """Do what `mpapply` does with `recolor`; None for other functions, or where it must be called by itself."""
+    if not made_by(function, "recolor"):
+        return None
+    left = METER.left
+    frames = enter(function)
+    try:
+        number = min(len(colors), len(patches))
+        charge(number)
+        return _layers(tuple, list(islice(in_order(colors), number)), list(islice(in_order(patches), number)))
     except MemoryError:
         raise
     except Exception:
         METER.left = left
-        return None  # which call fails first is found out by making them in order
+        return None
     finally:
         leave(frames)
-    if not {int}.issuperset(map(type, colors)):
-        METER.left = left
-        return None
+
+
+def _layers(kind: type, colors: list[Value], patches: list[Value]) -> CellLayers:
+    """Recolor the patches and merge them, charging what that does.
+
+    Raises:
+        TypeError: something isn't as usual.
+    """
+    indices = list(map(_indices_of, patches))
+    if not _INTEGER.issuperset(map(type, colors)):
+        raise TypeError("colours that are no integers")
     size = sum(map(len, indices))
-    if type(container) is tuple:
-        reserve(size + len(container))
+    charge(sum(map(len, patches)))
+    reserve(size if kind is frozenset else size + len(patches))
+    if kind is tuple:
+        if integer_pairs(frozenset().union(*indices)) is None:
+            raise TypeError("indices that it takes work to order")
         return CellLayers(tuple, list(zip(colors, indices, strict=True)), size)
-    reserve(size)
-    layers = _united(zip(colors, indices, strict=True))
-    return CellLayers(frozenset, layers, sum([len(together) for _, together in layers]))
+    if len(colors) > 1:
+        colors, indices = _united(colors, indices)
+        size = sum(map(len, indices))
+    if not _TUPLE.issuperset(map(type, chain.from_iterable(indices))):
+        raise TypeError("indices that are no tuples")
+    return CellLayers(frozenset, list(zip(colors, indices, strict=True)), size)
 
 
 def _parts_of_recoloring(function: Value) -> tuple[Value, Value, int] | None:
     """Return the functions that give the colour and the indices, and how many closures a call of the whole calls."""
-    if type(function) is not FunctionType or vars(function).get("length", _TOO_LONG) >= _TOO_LONG:
+    if type(function) is not FunctionType:
         return None
-    builder, parts = vars(function)["builder"], vars(function)["parts"]
-    if builder == "fork" and parts[0].builder == "recolor":
+    attributes = function.__dict__
+    builder, parts = attributes.get("builder"), attributes.get("parts")
+    if not parts or attributes["length"] >= _TOO_LONG:
+        return None
+    if builder == "fork" and made_by(parts[0], "recolor"):
         return parts[1], parts[2], 1
-    if builder == "compose" and parts[0].builder == "lbind" and parts[0].parts[0].builder == "recolor":
+    if builder == "compose" and recolors(parts[0]):
         color = parts[0].parts[1]
         return lambda _: color, parts[1], 2
     return None
 
 
 def _indices_of(patch: Value) -> frozenset[Value]:
-    if type(patch) is not frozenset:
-        raise TypeError("a patch that is no set")
-    indices = listed_indices(patch)
-    if not _TUPLE.issuperset(map(type, indices)):
-        raise TypeError("indices that are no pairs")
-    return frozenset(indices)
+    if type(patch) is not frozenset and type(patch) is not tuple:
+        raise TypeError("a patch that is no container")
+    return frozenset(listed_indices(patch))
 
 
-def _united(layers: Iterable[_Layer]) -> list[_Layer]:
-    """Return one layer for each colour, in the order of the colours."""
+def _united(colors: list[int], many_indices: list[frozenset[Value]]) -> tuple[list[int], list[frozenset[Value]]]:
+    """Return the different colours, in order, and the indices of each."""
     indices_of: dict[int, list[frozenset[Value]]] = {}
-    for color, indices in layers:
+    for color, indices in zip(colors, many_indices, strict=True):
         indices_of.setdefault(color, []).append(indices)
-    return [(color, frozenset().union(*many)) for color, many in sorted(indices_of.items(), key=itemgetter(0))]
+    ordered = sorted(indices_of)
+    return ordered, [frozenset().union(*indices_of[color]) for color in ordered]

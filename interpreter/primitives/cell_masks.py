@@ -1,21 +1,23 @@
 """Sets of cells as integer bit masks, one a colour: painting is a few operations on integers as long as the grid."""
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from math import inf
 from operator import or_
 from typing import cast
 
 from interpreter.primitives.copies import Window, union_of_masks
+from interpreter.primitives.lines import SHOT
 from interpreter.primitives.raster import GUARD, Raster, raster_of
-from interpreter.primitives.unbuilt import Unbuilt
+from interpreter.primitives.unbuilt import CELL_NODES, INDEX_NODES, Unbuilt
 from interpreter.primitives.unions import images_of, pattern_size
 from interpreter.values import Value
 from interpreter.work import METER, charge, reserve
 
 _BYTE = 255
 _FEW_INDICES = 150  # are sooner built
-_RAY = 6  # takes as long as so many other indices, because it is kept; but a tuple needs its indices sorted
+_KEPT_RAY = 6  # takes as long as so many new indices, because rays are kept (see `lines`)
+_SORTING = 3  # so many times as long it takes to make an index and to put it in order for a tuple
 
 
 class CellMasks(Unbuilt):
@@ -33,7 +35,7 @@ class CellMasks(Unbuilt):
     def __init__(
         self, window: Window, masks: dict[int | None, int], length: int, build: Callable[[], Value] | None = None
     ) -> None:
-        super().__init__(length, colored=None not in masks)
+        super().__init__(length, 1 + (INDEX_NODES if None in masks else CELL_NODES) * length)
         self._window, self._masks, self._build = window, masks, build
 
     def built(self) -> Value:
@@ -73,20 +75,22 @@ class CellMasks(Unbuilt):
         return canvas.grid()
 
 
-def masks_of_images(function: Value, container: Value, build: Callable[[], Value]) -> CellMasks | None:
+def masks_of_images(function: Value, container: Value, mapply: Callable[[Value, Value], Value]) -> CellMasks | None:
     """Map and flatten a function that moves a pattern; None if it isn't one, or where that is no faster.
 
     Args:
         function: what is mapped, over
         container: this set or tuple.
-        build: does so by calling the function.
+        mapply: does so by calling the function.
 
     Raises:
         WorkExceeded, SizeExceeded: as the calls and the union would.
     """
-    size = pattern_size(function, _RAY) if type(container) is frozenset else pattern_size(function)
-    if size * len(container) < _FEW_INDICES:
+    ray, sorting = (_KEPT_RAY, 1) if type(container) is frozenset else (SHOT, _SORTING)
+    size = pattern_size(function, ray, ray)
+    if not size or sorting * size * len(container) < _FEW_INDICES:
         return None
+    charge(len(container))
     images = images_of(function, container)
     if images is None:
         return None
@@ -105,7 +109,7 @@ def masks_of_images(function: Value, container: Value, build: Callable[[], Value
         return None  # which of the conflicting cells stays depends on the order
     charge(images.work)
     reserve(images.size + len(container))
-    return CellMasks(window, masks, images.size, build)
+    return CellMasks(window, masks, images.size, partial(mapply, function, container))
 
 
 def _union(masks: dict[int | None, int]) -> int:

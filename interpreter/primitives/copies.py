@@ -18,8 +18,13 @@ _SET = ord("1")
 
 
 class Ray(NamedTuple):
-    """A straight line of indices: where it starts, the step down or else to the right, and how many indices
-    it has, at least one."""
+    """A straight line of indices.
+
+    Attributes:
+        start: its first index.
+        step: from one to the next, down or else to the right.
+        length: how many there are, at least one.
+    """
 
     start: Index
     step: Index

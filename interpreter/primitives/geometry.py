@@ -3,7 +3,7 @@
 from itertools import chain
 from operator import itemgetter
 
-from interpreter.primitives.bounds import bounds, components_of, holds_cells, side
+from interpreter.primitives.bounds import bounds, components_of, holds_cells, span
 from interpreter.primitives.colors import count_cells
 from interpreter.primitives.measurements import shape, ulcorner
 from interpreter.primitives.raster import (
@@ -19,6 +19,7 @@ from interpreter.values import Value, in_order
 from interpreter.weight import reserve_copies, weigh
 from interpreter.work import charge, reserve
 
+_TUPLE = {tuple}
 _reversed = itemgetter(slice(None, None, -1))
 
 
@@ -101,7 +102,7 @@ def subgrid(patch: Value, grid: Value) -> Value:
 def rot90(grid: Value) -> Value:
     """Turn clockwise."""
     charge(count_cells(grid))
-    return tuple(zip(*_row_tuples(grid[::-1]), strict=False))
+    return _transposed(grid[::-1])
 
 
 def rot180(grid: Value) -> Value:
@@ -113,14 +114,15 @@ def rot180(grid: Value) -> Value:
 def rot270(grid: Value) -> Value:
     """Turn anticlockwise."""
     charge(count_cells(grid))
-    return tuple(zip(*_row_tuples(grid), strict=False))[::-1]
+    return _transposed(grid)[::-1]
 
 
-def _row_tuples(grid: Value) -> Value:
-    """Return the rows, sets among them as tuples in canonical order."""
-    if type(grid) is not frozenset and set(map(type, grid)) <= {tuple}:
-        return grid
-    return [tuple(in_order(row)) for row in in_order(grid)]
+def _transposed(grid: Value) -> Value:
+    """Return the columns as tuples; sets are taken in canonical order."""
+    rows = grid
+    if type(grid) is not tuple or not _TUPLE.issuperset(map(type, grid)):
+        rows = [in_order(row) for row in in_order(grid)]
+    return tuple(zip(*rows))  # noqa: B905 - the keyword would take as long as three rows
 
 
 def hmirror(piece: Value) -> Value:
@@ -129,7 +131,7 @@ def hmirror(piece: Value) -> Value:
         charge(len(piece))
         return piece[::-1]
     charge(len(piece))
-    total = side(piece, 0, min) + side(piece, 0, max)
+    total = sum(span(piece, 0))
     if holds_cells(piece):
         return frozenset([(value, (total - i, j)) for value, (i, j) in piece])
     return frozenset([(total - i, j) for i, j in piece])
@@ -141,7 +143,7 @@ def vmirror(piece: Value) -> Value:
         charge(count_cells(piece))
         return tuple(map(_reversed, piece))
     charge(len(piece))
-    total = side(piece, 1, min) + side(piece, 1, max)
+    total = sum(span(piece, 1))
     if holds_cells(piece):
         return frozenset([(value, (i, total - j)) for value, (i, j) in piece])
     return frozenset([(i, total - j) for i, j in piece])
@@ -151,7 +153,7 @@ def dmirror(piece: Value) -> Value:
     """Transpose, a patch about the diagonal through its upper left corner."""
     if type(piece) is tuple:
         charge(count_cells(piece))
-        return tuple(zip(*_row_tuples(piece), strict=False))
+        return _transposed(piece)
     charge(len(piece))
     top, left, _, _ = bounds(piece)
     down = top - left
@@ -164,7 +166,7 @@ def cmirror(piece: Value) -> Value:
     """Reflect in the other diagonal; the upper left corner of a patch's box stays."""
     if type(piece) is tuple:
         charge(count_cells(piece))
-        return tuple(zip(*_row_tuples(list(map(_reversed, piece[::-1]))), strict=False))
+        return _transposed(tuple(map(_reversed, piece[::-1])))
     return vmirror(dmirror(vmirror(piece)))
 
 

@@ -1,9 +1,7 @@
 """Calling a function on every element."""
 
-from functools import partial
-
 from interpreter.primitives.calls import call_combinations, call_each, enter, leave
-from interpreter.primitives.cell_layers import layers_of_images
+from interpreter.primitives.cell_layers import layers_of_images, layers_of_pairs
 from interpreter.primitives.cell_masks import masks_of_images
 from interpreter.primitives.containers import kind_of, merge
 from interpreter.primitives.segments import all_segments
@@ -56,16 +54,13 @@ def mapply(function: Value, container: Value) -> Value:
 
 def mapply_unbuilt(function: Value, container: Value) -> Unbuilt | Value:
     """Do what `mapply` does, but where it is faster leave the value unbuilt."""
-    kind_of(container)
     if nesting_compounds():
         return mapply(function, container)
     left = METER.left
-    charge(len(container))
-    masks = masks_of_images(function, container, partial(mapply, function, container))
+    masks = masks_of_images(function, container, mapply)
     if masks is not None:
         return masks
     METER.left = left
-    charge(len(container))
     layers = layers_of_images(function, container)
     if layers is not None:
         return layers
@@ -90,8 +85,20 @@ def mpapply(function: Value, a: Value, b: Value) -> Value:
     return merge(papply(function, a, b))
 
 
+def mpapply_unbuilt(function: Value, a: Value, b: Value) -> Unbuilt | Value:
+    """Do what `mpapply` does, but leave recolored patches unbuilt."""
+    layers = None if nesting_compounds() else layers_of_pairs(function, a, b)
+    return mpapply(function, a, b) if layers is None else layers
+
+
 def prapply(function: Value, a: Value, b: Value) -> Value:
     """Return the set of function(i, j) for all i in a and j in b."""
+    values = prapply_unbuilt(function, a, b)
+    return values.built() if isinstance(values, Unbuilt) else values
+
+
+def prapply_unbuilt(function: Value, a: Value, b: Value) -> Unbuilt | Value:
+    """Do what `prapply` does, but leave sets of segments unbuilt."""
     if not len(a):
         return frozenset()
     reserve(len(a) * len(b))
@@ -100,3 +107,10 @@ def prapply(function: Value, a: Value, b: Value) -> Value:
     results = call_combinations(function, a, b)
     weigh_nested(results)
     return frozenset(results)
+
+
+UNBUILT_VARIANTS: dict[str, Value] = {"mapply": mapply_unbuilt, "mpapply": mpapply_unbuilt, "prapply": prapply_unbuilt}
+"""By name of a primitive, what does the same, but may leave the value unbuilt."""
+
+TAKE_UNBUILT = {"fill": 2, "underfill": 2, "paint": 1, "underpaint": 1, "mfilter": 0, "merge": 0}
+"""By name of a primitive, which of its arguments (from 0) may be an unbuilt value."""

@@ -1,6 +1,6 @@
 """Extent, corners, centres and periods of pieces, and how two patches lie to each other."""
 
-from interpreter.primitives.bounds import along, bounds, indices_of, side
+from interpreter.primitives.bounds import along, bounds, indices_of, side, span
 from interpreter.primitives.patches import normalize
 from interpreter.values import Value
 from interpreter.work import charge
@@ -11,7 +11,8 @@ def height(piece: Value) -> Value:
     if type(piece) is tuple or not len(piece):
         return len(piece)
     charge(len(piece))
-    return side(piece, 0, max) - side(piece, 0, min) + 1
+    first, last = span(piece, 0)
+    return last - first + 1
 
 
 def width(piece: Value) -> Value:
@@ -21,7 +22,8 @@ def width(piece: Value) -> Value:
     if type(piece) is tuple:
         return len(piece[0])
     charge(len(piece))
-    return side(piece, 1, max) - side(piece, 1, min) + 1
+    first, last = span(piece, 1)
+    return last - first + 1
 
 
 def shape(piece: Value) -> Value:

@@ -103,17 +103,11 @@ def underpaint(grid: Value, obj: Value) -> Value:
             return painted
         obj = obj.built()
     height, width = len(grid), len(grid[0])
-    rows = [row if type(row) is tuple else list(in_order(row)) for row in grid]
-    free: dict[Value, Value] = {}
+    rows = [list(in_order(row)) for row in grid]
     for value, (i, j) in _without_conflicts(obj):
-        if (
-            0 <= i < height
-            and 0 <= j < width
-            and rows[i][j] == background
-            and free.get((i, j), background) == background
-        ):
-            free[(i, j)] = value
-    return _painted(tuple(rows), [(value, index) for index, value in free.items()])
+        if 0 <= i < height and 0 <= j < width and rows[i][j] == background:
+            rows[i][j] = value
+    return tuple(map(tuple, rows))
 
 
 def cover(grid: Value, patch: Value) -> Value:

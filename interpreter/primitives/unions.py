@@ -9,18 +9,23 @@ from collections.abc import Callable, Collection, Sequence
 from types import FunctionType
 from typing import NamedTuple
 
-from interpreter.primitives.bounds import integer_pairs
-from interpreter.primitives.calls import enter, leave
+from interpreter.primitives.bounds import bounds, integer_pairs
+from interpreter.primitives.calls import enter, leave, made_by
 from interpreter.primitives.copies import Copies, Index, Indices, Ray, union_of_copies
 from interpreter.primitives.lines import SHOT, vfrontier
 from interpreter.primitives.patches import dneighbors, ineighbors, neighbors
 from interpreter.values import Value
 from interpreter.work import METER, LimitExceeded, charge, reserve
 
-_FEW_ELEMENTS = 24
+_FEW_ELEMENTS = 12
+_FEW_INDICES = 1000  # are found faster by calls
+_KEPT_RAY = 4  # takes as long as so many new indices, if no cells are made of it, because rays are kept (see `lines`)
 _TOO_LONG = 11  # such functions watch what they nest (see `closures`)
 
 _TUPLE = {tuple}
+_INTEGER = {int}
+_CONTAINERS = {tuple, frozenset}
+_MARGINS = {"inbox": -1, "box": 0, "outbox": 1}
 _ORIGIN = (0, 0)
 _AROUND = {function.__name__: Indices(function(_ORIGIN)) for function in (dneighbors, ineighbors, neighbors)}
 _FRONTIER = len(vfrontier(_ORIGIN))
@@ -50,7 +55,7 @@ def union_of_images(function: Value, elements: frozenset[Value]) -> frozenset[Va
     Raises:
         WorkExceeded, SizeExceeded: as the calls and the union would.
     """
-    if len(elements) < _FEW_ELEMENTS or not pattern_size(function):
+    if len(elements) < _FEW_ELEMENTS or pattern_size(function, _KEPT_RAY, SHOT) * len(elements) < _FEW_INDICES:
         return None
     images = images_of(function, elements)
     if images is None:
@@ -73,33 +78,47 @@ def images_of(function: Value, elements: Collection[Value]) -> Images | None:
         leave(frames)
 
 
-def pattern_size(function: Value, ray: int = SHOT) -> int:
-    """Tell by its form how many indices the function gives for an element; 0 if it isn't treated here.
+def pattern_size(function: Value, ray: int, colored_ray: int) -> int:
+    """Tell by its form about how many indices the function gives for an element; 0 if it isn't treated here.
 
     Args:
         function: any.
-        ray: what to tell for functions that give rays.
+        ray: what to tell for functions that give a ray,
+        colored_ray: and if they recolor it.
     """
-    if type(function) is not FunctionType or vars(function).get("length", _TOO_LONG) >= _TOO_LONG:
+    if type(function) is not FunctionType:
         return 0
-    builder, parts = vars(function)["builder"], vars(function)["parts"]
+    attributes = function.__dict__
+    builder, parts = attributes.get("builder"), attributes.get("parts")
     if not parts:
-        return ray if builder in _FRONTIERS else _AROUND[builder].size if builder in _AROUND else 0
-    if builder == "lbind" and _is(parts[0], "shift"):
+        return _size_of_primitive(builder, ray)
+    if attributes["length"] >= _TOO_LONG:
+        return 0
+    if builder == "lbind" and made_by(parts[0], "shift"):
         return len(parts[1]) if type(parts[1]) is frozenset else 0
-    if builder == "lbind" or builder == "rbind":
-        return ray if _is(parts[0], "shoot") else 0
+    if builder == "rbind":
+        return ray if made_by(parts[0], "shoot") else 0
+    if builder == "lbind":
+        return SHOT // 2 if made_by(parts[0], "shoot") else 0  # some directions may be so far that rays aren't kept
     if builder == "fork":
-        return pattern_size(parts[2], ray) if _is(parts[0], "recolor") else 0
-    if builder == "compose" and _recolors(parts[0]):
-        return pattern_size(parts[1], ray)
-    return pattern_size(parts[0], ray) if builder == "compose" or builder == "chain" else 0
+        return pattern_size(parts[2], colored_ray, colored_ray) if made_by(parts[0], "recolor") else 0
+    if builder == "compose" and recolors(parts[0]):
+        return pattern_size(parts[1], colored_ray, colored_ray)
+    return pattern_size(parts[0], ray, colored_ray) if builder == "compose" or builder == "chain" else 0
+
+
+def _size_of_primitive(name: str | None, ray: int) -> int:
+    if name in _AROUND:
+        return _AROUND[name].size
+    return ray if name in _FRONTIERS else 2 * ray if name in _MARGINS else 0
 
 
 def _images(function: Value, elements: list[Value]) -> Images:
     attributes = vars(function)
     builder, parts = attributes["builder"], attributes["parts"]
     if not parts:
+        if builder in _MARGINS:
+            return _joined([_image_of_box(patch, _MARGINS[builder]) for patch in elements])
         return _FRONTIERS[builder](elements) if builder in _FRONTIERS else _images_of_neighbors(elements, builder)
     images_of_closure = _CLOSURES.get(builder)
     if images_of_closure is None:
@@ -120,9 +139,26 @@ def _images_of_rows(elements: list[Value]) -> Images:
     return _moved(Ray(_ORIGIN, (0, 1), _FRONTIER), Indices([(i, 0) for i, _ in _as_places(elements).listed]))
 
 
+def _image_of_box(patch: Value, margin: int) -> Images:
+    """Return the outline of a patch's bounding box, moved outwards; its sides are rays."""
+    top, left, bottom, right = bounds(patch)
+    if type(patch) not in _CONTAINERS or not _INTEGER.issuperset(map(type, (top, left, bottom, right))):
+        raise _Unknown
+    top, bottom = sorted((top - margin, bottom + margin))
+    left, right = sorted((left - margin, right + margin))
+    height, width = bottom - top + 1, right - left + 1
+    work = 2 * height + 2 * width
+    if work > METER.max_items:
+        raise _Unknown
+    rows = Copies(None, Ray(_ORIGIN, (0, 1), width), Indices([(top, left), (bottom, left)]))
+    columns = Copies(None, Ray(_ORIGIN, (1, 0), height), Indices([(top, left), (top, right)]))
+    size = height * width - max(height - 2, 0) * max(width - 2, 0)
+    return Images([rows, columns], size, len(patch) + work)
+
+
 def _images_of_composition(elements: list[Value], outer: Value, *inner: Value) -> Images:
     """Treat compose(outer, inner), or chain(outer, inner, innermost)."""
-    if _recolors(outer):
+    if recolors(outer):
         (function,) = inner
         images = _recolored(_images(function, elements), vars(outer)["parts"][1])
         return images._replace(work=images.work + len(elements))
@@ -132,7 +168,7 @@ def _images_of_composition(elements: list[Value], outer: Value, *inner: Value) -
 
 
 def _images_of_fork(elements: list[Value], outer: Value, color_of: Value, indices_of: Value) -> Images:
-    if not _is(outer, "recolor"):
+    if not made_by(outer, "recolor"):
         raise _Unknown
     elements_of: dict[Value, list[Value]] = {}
     for color, element in zip(_results(color_of, elements), elements, strict=True):
@@ -142,9 +178,9 @@ def _images_of_fork(elements: list[Value], outer: Value, color_of: Value, indice
 
 
 def _images_of_lbind(elements: list[Value], function: Value, fixed: Value) -> Images:
-    if _is(function, "shift"):
+    if made_by(function, "shift"):
         return _images_of_shift(elements, fixed)
-    if _is(function, "shoot"):
+    if made_by(function, "shoot"):
         return _images_of_shots(_as_places([fixed]), _as_places(elements))
     raise _Unknown
 
@@ -164,7 +200,7 @@ def _images_of_shift(elements: list[Value], patch: Value) -> Images:
 
 
 def _images_of_rbind(elements: list[Value], function: Value, direction: Value) -> Images:
-    if not _is(function, "shoot"):
+    if not made_by(function, "shoot"):
         raise _Unknown
     return _images_of_shots(_as_places(elements), _as_places([direction]))
 
@@ -203,16 +239,13 @@ _CLOSURES: dict[str, Callable[..., Images]] = {
 }
 
 
-def _is(function: Value, builder: str) -> bool:
-    return type(function) is FunctionType and vars(function).get("builder") == builder
-
-
-def _recolors(function: Value) -> bool:
-    return _is(function, "lbind") and _is(vars(function)["parts"][0], "recolor")
+def recolors(function: Value) -> bool:
+    """Tell whether the function recolors patches in a fixed colour."""
+    return made_by(function, "lbind") and made_by(vars(function)["parts"][0], "recolor")
 
 
 def _results(function: Value, elements: list[Value]) -> list[Value]:
-    if _is(function, "last") and _TUPLE.issuperset(map(type, elements)):
+    if made_by(function, "last") and _TUPLE.issuperset(map(type, elements)):
         return [element[-1] for element in elements]
     return [function(element) for element in elements]
 

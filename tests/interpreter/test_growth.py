@@ -50,3 +50,17 @@ def test_weighing_stops_at_the_limit():
     with pytest.raises(SizeExceeded):
         weigh(value, 1000)
     assert weigh((HEAVY, frozenset({HEAVY}), 3)) == 1 + 61 + 1 + 61 + 1
+
+
+@pytest.mark.parametrize("name", ["product", "upscale", "hupscale", "vupscale"])
+@pytest.mark.parametrize("second", [1, (), (1, 1), ((1, 2), (3, 4)), None])
+def test_bounding_changes_no_verdict_on_nothing(name, second):
+    for empty in ((), frozenset()):
+        with MACHINE.metered():
+            result = MACHINE.call(PRIMITIVES[name], [empty, second], [1, 1, weigh(second)])
+        try:
+            expected = PRIMITIVES[name](empty, second)
+        except Exception as error:
+            assert result.reason == type(error).__name__
+        else:
+            assert result[0] == expected

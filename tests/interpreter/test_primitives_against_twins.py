@@ -1,4 +1,7 @@
-"""Twin tests: every primitive gives what its slow, plain twin gives, failures included. Contract: all 160 exist."""
+"""Twin tests: every primitive gives what its slow, plain twin gives, failures included; it gives and charges the same
+whether or not it has seen the grid before. Contract: all 160 exist."""
+
+import math
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -8,10 +11,14 @@ from primitive_arguments import anything, arguments_of, odd_arguments_of, resolv
 from codeit_jax.bench.plain import PRIMITIVES as PLAIN
 from codeit_jax.bench.plain.order import key
 from interpreter.primitives import PRIMITIVES
+from interpreter.primitives.raster import known_raster_of, raster_of
 from interpreter.signatures import SIGNATURES
 from interpreter.values import first_of, last_of, ordered
+from interpreter.work import METER
 
 FAILED = "failed"
+BUDGET = 10**9
+OF_GRIDS = [name for name, signature in SIGNATURES.items() if signature.parameters[0].type == "Grid"]
 PROBES = (0, 1, (1, 2), (3, 0, 1), frozenset({1, 2}), frozenset({(2, (1, 1)), (3, (0, 2))}), ((1, 0), (0, 1)), ())
 
 
@@ -53,6 +60,32 @@ def test_primitive_equals_its_twin_on_arguments_of_its_types(name, data):
 @settings(max_examples=9, deadline=None, suppress_health_check=list(HealthCheck))
 def test_primitive_equals_its_twin_on_other_arguments(name, data):
     assert_same(name, data.draw(odd_arguments_of(name)))
+
+
+@pytest.mark.parametrize("name", OF_GRIDS)
+@given(data=st.data())
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_grid_seen_before_gives_and_charges_the_same(name, data):
+    seen, *rest = data.draw(arguments_of(name))
+    new = (*seen,)
+    assert raster_of(seen) is known_raster_of(seen) is not None
+    assert known_raster_of(new) is None
+    results = []
+    try:
+        for grid in (seen, new):
+            METER.left = BUDGET
+            results.append((outcome(PRIMITIVES[name], (grid, *rest)), BUDGET - METER.left))
+    finally:
+        METER.left = math.inf
+    assert results[0] == results[1]
+
+
+def test_a_grid_in_other_colors_is_known():
+    grid = ((1, 2), (2, 3))
+    raster_of(grid)
+    recolored = PRIMITIVES["replace"](grid, 2, 0)
+    assert recolored == ((1, 0), (0, 3))
+    assert known_raster_of(recolored).counts == raster_of((*recolored,)).counts
 
 
 @given(st.frozensets(anything, min_size=1, max_size=6))

@@ -86,7 +86,8 @@ sizes = st.one_of(st.just(10**6), st.integers(1, 2000))
 @given(functions(), elements, budgets, sizes)
 def test_mapply_at_once_is_mapply_one_by_one(function, container, budget, max_items):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(unions, "_FEW_ELEMENTS", 2)
+        patch.setattr(unions, "_FEW_ELEMENTS", 1)
+        patch.setattr(unions, "_FEW_INDICES", 1)
         patch.setattr(copies, "_FEW_COPIES", 6)
         at_once = outcome(lambda: P["mapply"](function, container), budget, max_items)
         patch.setattr(mapping, "union_of_images", lambda function, elements: None)
@@ -109,8 +110,9 @@ def test_prapply_at_once_is_prapply_one_by_one(function, a, b, budget, max_items
         assert at_once == outcome(lambda: P["prapply"](function, a, b), budget, max_items)
 
 
-def test_the_forms_that_are_treated_at_once():
+def test_the_forms_that_are_treated_at_once(monkeypatch):
     """They are not merely left to the calls one by one."""
+    monkeypatch.setattr(unions, "_FEW_INDICES", 1)
     places = frozenset((i, j) for i in range(5) for j in range(5))
     placed = frozenset((i % 3, (i, j)) for i, j in places)
     ray = P["rbind"](P["shoot"], (0, 1))

@@ -1,15 +1,18 @@
 """Twin tests: values painted unbuilt against values built and painted: the same results, charged work and verdicts."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpreter import PRIMITIVES
 from interpreter.growth import weigh
-from interpreter.primitives import cell_masks
+from interpreter.primitives import cell_masks, segments
 from interpreter.primitives.cell_layers import CellLayers
 from interpreter.primitives.cell_masks import CellMasks
-from interpreter.primitives.mapping import mapply_unbuilt
+from interpreter.primitives.mapping import mapply_unbuilt, mpapply_unbuilt, prapply_unbuilt
+from interpreter.primitives.segments import Segments
 from interpreter.primitives.unbuilt import Unbuilt
 from interpreter.work import METER
 
@@ -46,7 +49,14 @@ def small_values_too():
     """Leave values unbuilt that would sooner be built."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cell_masks, "_FEW_INDICES", 1)
+        patch.setattr(segments, "_FEW_PAIRS", 1)
+        patch.setattr(segments, "_FEW_SEGMENTS", 3)
         yield
+
+
+BOXES = [P["box"], P["inbox"], P["outbox"]]
+EITHER = P["fork"](P["either"], P["vline"], P["hline"])
+CONDITIONS = [(P["hline"],), (P["vline"],), (EITHER,), (P["size"],)]
 
 
 @st.composite
@@ -54,7 +64,7 @@ def functions(draw):
     """Functions of the forms that are left unbuilt, and some beside them."""
     move = draw(
         st.one_of(
-            st.sampled_from([P["dneighbors"], P["neighbors"], P["vfrontier"], P["hfrontier"], P["identity"], P["box"]]),
+            st.sampled_from([P["dneighbors"], P["neighbors"], P["vfrontier"], P["hfrontier"], P["identity"], *BOXES]),
             patches.map(lambda patch: P["lbind"](P["shift"], patch)),
             vectors.map(lambda direction: P["rbind"](P["shoot"], direction)),
             vectors.map(lambda start: P["lbind"](P["shoot"], start)),
@@ -68,6 +78,7 @@ def functions(draw):
         P["compose"](move, P["last"]),
         P["compose"](move, P["ulcorner"]),
         P["compose"](move, P["tojvec"]),
+        P["compose"](move, P["fork"](P["astuple"], P["lbind"](P["add"], (1, 2)), P["lbind"](P["subtract"], (5, 3)))),
         P["compose"](recolor, move),
         P["compose"](recolor, P["compose"](move, P["last"])),
         P["chain"](move, P["identity"], P["last"]),
@@ -76,6 +87,10 @@ def functions(draw):
         P["fork"](P["recolor"], P["color"], P["compose"](move, P["center"])),
         P["fork"](P["recolor"], P["last"], move),
         P["power"](move, 2),
+        P["compose"](3, move),
+        P["compose"](move, 3),
+        P["fork"](3, P["color"], move),
+        P["fork"](P["recolor"], 3, move),
     ]
     return draw(st.sampled_from(forms))
 
@@ -117,14 +132,52 @@ def test_an_unbuilt_value_is_as_large_and_charged_as_the_built_one(function, con
 @settings(deadline=None, max_examples=400)
 @given(functions(), containers, grids, st.sampled_from([0, 7, 300, True, (1, 2)]), budgets)
 def test_unbuilt_values_are_painted_as_built_ones(function, container, grid, color, budget):
+    paints_the_same(lambda: mapply_unbuilt(function, container), grid, color, budget)
+
+
+def paints_the_same(make, grid, color, budget):
+    """Check that all primitives that take unbuilt values give for this one what they give for the built one."""
     try:
-        unbuilt = mapply_unbuilt(function, container)
+        unbuilt = make()
     except Exception:
         return
-    value = P["mapply"](function, container)
-    for name, arguments in (("fill", (color,)), ("underfill", (color,)), ("paint", ()), ("underpaint", ())):
-        expected = outcome(lambda: P[name](grid, *arguments, value), budget, 10**6)  # noqa: B023
-        assert outcome(lambda: P[name](grid, *arguments, unbuilt), budget, 10**6) == expected  # noqa: B023
+    value = built(unbuilt)
+    calls = {
+        **dict.fromkeys(("fill", "underfill"), (grid, color)),
+        **dict.fromkeys(("paint", "underpaint"), (grid,)),
+        **dict.fromkeys(("merge", "mfilter"), ()),
+    }
+    for name, before in calls.items():
+        for condition in CONDITIONS if name == "mfilter" else [()]:
+            twins = [outcome(partial(P[name], *before, x, *condition), budget, 10**6) for x in (unbuilt, value)]
+            assert twins[0] == twins[1]
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(st.one_of(st.integers(0, 3), st.just((1, 2))), max_size=4).map(tuple) | st.frozensets(st.integers(0, 12)),
+    st.lists(patches, max_size=4).map(tuple) | st.frozensets(patches, max_size=4),
+    grids,
+    budgets,
+    sizes,
+)
+def test_recolored_pairs(colors, many, grid, budget, max_items):
+    unbuilt = outcome(lambda: mpapply_unbuilt(P["recolor"], colors, many), budget, max_items)
+    value = outcome(lambda: P["mpapply"](P["recolor"], colors, many), budget, max_items)
+    assert (built(unbuilt[0]), unbuilt[1]) == value
+    paints_the_same(lambda: mpapply_unbuilt(P["recolor"], colors, many), grid, 5, budget)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.sampled_from(["connect", "shoot"]), st.frozensets(pairs), st.frozensets(pairs | directions), grids, budgets)
+def test_segments(name, a, b, grid, budget):
+    unbuilt = outcome(lambda: prapply_unbuilt(P[name], a, b), budget, 10**6)
+    value = outcome(lambda: frozenset(P[name](x, y) for x in a for y in b), 10**9, 10**6)
+    if isinstance(unbuilt[0], Segments):
+        assert unbuilt[0].built() == value[0]
+        assert unbuilt[0].weight == weigh(value[0])
+        assert len(unbuilt[0]) == len(value[0])
+        paints_the_same(lambda: unbuilt[0], grid, 5, budget)
 
 
 def test_conflicting_cells():
@@ -156,9 +209,10 @@ RAY = P["rbind"](P["shoot"], (0, 1))
         (RAY, PLACES, CellMasks),
         (P["compose"](P["vfrontier"], P["tojvec"]), (1, 2), CellMasks),
         (P["fork"](P["recolor"], P["first"], P["compose"](RAY, P["last"])), PLACED, CellMasks),
-        (P["fork"](P["recolor"], P["color"], P["box"]), PATCHES, CellLayers),
-        (P["compose"](P["lbind"](P["recolor"], 3), P["box"]), tuple(PATCHES), CellLayers),
-        (P["box"], PATCHES, frozenset),
+        (P["fork"](P["recolor"], P["color"], P["delta"]), PATCHES, CellLayers),
+        (P["compose"](P["lbind"](P["recolor"], 3), P["backdrop"]), tuple(PATCHES), CellLayers),
+        (P["box"], (PLACES, (((0, 0), (3, 3)))), CellMasks),
+        (P["backdrop"], PATCHES, frozenset),
     ],
 )
 def test_the_forms_that_are_left_unbuilt(function, container, kind):
