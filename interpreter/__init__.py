@@ -12,10 +12,10 @@ library only.
 
 from interpreter.batch import run_batch
 from interpreter.constants import CONSTANTS
+from interpreter.execution import run
 from interpreter.inference import infer_types, infer_types_batch
 from interpreter.jobs import Job, Pending, PoolError
 from interpreter.limits import Limits
-from interpreter.machine import run
 from interpreter.outcome import Grid, Outcome, Status
 from interpreter.pool import InterpreterPool
 from interpreter.primitives import PRIMITIVES

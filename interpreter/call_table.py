@@ -8,8 +8,9 @@ from functools import cache
 from typing import Any
 
 from interpreter.limits import Limits, Mode
-from interpreter.machine import OUT_OF_MEMORY, UNDEFINED, Failure, Machine, finish
+from interpreter.machine import OUT_OF_MEMORY, UNDEFINED, Failure, Machine
 from interpreter.outcome import Grid, Outcome, Status
+from interpreter.output import finish
 from interpreter.primitives.unbuilt import Unbuilt
 
 UNDEFINED_ID = 0

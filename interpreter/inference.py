@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from interpreter.execution import execute
 from interpreter.limits import Limits
-from interpreter.machine import DEFAULT_LIMITS, Machine, execute
+from interpreter.machine import DEFAULT_LIMITS, Machine
 from interpreter.outcome import Grid
 from interpreter.primitives.unbuilt import Unbuilt
 from interpreter.program import Program

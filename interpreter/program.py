@@ -15,17 +15,18 @@ side may occur twice. Unlike there, a target must be an identifier (any other co
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from interpreter.constants import CONSTANTS
 from interpreter.limits import Mode
-from interpreter.primitives.mapping import TAKE_UNBUILT, UNBUILT_VARIANTS
 from interpreter.signatures import SIGNATURES
+
+if TYPE_CHECKING:
+    from interpreter.plan import Plan
 
 MAX_CHARACTERS = 8192
 MAX_LINES = 64
@@ -40,24 +41,6 @@ FIRST_LINE_SLOT = len(FIXED_NAMES)
 
 _FIXED_SLOTS = {name: slot for slot, name in enumerate(FIXED_NAMES)}
 _ARITIES = tuple(len(signature.parameters) for signature in SIGNATURES.values())
-# What gives booleans that were not there before. Three arguments of `objects` are flags, which are in no result.
-_BOOLEAN_SLOTS = frozenset(
-    [_FIXED_SLOTS[name] for name, signature in SIGNATURES.items() if signature.result == "Boolean"]
-    + [_FIXED_SLOTS[name] for name in ("matcher", "T", "F")]
-)
-_OBJECTS_SLOT = _FIXED_SLOTS["objects"]
-# What makes closures, or calls functions that may and gives what they give.
-_MAKING_CLOSURES = frozenset(
-    _FIXED_SLOTS[name]
-    for name in (
-        *("compose", "chain", "fork", "lbind", "matcher", "power", "rbind", "valmax", "valmin"),
-        *("apply", "rapply", "mapply", "papply", "mpapply", "prapply"),
-    )
-)
-UNBUILT_SLOTS = {_FIXED_SLOTS[name]: FIRST_LINE_SLOT + MAX_LINES + k for k, name in enumerate(UNBUILT_VARIANTS)}
-"""By slot of a primitive, the slot, beyond those of lines, of its variant that may leave the value unbuilt."""
-
-_TAKING_UNBUILT = {_FIXED_SLOTS[name]: argument for name, argument in TAKE_UNBUILT.items()}
 _VARIABLE = re.compile(r"x[1-9][0-9]*", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
@@ -97,9 +80,6 @@ class ProgramError(ValueError):
         return f"line {self.line}: {self.reason.value}" if self.line else self.reason.value
 
 
-Fetch = Callable[[Sequence[Any]], tuple[Any, ...]]
-
-
 class Instruction(NamedTuple):
     """One line: `slots[target] = slots[callee](*(slots[argument] for argument in arguments))`."""
 
@@ -121,38 +101,11 @@ class Program:
     names: tuple[str, ...]
 
     @cached_property
-    def steps(self) -> list[tuple[int, Fetch]]:
-        """For each line, a slot and what takes callee and arguments from a row of slots.
+    def plan(self) -> "Plan":
+        """How the program is run by itself."""
+        from interpreter.plan import plan_of  # which needs what is defined here
 
-        The slot is the callee's; or that of the line itself, if the line may make a closure that another one makes
-        too, for these must be the same.
-        """
-        callees = [callee for _, callee, _ in self.lines]
-        unbuilt = self._lines_left_unbuilt()
-        steps: list[tuple[int, Fetch]] = []
-        for target, callee, arguments in self.lines:
-            called = UNBUILT_SLOTS[callee] if target in unbuilt else callee
-            may_recur = callee in _MAKING_CLOSURES and (callees.count(callee) > 1 or max(callees) > INPUT_SLOT)
-            steps.append((target if may_recur else called, itemgetter(called, *arguments)))
-        return steps
-
-    def _lines_left_unbuilt(self) -> set[int]:
-        """Return the slots of the lines whose value may stay unbuilt, because all its users take it so."""
-        slots = {target for target, callee, _ in self.lines[:-1] if callee in UNBUILT_SLOTS}
-        if slots:
-            for _, callee, arguments in self.lines:
-                slots.discard(callee)
-                slots.difference_update([a for k, a in enumerate(arguments) if k != _TAKING_UNBUILT.get(callee)])
-        return slots
-
-    @cached_property
-    def mentions_booleans(self) -> bool:
-        """Whether a boolean may get into the output; if not, none has to be looked for."""
-        return any(
-            callee in _BOOLEAN_SLOTS
-            or not _BOOLEAN_SLOTS.isdisjoint(arguments[:1] if callee == _OBJECTS_SLOT else arguments)
-            for _, callee, arguments in self.lines
-        )
+        return plan_of(self.lines)
 
     def name_of(self, slot: int) -> str:
         """Return the name that stands for `slot` in the text."""

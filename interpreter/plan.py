@@ -1,0 +1,141 @@
+"""What a program's text tells before it runs: how its lines are called, and what its output can't be."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from interpreter.output import Unsure
+from interpreter.primitives.mapping import TAKE_UNBUILT, UNBUILT_VARIANTS
+from interpreter.program import FIRST_LINE_SLOT, FIXED_NAMES, INPUT_SLOT, MAX_LINES, NUM_PRIMITIVES, Instruction
+from interpreter.signatures import SIGNATURES
+
+_SLOTS = {name: slot for slot, name in enumerate(FIXED_NAMES)}
+
+UNBUILT_SLOTS = {_SLOTS[name]: FIRST_LINE_SLOT + MAX_LINES + k for k, name in enumerate(UNBUILT_VARIANTS)}
+"""By slot of a primitive, the slot, beyond those of lines, of its variant that may leave the value unbuilt."""
+
+_TAKING_UNBUILT = {_SLOTS[name]: argument for name, argument in TAKE_UNBUILT.items()}
+
+# What makes closures, or calls functions that may and gives what they give.
+_MAKING_CLOSURES = frozenset(
+    _SLOTS[name]
+    for name in (
+        *("compose", "chain", "fork", "lbind", "matcher", "power", "rbind", "valmax", "valmin"),
+        *("apply", "rapply", "mapply", "papply", "mpapply", "prapply"),
+    )
+)
+
+# What gives booleans that were not there before. Three arguments of `objects` are flags, which are in no result.
+_BOOLEANS = frozenset(
+    [_SLOTS[name] for name, signature in SIGNATURES.items() if signature.result == "Boolean"]
+    + [_SLOTS[name] for name in ("matcher", "T", "F")]
+)
+_OBJECTS = _SLOTS["objects"]
+
+_COLORS = frozenset(
+    _SLOTS[name] for name in ("ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE")
+)
+# What gives a regular grid of colours if the arguments are one, where there is a g, or a colour, where there is a c.
+_KEEPING_GRIDS = {
+    _SLOTS[name]: pattern
+    for pattern, names in {
+        "g": (
+            *("rot90", "rot180", "rot270", "hmirror", "vmirror", "dmirror", "cmirror", "identity"),
+            *("tophalf", "bottomhalf", "lefthalf", "righthalf", "trim", "compress"),
+        ),
+        "g-": ("upscale", "hupscale", "vupscale", "downscale", "cover"),
+        "g--": ("crop",),
+        "gg": ("hconcat",),
+        "-g": ("subgrid",),
+        "-gg": ("branch",),
+        "c-": ("canvas",),
+        "gc-": ("fill", "underfill"),
+        "g-c": ("replace", "cellwise"),
+        "gcc": ("switch",),
+    }.items()
+    for name in names
+}
+_GIVING_COLORS = (_SLOTS["mostcolor"], _SLOTS["leastcolor"])
+
+
+class Step(NamedTuple):
+    """A line to be run.
+
+    Attributes:
+        known_by: the callee's slot; or that of the line itself, if the line may make a closure that another one makes
+            too, for these must be the same.
+        callee: the slot of what is called, or of its variant.
+        arity: how many arguments there are.
+        first, last: the slots of two of them, or of one twice.
+        arguments: the slots of all.
+    """
+
+    known_by: int
+    callee: int
+    arity: int
+    first: int
+    last: int
+    arguments: tuple[int, ...]
+
+
+class Plan(NamedTuple):
+    """What is known of a program.
+
+    Attributes:
+        steps: its lines.
+        unsure: what has to be looked for in its output, given an input of colours.
+    """
+
+    steps: list[Step]
+    unsure: Unsure
+
+
+def plan_of(lines: Sequence[Instruction]) -> Plan:
+    """Return the plan of a program."""
+    unbuilt = _lines_left_unbuilt(lines)
+    closures = [line for line in lines if line.callee in _MAKING_CLOSURES or line.callee > INPUT_SLOT]
+    steps = []
+    for line in lines:
+        target, callee, arguments = line
+        called = UNBUILT_SLOTS[callee] if target in unbuilt else callee
+        may_recur = line in closures and any(other is not line and _may_equal(line, other) for other in closures)
+        known_by = target if may_recur else called
+        steps.append(Step(known_by, called, len(arguments), arguments[0], arguments[-1], arguments))
+    return Plan(steps, _unsure_of_output(lines))
+
+
+def _may_equal(line: Instruction, other: Instruction) -> bool:
+    """Tell whether two lines may be the same call: no two different primitives stand at the same place."""
+    pairs = zip((line.callee, *line.arguments), (other.callee, *other.arguments), strict=False)
+    return all(a == b or a >= NUM_PRIMITIVES or b >= NUM_PRIMITIVES for a, b in pairs)
+
+
+def _lines_left_unbuilt(lines: Sequence[Instruction]) -> set[int]:
+    """Return the slots of the lines whose value may stay unbuilt, because all its users take it so."""
+    slots = {target for target, callee, _ in lines[:-1] if callee in UNBUILT_SLOTS}
+    if slots:
+        for _, callee, arguments in lines:
+            slots.discard(callee)
+            slots.difference_update([a for k, a in enumerate(arguments) if k != _TAKING_UNBUILT.get(callee)])
+    return slots
+
+
+def _unsure_of_output(lines: Sequence[Instruction]) -> Unsure:
+    if lines[-1].callee in _KEEPING_GRIDS and _gives_a_grid(lines):
+        return Unsure.SIZE
+    for _, callee, arguments in lines:
+        used = arguments[:1] if callee == _OBJECTS else arguments
+        if callee in _BOOLEANS or not _BOOLEANS.isdisjoint(used):
+            return Unsure.BOOLEANS
+    return Unsure.COLORS
+
+
+def _gives_a_grid(lines: Sequence[Instruction]) -> bool:
+    """Tell whether the last line's value is a regular grid of colours, however small or large, or no tuple at all."""
+    known = {"g": {INPUT_SLOT}, "c": set(_COLORS)}
+    for target, callee, arguments in lines:
+        pattern = _KEEPING_GRIDS.get(callee)
+        if pattern and all(kind == "-" or a in known[kind] for kind, a in zip(pattern, arguments, strict=False)):
+            known["g"].add(target)
+        elif callee in _GIVING_COLORS and arguments[0] in known["g"]:
+            known["c"].add(target)
+    return lines[-1].target in known["g"]
