@@ -19,8 +19,9 @@ from interpreter.limits import Limits
 from interpreter.outcome import Grid, Outcome, Status
 from interpreter.pool import InterpreterPool
 from interpreter.primitives import PRIMITIVES
-from interpreter.program import Instruction, Program, ProgramError, Reason, parse
+from interpreter.program import Program, ProgramError, Reason, parse
 from interpreter.signatures import SIGNATURES
+from interpreter.slots import Instruction
 
 __all__ = [
     "CONSTANTS",

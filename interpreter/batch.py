@@ -17,7 +17,8 @@ from interpreter.call_table import UNDEFINED_ID, CallTable
 from interpreter.limits import Limits
 from interpreter.machine import DEFAULT_LIMITS, PROGRAM_WORK_EXCEEDED, Failure, Machine
 from interpreter.outcome import SKIPPED, Grid, Outcome, Status
-from interpreter.program import FIRST_LINE_SLOT, Program
+from interpreter.program import Program
+from interpreter.slots import FIRST_LINE_SLOT
 
 TABLE_NODES = 8_000_000
 """About how many nodes of values the tables of a batch keep before they are emptied (about 30 bytes a node)."""

@@ -13,7 +13,8 @@ from interpreter.machine import DEFAULT_LIMITS, PROGRAM_WORK_EXCEEDED, UNDEFINED
 from interpreter.outcome import Grid, Outcome
 from interpreter.output import Unsure, finish
 from interpreter.primitives.raster import raster_of
-from interpreter.program import FIRST_LINE_SLOT, INPUT_SLOT, MAX_LINES, Program
+from interpreter.program import Program
+from interpreter.slots import FIRST_LINE_SLOT, INPUT_SLOT, MAX_LINES
 from interpreter.work import METER
 
 _BLANK = [UNDEFINED] * (1 + MAX_LINES)

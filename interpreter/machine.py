@@ -21,9 +21,7 @@ from interpreter.outcome import Outcome, Status
 from interpreter.primitives import UNBUILT_VARIANTS
 from interpreter.primitives.mapping import TAKE_UNBUILT
 from interpreter.primitives.unbuilt import Unbuilt
-from interpreter.program import (
-    MAX_LINES,
-)
+from interpreter.slots import MAX_LINES
 from interpreter.work import METER, LimitExceeded, WorkExceeded
 
 DEFAULT_LIMITS = Limits()

@@ -5,19 +5,17 @@ from typing import NamedTuple
 
 from interpreter.output import Unsure
 from interpreter.primitives.mapping import TAKE_UNBUILT, UNBUILT_VARIANTS
-from interpreter.program import FIRST_LINE_SLOT, FIXED_NAMES, INPUT_SLOT, MAX_LINES, NUM_PRIMITIVES, Instruction
 from interpreter.signatures import SIGNATURES
+from interpreter.slots import FIRST_LINE_SLOT, FIXED_SLOTS, INPUT_SLOT, MAX_LINES, NUM_PRIMITIVES, Instruction
 
-_SLOTS = {name: slot for slot, name in enumerate(FIXED_NAMES)}
-
-UNBUILT_SLOTS = {_SLOTS[name]: FIRST_LINE_SLOT + MAX_LINES + k for k, name in enumerate(UNBUILT_VARIANTS)}
+UNBUILT_SLOTS = {FIXED_SLOTS[name]: FIRST_LINE_SLOT + MAX_LINES + k for k, name in enumerate(UNBUILT_VARIANTS)}
 """By slot of a primitive, the slot, beyond those of lines, of its variant that may leave the value unbuilt."""
 
-_TAKING_UNBUILT = {_SLOTS[name]: argument for name, argument in TAKE_UNBUILT.items()}
+_TAKING_UNBUILT = {FIXED_SLOTS[name]: argument for name, argument in TAKE_UNBUILT.items()}
 
 # What makes closures, or calls functions that may and gives what they give.
 _MAKING_CLOSURES = frozenset(
-    _SLOTS[name]
+    FIXED_SLOTS[name]
     for name in (
         *("compose", "chain", "fork", "lbind", "matcher", "power", "rbind", "valmax", "valmin"),
         *("apply", "rapply", "mapply", "papply", "mpapply", "prapply"),
@@ -26,17 +24,17 @@ _MAKING_CLOSURES = frozenset(
 
 # What gives booleans that were not there before. Three arguments of `objects` are flags, which are in no result.
 _BOOLEANS = frozenset(
-    [_SLOTS[name] for name, signature in SIGNATURES.items() if signature.result == "Boolean"]
-    + [_SLOTS[name] for name in ("matcher", "T", "F")]
+    [FIXED_SLOTS[name] for name, signature in SIGNATURES.items() if signature.result == "Boolean"]
+    + [FIXED_SLOTS[name] for name in ("matcher", "T", "F")]
 )
-_OBJECTS = _SLOTS["objects"]
+_OBJECTS = FIXED_SLOTS["objects"]
 
 _COLORS = frozenset(
-    _SLOTS[name] for name in ("ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE")
+    FIXED_SLOTS[name] for name in ("ZERO", "ONE", "TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE")
 )
 # What gives a regular grid of colours if the arguments are one, where there is a g, or a colour, where there is a c.
 _KEEPING_GRIDS = {
-    _SLOTS[name]: pattern
+    FIXED_SLOTS[name]: pattern
     for pattern, names in {
         "g": (
             *("rot90", "rot180", "rot270", "hmirror", "vmirror", "dmirror", "cmirror", "identity"),
@@ -54,7 +52,7 @@ _KEEPING_GRIDS = {
     }.items()
     for name in names
 }
-_GIVING_COLORS = (_SLOTS["mostcolor"], _SLOTS["leastcolor"])
+_GIVING_COLORS = (FIXED_SLOTS["mostcolor"], FIXED_SLOTS["leastcolor"])
 
 
 class Step(NamedTuple):

@@ -19,27 +19,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
 
-from interpreter.constants import CONSTANTS
 from interpreter.limits import Mode
+from interpreter.plan import Plan, plan_of
 from interpreter.signatures import SIGNATURES
-
-if TYPE_CHECKING:
-    from interpreter.plan import Plan
+from interpreter.slots import (
+    FIRST_LINE_SLOT,
+    FIXED_NAMES,
+    FIXED_SLOTS,
+    INPUT_SLOT,
+    MAX_LINES,
+    NUM_PRIMITIVES,
+    Instruction,
+)
 
 MAX_CHARACTERS = 8192
-MAX_LINES = 64
 MAX_NAME_CHARACTERS = 32
 
-INPUT_NAME = "I"
 OUTPUT_NAME = "O"
-FIXED_NAMES: tuple[str, ...] = (*SIGNATURES, *CONSTANTS, INPUT_NAME)
-NUM_PRIMITIVES = len(SIGNATURES)
-INPUT_SLOT = len(FIXED_NAMES) - 1
-FIRST_LINE_SLOT = len(FIXED_NAMES)
 
-_FIXED_SLOTS = {name: slot for slot, name in enumerate(FIXED_NAMES)}
 _ARITIES = tuple(len(signature.parameters) for signature in SIGNATURES.values())
 _VARIABLE = re.compile(r"x[1-9][0-9]*", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -80,14 +78,6 @@ class ProgramError(ValueError):
         return f"line {self.line}: {self.reason.value}" if self.line else self.reason.value
 
 
-class Instruction(NamedTuple):
-    """One line: `slots[target] = slots[callee](*(slots[argument] for argument in arguments))`."""
-
-    target: int
-    callee: int
-    arguments: tuple[int, ...]
-
-
 @dataclass(frozen=True)
 class Program:
     """A parsed program.
@@ -101,10 +91,8 @@ class Program:
     names: tuple[str, ...]
 
     @cached_property
-    def plan(self) -> "Plan":
+    def plan(self) -> Plan:
         """How the program is run by itself."""
-        from interpreter.plan import plan_of  # which needs what is defined here
-
         return plan_of(self.lines)
 
     def name_of(self, slot: int) -> str:
@@ -147,7 +135,7 @@ def parse(text: str, mode: Mode = "native") -> Program:
 
 
 def _native_lines(lines: list[str]) -> Iterator[tuple[str, Instruction]]:
-    slots = _FIXED_SLOTS.copy()
+    slots = FIXED_SLOTS.copy()
     last_slot = FIRST_LINE_SLOT + len(lines) - 1
     for slot, line in enumerate(lines, FIRST_LINE_SLOT):
         name, equals, call = line.partition(" = ")
@@ -176,7 +164,7 @@ def _native_lines(lines: list[str]) -> Iterator[tuple[str, Instruction]]:
 
 
 def _codeit_lines(lines: list[str]) -> Iterator[tuple[str, Instruction]]:
-    slots = _FIXED_SLOTS.copy()
+    slots = FIXED_SLOTS.copy()
     calls: set[str] = set()
     last_slot = FIRST_LINE_SLOT + len(lines) - 1
     for slot, line in enumerate(lines, FIRST_LINE_SLOT):

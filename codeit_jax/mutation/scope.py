@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import interpreter
 from codeit_jax.mutation.base_signatures import is_binary_function_parameter
 from interpreter.base_types import CALLABLE, GRID
-from interpreter.program import FIRST_LINE_SLOT, FIXED_NAMES, INPUT_SLOT, NUM_PRIMITIVES
+from interpreter.slots import FIRST_LINE_SLOT, FIXED_NAMES, INPUT_SLOT, NUM_PRIMITIVES
 
 PRIMITIVE_SLOTS = {name: FIXED_NAMES.index(name) for name in interpreter.PRIMITIVES}
 

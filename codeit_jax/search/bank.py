@@ -8,7 +8,8 @@ from typing import Any
 
 import interpreter
 from codeit_jax.search.functions import FunctionType
-from interpreter.program import FIRST_LINE_SLOT, Instruction, Program
+from interpreter.program import Program
+from interpreter.slots import FIRST_LINE_SLOT, Instruction
 
 
 @dataclass(frozen=True, eq=False, slots=True)

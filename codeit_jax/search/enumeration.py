@@ -26,7 +26,7 @@ from interpreter.growth import weigh
 from interpreter.inference import type_name
 from interpreter.machine import Failure, Machine
 from interpreter.outcome import Status
-from interpreter.program import FIXED_NAMES, INPUT_SLOT
+from interpreter.slots import FIXED_NAMES, INPUT_SLOT
 
 MAX_PROGRAMS = 3
 """Programs returned for a task at most: as many as pass@3 looks at."""

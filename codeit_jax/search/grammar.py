@@ -23,7 +23,7 @@ from codeit_jax.search.functions import (
     takes_both,
 )
 from interpreter.base_types import BASE_TYPES, CALLABLE, CONTAINER, GRID
-from interpreter.program import FIXED_NAMES
+from interpreter.slots import FIXED_NAMES
 
 # Calls that give nothing new, make too many functions or sets, or need containers of functions, which no search builds.
 _LEFT_OUT = frozenset({"identity", "chain", "fork", "power", "product", "prapply", "rapply"})
