@@ -15,7 +15,7 @@ from operator import itemgetter
 from interpreter.call_stack import call_with_room
 from interpreter.call_table import UNDEFINED_ID, CallTable
 from interpreter.limits import Limits
-from interpreter.machine import DEFAULT_LIMITS, PROGRAM_WORK_EXCEEDED, Failure, Machine
+from interpreter.machine import DEFAULT_LIMITS, PROGRAM_WORK_EXCEEDED, Failure, Machine, Metered
 from interpreter.outcome import SKIPPED, Grid, Outcome, Status
 from interpreter.program import Program
 from interpreter.slots import FIRST_LINE_SLOT
@@ -85,10 +85,11 @@ def run_batch(
     rows: dict[object, list[Outcome]] = {lines: [] for lines in expressions}
 
     def run_on(group: Sequence[Grid]) -> None:
-        batch = Batch(group, limits, numbering, expected=expected, stop_at_first_miss=stop_at_first_miss)
-        with batch.metered():
+        with Metered(limits):
+            batch = Batch(group, limits, numbering, expected=expected, stop_at_first_miss=stop_at_first_miss)
             for lines, numbers in expressions.items():
                 rows[lines] += batch.run(numbers)
+            del batch  # before the garbage collector is back, which would walk through all the values
 
     # Unless a miss decides what is run, one grid after the other, so that its table may fill the memory.
     for group in [grids] if stop_at_first_miss else [[grid] for grid in grids]:

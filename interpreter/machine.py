@@ -93,9 +93,9 @@ class Machine:
         self._budget, self._max_items = limits.work_per_line, limits.max_items
         self._drops_long_values = limits.mode == "codeit"
 
-    def metered(self) -> "_Metered":
+    def metered(self) -> "Metered":
         """Put the size limits in force; afterwards primitives are unlimited plain functions again."""
-        return _Metered(self.limits)
+        return Metered(self.limits)
 
     def call(self, function: Any, arguments: Sequence[Any], weights: Sequence[int]) -> Result | Failure:
         """Call a function within the budget of one line.
@@ -143,8 +143,8 @@ def failure_of(error: Exception) -> Failure:
     return Failure(Status.ERROR, type(error).__name__)
 
 
-class _Metered:
-    """The context in which calls are made."""
+class Metered:
+    """The context in which calls are made under size limits."""
 
     __slots__ = ("_before", "_collects", "_frames", "_limits")
 
