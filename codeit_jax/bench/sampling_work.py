@@ -16,8 +16,9 @@ from codeit_jax.config_loading import load_config
 from codeit_jax.model import Params, T5Model
 from codeit_jax.sampling.automaton import Automaton
 from codeit_jax.sampling.decoding import DecodingSettings, SampledTokens, sample_tokens
+from codeit_jax.sampling.encoding import encoder_parts
 from codeit_jax.sampling.policy import make_policy
-from codeit_jax.sampling.sampler import CACHE_SEGMENT, ENCODER_PAIRS, SMALLEST_RUNG, sample_keys
+from codeit_jax.sampling.sampler import CACHE_SEGMENT, SMALLEST_RUNG, sample_keys
 
 PAD, END, FIRST_WORD = 0, 2, 5  # CodeT5's special ids
 CODET5_VOCABULARY = 32_100
@@ -118,7 +119,7 @@ def our_sampling(
         start_id=PAD,
         end_id=-1 if lengths is None else END,  # an id that is never drawn: no sample ends
         pad_id=PAD,
-        encoder_pairs=ENCODER_PAIRS.get(jax.default_backend(), 1 << 26),
+        encoder_parts=encoder_parts(),
     )
     keys = sample_keys(jax.random.key(0), [str(row) for row in range(len(work.prompts))], work.num_samples)
     arguments: tuple[Any, ...] = (

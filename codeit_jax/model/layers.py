@@ -9,6 +9,8 @@ N layers.
 
 import operator
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +19,7 @@ from flax import nnx
 from codeit_jax.config import ModelConfig
 
 Array = jax.Array
+Biases = tuple[Array, ...]
 MASKED = -1e9  # finite, so that a row without any key gives a mean instead of NaN
 
 
@@ -63,33 +66,50 @@ class Attention(nnx.Module):
 
     def keys_values(self, x: Array) -> tuple[Array, Array]:
         """Project [B, L, D] to keys and values [B, H, L, K]: head-major, to read caches without a transpose."""
-        keys = jnp.einsum("bld,dhk->bhlk", x, self.key[...].astype(x.dtype))
-        values = jnp.einsum("bld,dhk->bhlk", x, self.value[...].astype(x.dtype))
-        return keys, values
+        keys = jnp.einsum("bld,dhk->blhk", x, self.key[...].astype(x.dtype))
+        values = jnp.einsum("bld,dhk->blhk", x, self.value[...].astype(x.dtype))
+        # A product written head-major at once has XLA's CPU code turn the weights round at every call.
+        return keys.swapaxes(1, 2), values.swapaxes(1, 2)
 
     def attend(
-        self, queries: Array, keys: Array, values: Array, bias: Array, dropout_key: Array | None = None
+        self, queries: Array, keys: Array, values: Array, biases: Biases, dropout_key: Array | None = None
     ) -> Array:
-        """Mix values by the softmax of queries times keys plus bias, and project back: `project` of `mix`."""
-        return self.project(self.mix(queries, keys, values, bias, dropout_key))
+        """Mix values by the softmax of queries times keys plus biases, and project back: `project` of `mix`."""
+        return self.project(self.mix(queries, keys, values, biases, dropout_key))
 
-    def mix(self, queries: Array, keys: Array, values: Array, bias: Array, dropout_key: Array | None = None) -> Array:
-        """Mix values by the softmax of queries times keys plus bias.
+    def attend_by_head(self, queries: Array, keys: Array, values: Array, biases: Biases) -> Array:
+        """Do what `attend` does without dropout, one head after another: only one head's scores exist at a time."""
+
+        def mix_head(head: Array) -> Array:
+            of_head = partial(jax.lax.dynamic_slice_in_dim, start_index=head, slice_size=1)
+            own_biases = tuple(bias if bias.shape[1] == 1 else of_head(bias, axis=1) for bias in biases)
+            mixed = self.mix(of_head(queries, axis=2), of_head(keys, axis=1), of_head(values, axis=1), own_biases)
+            return mixed[:, :, 0]
+
+        return self.project(jnp.moveaxis(jax.lax.map(mix_head, jnp.arange(queries.shape[2])), 0, 2))
+
+    def mix(
+        self, queries: Array, keys: Array, values: Array, biases: Biases, dropout_key: Array | None = None
+    ) -> Array:
+        """Mix values by the softmax of queries times keys plus biases.
 
         Args:
             queries: [B, Q, H, K].
             keys: [B, H, L, K]. Rows that share their keys, as a prompt's samples do in cross-attention, are queries
                 of one row.
             values: [B, H, L, K].
-            bias: broadcastable to [B, H, Q, L]: relative position bias and mask.
+            biases: each broadcastable to [B, H, Q, L]: relative position bias, mask. They come apart because their
+                sum would be as large as the scores.
 
         Returns:
             [B, Q, H, K].
         """
-        scores = jnp.einsum("bqhk,bhlk->bhql", queries, keys).astype(jnp.float32) + bias
-        weights = jax.nn.softmax(scores, axis=-1).astype(values.dtype)
+        # Both products head-major, [Q, K] x [K, L] and [Q, L] x [L, K]: einsum would order the second one so that XLA's
+        # CPU code takes several times as long.
+        scores = (queries.swapaxes(1, 2) @ keys.swapaxes(2, 3)).astype(jnp.float32)
+        weights = jax.nn.softmax(sum(biases, scores), axis=-1).astype(values.dtype)
         weights = dropout(weights, self.dropout, dropout_key)
-        return jnp.einsum("bhql,bhlk->bqhk", weights, values)
+        return (weights @ values).swapaxes(1, 2)
 
     def project(self, mixed: Array) -> Array:
         """Bring mixed values [..., H, K] back to the model's width [..., D]."""
@@ -129,10 +149,12 @@ class EncoderLayer(nnx.Module):
         self.feed_forward = FeedForward(config, feed_forward_key)
         self.dropout = config.dropout
 
-    def __call__(self, x: Array, bias: Array, key: Array | None = None) -> Array:
+    def __call__(self, x: Array, biases: Biases, by_head: bool, key: Array | None = None) -> Array:
+        """Run x [B, L, D]; `by_head`, see `T5.encode`, is for inference."""
         keys = _split(key, 4)
         y = self.attention_norm(x)
-        attended = self.attention.attend(self.attention.queries(y), *self.attention.keys_values(y), bias, keys[0])
+        parts = self.attention.queries(y), *self.attention.keys_values(y), biases
+        attended = self.attention.attend_by_head(*parts) if by_head else self.attention.attend(*parts, keys[0])
         x = x + dropout(attended, self.dropout, keys[1])
         return x + dropout(self.feed_forward(self.feed_forward_norm(x), keys[2]), self.dropout, keys[3])
 
@@ -150,14 +172,14 @@ class DecoderLayer(nnx.Module):
         self.feed_forward = FeedForward(config, feed_forward_key)
         self.dropout = config.dropout
 
-    def __call__(self, x: Array, bias: Array, encoded: Array, cross_bias: Array, key: Array | None = None) -> Array:
+    def __call__(self, x: Array, biases: Biases, encoded: Array, cross_bias: Array, key: Array | None = None) -> Array:
         """Run whole target sequences, as training does: x [B, Q, D], encoded [B, L, D]."""
         keys = _split(key, 6)
         y = self.attention_norm(x)
-        attended = self.attention.attend(self.attention.queries(y), *self.attention.keys_values(y), bias, keys[0])
+        attended = self.attention.attend(self.attention.queries(y), *self.attention.keys_values(y), biases, keys[0])
         x = x + dropout(attended, self.dropout, keys[1])
         cross = self.cross_attention
-        attended = cross.attend(cross.queries(self.cross_norm(x)), *cross.keys_values(encoded), cross_bias, keys[2])
+        attended = cross.attend(cross.queries(self.cross_norm(x)), *cross.keys_values(encoded), (cross_bias,), keys[2])
         x = x + dropout(attended, self.dropout, keys[3])
         return x + dropout(self.feed_forward(self.feed_forward_norm(x), keys[4]), self.dropout, keys[5])
 
@@ -178,7 +200,7 @@ class Stack(nnx.Module):
         self.scan_layers = config.scan_layers
         self.remat = config.remat
 
-    def scan(self, x: Array, key: Array | None, *arguments: Array) -> Array:
+    def scan(self, x: Array, key: Array | None, *arguments: Any) -> Array:
         """Run x through all layers, each with the same further arguments and its own child of the dropout key."""
         graph, states = nnx.split(self.layers)
         keys = None if key is None else jax.random.split(key, self.num_layers)

@@ -40,20 +40,22 @@ class T5(nnx.Module):
             scale = config.d_model**-0.5
             self.head = nnx.Param(jax.random.normal(head_key, (vocabulary_size, config.d_model), jnp.float32) * scale)
 
-    def encode(self, tokens: Array, mask: Array, key: Array | None = None) -> Array:
+    def encode(self, tokens: Array, mask: Array, key: Array | None = None, *, by_head: bool = False) -> Array:
         """Run the encoder.
 
         Args:
             tokens: int32 [B, L].
             mask: bool [B, L], true at real tokens.
             key: dropout key; consumed. Without it there is no dropout.
+            by_head: attend with one head after another, without dropout of attention's weights: less memory, and
+                faster where one head's scores fit into a cache.
 
         Returns:
             [B, L, D].
         """
         positions = np.arange(tokens.shape[1])
-        bias = self._position_bias(self.encoder, positions, positions, bidirectional=True) + mask_bias(mask)
-        return self._run(self.encoder, tokens, key, bias)
+        bias = self._position_bias(self.encoder, positions, positions, bidirectional=True)
+        return self._run(self.encoder, tokens, key, (bias, mask_bias(mask)), by_head)
 
     def decode(self, tokens: Array, encoded: Array, mask: Array, key: Array | None = None) -> Array:
         """Run the decoder over whole sequences (teacher forcing).
@@ -70,7 +72,7 @@ class T5(nnx.Module):
         positions = np.arange(tokens.shape[1])
         bias = self._position_bias(self.decoder, positions, positions, bidirectional=False)
         bias = bias + jnp.where(positions[:, None] >= positions[None, :], 0.0, MASKED)
-        return self._run(self.decoder, tokens, key, bias, encoded, mask_bias(mask))
+        return self._run(self.decoder, tokens, key, (bias,), encoded, mask_bias(mask))
 
     def logits(self, hidden: Array, token_ids: Array | None = None) -> Array:
         """Score tokens in float32.
@@ -109,7 +111,7 @@ class T5(nnx.Module):
         bias = self.decoder.relative_bias[...][jnp.asarray(distances)[jnp.maximum(distance, 0)]].T
         return jnp.where(distance >= 0, bias, MASKED)[None, :, None, :]
 
-    def _run(self, stack: Stack, tokens: Array, key: Array | None, *arguments: Array) -> Array:
+    def _run(self, stack: Stack, tokens: Array, key: Array | None, *arguments: Any) -> Array:
         before, inside, after = [None] * 3 if key is None else jax.random.split(key, 3)
         x = dropout(self.embed(tokens), self.config.dropout, before)
         return dropout(stack.scan(x, inside, *arguments), self.config.dropout, after)

@@ -16,6 +16,7 @@ from codeit_jax.model import T5Model
 from codeit_jax.model.layers import MASKED
 from codeit_jax.model.t5 import T5
 from codeit_jax.sampling.automaton import Automaton
+from codeit_jax.sampling.encoding import EncoderParts, encode
 from codeit_jax.sampling.methods import draw, step_uniforms
 from codeit_jax.sampling.packing import Packing, Rung, fits, lower_rungs, pack, put_back, take
 from codeit_jax.sampling.policy import SamplingPolicy
@@ -34,7 +35,7 @@ class DecodingSettings:
         top_k: draw among the k best tokens; 0 is off.
         start_id, end_id, pad_id: special tokens.
         num_groups: G, over how many devices prompts are split.
-        encoder_pairs: as many prompts are encoded at once as have so many (query, key) pairs together, one at least.
+        encoder_parts: how much of the encoder's attention is computed at once.
     """
 
     max_tokens: int
@@ -45,7 +46,7 @@ class DecodingSettings:
     end_id: int
     pad_id: int
     num_groups: int = 1
-    encoder_pairs: int = 1 << 26
+    encoder_parts: EncoderParts = EncoderParts()
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=("tokens", "log_probs", "finished"), meta_fields=())
@@ -109,11 +110,12 @@ def sample_tokens(
     of_group = num_prompts // settings.num_groups
     rows_of_group = of_group * num_samples
     prompts = jnp.arange(rows_of_group, dtype=jnp.int32) // num_samples
+    encoded = encode(network, settings.encoder_parts, prompt_tokens, prompt_mask, settings.num_groups)
     loop = _Loop(
         settings=settings,
         policy=policy,
         automaton=automaton,
-        memory=make_memory(network, _encode(network, settings, prompt_tokens, prompt_mask), prompt_mask),
+        memory=make_memory(network, encoded, prompt_mask),
         temperature=temperature,
         prompts_of_group=of_group,
     )
@@ -208,24 +210,6 @@ class _Loop:
     @property
     def _head(self) -> jax.Array:
         return self.memory.network.head_rows() if self.policy.head is None else self.policy.head
-
-
-def _encode(network: T5, settings: DecodingSettings, tokens: jax.Array, mask: jax.Array) -> jax.Array:
-    """Run the encoder on [P, L], a few prompts at a time where all at once would need much memory."""
-    num_prompts, length = tokens.shape
-    of_group = num_prompts // settings.num_groups
-    most = max(1, settings.encoder_pairs // length**2)
-    at_once = max(size for size in range(1, min(most, of_group) + 1) if of_group % size == 0)
-    if at_once == of_group:
-        return network.encode(tokens, mask)
-
-    def parts(rows: jax.Array) -> jax.Array:  # [parts, G * at_once, L]: a part has prompts of every group
-        split = rows.reshape(settings.num_groups, -1, at_once, length)
-        return split.swapaxes(0, 1).reshape(-1, settings.num_groups * at_once, length)
-
-    encoded = jax.lax.map(lambda part: network.encode(*part), (parts(tokens), parts(mask)))
-    encoded = encoded.reshape(-1, settings.num_groups, at_once, *encoded.shape[2:])
-    return encoded.swapaxes(0, 1).reshape(num_prompts, length, -1)
 
 
 def _cache_lengths(settings: DecodingSettings) -> list[int]:

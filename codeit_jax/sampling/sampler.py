@@ -17,6 +17,7 @@ from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards, replicate
 from codeit_jax.parallel.placement import put, readable
 from codeit_jax.sampling.automaton import Automaton, stop_at_bad_token
 from codeit_jax.sampling.decoding import DecodingSettings, SampledTokens, sample_tokens
+from codeit_jax.sampling.encoding import encoder_parts
 from codeit_jax.sampling.grammar import build_grammar
 from codeit_jax.sampling.policy import SamplingPolicy, make_policy
 from codeit_jax.text.buckets import group_rows, pad_rows
@@ -25,8 +26,6 @@ from codeit_jax.text.tokenizer import EncodedPrompt, Tokenizer
 
 CACHE_SEGMENT = 64
 SMALLEST_RUNG = 12  # below it reading the weights decides, whatever the number of rows
-# On a CPU attention scores that stay near its caches are faster than a large batch, and need a quarter of the memory.
-ENCODER_PAIRS = {"cpu": 1 << 20}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +87,7 @@ class Sampler:
             end_id=tokenizer.end_id,
             pad_id=tokenizer.pad_id,
             num_groups=shards,
-            encoder_pairs=ENCODER_PAIRS.get(jax.default_backend(), 1 << 26),
+            encoder_parts=encoder_parts(),
         )
 
     def sample(

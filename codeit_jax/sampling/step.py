@@ -21,7 +21,8 @@ class DecoderMemory:
     Attributes:
         network: the policy with its parameters bound.
         layers: the decoder's layers one by one, for each has a cache of its own.
-        cross: for each layer the prompts' keys and values [P, H, L, K].
+        cross: for each layer the prompts' keys [P, H, K, L], as the product with queries reads them, and values
+            [P, H, L, K].
         cross_bias: [P, 1, 1, L], masks padding.
     """
 
@@ -34,10 +35,11 @@ class DecoderMemory:
 def make_memory(network: T5, encoded: jax.Array, prompt_mask: jax.Array) -> DecoderMemory:
     """Project the encoded prompts [P, L, D] once for all their samples and all steps."""
     layers = network.decoder.unstacked()
+    cross = [layer.cross_attention.keys_values(encoded) for layer in layers]
     return DecoderMemory(
         network=network,
         layers=layers,
-        cross=tuple(layer.cross_attention.keys_values(encoded) for layer in layers),
+        cross=tuple((keys.swapaxes(2, 3), values) for keys, values in cross),
         cross_bias=mask_bias(prompt_mask),
     )
 
@@ -68,7 +70,7 @@ def decode_position(
         y = layer.attention_norm(x)
         new = layer.attention.keys_values(y)
         cache = tuple(jax.lax.dynamic_update_slice(c, n, (0, 0, step, 0)) for c, n in zip(cache, new, strict=True))
-        x = x + layer.attention.attend(layer.attention.queries(y), *cache, bias)
+        x = x + layer.attention.attend(layer.attention.queries(y), *cache, (bias,))
         x = x + _attend_prompts(layer.cross_attention, layer.cross_norm(x), cross, memory.cross_bias, packing)
         x = x + layer.feed_forward(layer.feed_forward_norm(x))
         written.append(cache)
@@ -79,8 +81,10 @@ def _attend_prompts(
     attention: Attention, x: jax.Array, cross: KeysValues, bias: jax.Array, packing: Packing | None
 ) -> jax.Array:
     """Attend from the rows [R, 1, D] to their prompts: a prompt's keys and values are read once for all its rows."""
+    keys, values = cross
     queries = attention.queries(x)  # [R, 1, H, K]
     lanes = queries if packing is None else take(queries, packing.row_of_lane)
-    mixed = attention.mix(lanes.reshape(len(bias), -1, *queries.shape[2:]), *cross, bias)  # [P, W, H, K]
+    lanes_of_prompt = lanes.reshape(len(bias), -1, *queries.shape[2:])  # [P, W, H, K]
+    mixed = attention.mix(lanes_of_prompt, keys.swapaxes(2, 3), values, (bias,))
     mixed = mixed.reshape(lanes.shape)
     return attention.project(mixed if packing is None else take(mixed, packing.lane_of_row))

@@ -80,6 +80,13 @@ def test_padding_changes_nothing(golden):
     np.testing.assert_allclose(padded[:, :97], short, atol=1e-5)
 
 
+def test_one_head_after_another_is_all_heads_at_once(golden):
+    model, params, expected = golden
+    network = model.bind(params)
+    at_once, by_head = (network.encode(expected["tokens"], expected["mask"], by_head=flag) for flag in (False, True))
+    np.testing.assert_allclose(by_head, at_once, atol=1e-5)
+
+
 def test_allowed_tokens_are_columns_of_the_full_head(golden):
     model, params, expected = golden
     network = model.bind(params)

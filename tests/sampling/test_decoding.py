@@ -11,6 +11,7 @@ import pytest
 from codeit_jax.config import ModelConfig
 from codeit_jax.model import T5Model
 from codeit_jax.sampling.decoding import DecodingSettings, sample_tokens
+from codeit_jax.sampling.encoding import EncoderParts
 from codeit_jax.sampling.methods import draw, step_uniforms
 from codeit_jax.sampling.policy import make_policy
 from codeit_jax.sampling.sampler import sample_keys
@@ -103,9 +104,10 @@ def test_packing_unfinished_rows_changes_nothing(batch):
         np.testing.assert_allclose(getattr(packed, name), getattr(plain, name), atol=1e-5)
 
 
-def test_encoding_a_prompt_at_a_time_changes_nothing(batch):
-    one_by_one = dataclasses.replace(SETTINGS, encoder_pairs=1)
-    np.testing.assert_array_equal(run(batch, one_by_one).tokens, run(batch).tokens)
+@pytest.mark.parametrize("parts", [EncoderParts(pairs=1), EncoderParts(by_head=True)])
+def test_encoding_in_parts_changes_nothing(batch, parts):
+    in_parts = dataclasses.replace(SETTINGS, encoder_parts=parts)
+    np.testing.assert_array_equal(run(batch, in_parts).tokens, run(batch).tokens)
 
 
 def test_a_prompt_without_tokens_gets_no_samples(batch):
