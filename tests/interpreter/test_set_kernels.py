@@ -5,6 +5,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from metered_calls import outcome
 
 from interpreter import PRIMITIVES
 from interpreter.primitives import copies, lines, mapping, segments, unions
@@ -61,21 +62,6 @@ def functions(draw):
             ]
         )
     )
-
-
-def outcome(call, budget, max_items):
-    """Return the value or the kind of failure, and the work taken."""
-    before = METER.left, METER.max_items
-    METER.left, METER.max_items = budget, max_items
-    try:
-        value = call()
-    except Exception as error:
-        return type(error), str(error)
-    else:
-        return value, budget - METER.left
-    finally:
-        METER.left, METER.max_items = before
-        assert METER.depth == METER.compounding == 0
 
 
 budgets = st.one_of(st.just(10**9), st.integers(0, 5000))

@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from metered_calls import outcome
 
 from interpreter import PRIMITIVES
 from interpreter.growth import weigh
@@ -14,7 +15,6 @@ from interpreter.primitives.cell_masks import CellMasks
 from interpreter.primitives.mapping import mapply_unbuilt, mpapply_unbuilt, prapply_unbuilt
 from interpreter.primitives.segments import Segments
 from interpreter.primitives.unbuilt import Unbuilt
-from interpreter.work import METER
 
 P = PRIMITIVES
 coordinates = st.integers(-3, 12)
@@ -93,21 +93,6 @@ def functions(draw):
         P["fork"](P["recolor"], 3, move),
     ]
     return draw(st.sampled_from(forms))
-
-
-def outcome(call, budget, max_items):
-    """Return the value or the kind of failure, and the work taken."""
-    before = METER.left, METER.max_items
-    METER.left, METER.max_items = budget, max_items
-    try:
-        value = call()
-    except Exception as error:
-        return type(error), str(error)
-    else:
-        return value, budget - METER.left
-    finally:
-        METER.left, METER.max_items = before
-        assert METER.depth == METER.compounding == 0
 
 
 def built(value):
