@@ -18,8 +18,7 @@ from interpreter.dialect import primitives_for
 from interpreter.growth import FACTORS, NODES_A_UNIT, SLACK, bound, weigh
 from interpreter.limits import CODEIT_LENGTH_LIMIT, Limits, Mode
 from interpreter.outcome import Outcome, Status
-from interpreter.primitives import UNBUILT_VARIANTS
-from interpreter.primitives.mapping import TAKE_UNBUILT
+from interpreter.primitives import TAKE_UNBUILT, UNBUILT_VARIANTS
 from interpreter.primitives.unbuilt import Unbuilt
 from interpreter.slots import MAX_LINES
 from interpreter.work import METER, LimitExceeded, WorkExceeded

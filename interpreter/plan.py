@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from interpreter.output import Unsure
-from interpreter.primitives.mapping import TAKE_UNBUILT, UNBUILT_VARIANTS
+from interpreter.primitives import TAKE_UNBUILT, UNBUILT_VARIANTS
 from interpreter.signatures import SIGNATURES
 from interpreter.slots import FIRST_LINE_SLOT, FIXED_SLOTS, INPUT_SLOT, MAX_LINES, NUM_PRIMITIVES, Instruction
 

@@ -64,4 +64,7 @@ UNBUILT_VARIANTS: dict[str, Value] = {
 }
 """By name of a primitive, what does the same, but may leave the value unbuilt; no values of the language."""
 
-__all__ = ["PRIMITIVES", "UNBUILT_VARIANTS"]
+TAKE_UNBUILT: dict[str, int] = mapping.TAKE_UNBUILT
+"""By name of a primitive, which of its arguments (from 0) may be an unbuilt value."""
+
+__all__ = ["PRIMITIVES", "TAKE_UNBUILT", "UNBUILT_VARIANTS"]
