@@ -8,7 +8,6 @@ the values.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from operator import itemgetter
 
@@ -122,12 +121,8 @@ class Batch:
         self._goals = expected if stop_at_first_miss else None
         self._inputs = [_Input(grid, self._machine, numbering, TABLE_NODES // len(grids)) for grid in grids]
 
-    def metered(self) -> AbstractContextManager[None]:
-        """Return the context in which programs are run."""
-        return self._machine.metered()
-
     def run(self, expressions: Expressions) -> list[Outcome]:
-        """Run a program, given as its expressions, on all grids, within `metered`."""
+        """Run a program, given as its expressions, on all grids, within `Machine.metered`."""
         if self._goals is None:
             return [single.run(expressions) for single in self._inputs]
         outcomes = [SKIPPED] * len(self._inputs)

@@ -101,7 +101,9 @@ class PendingJob:
         texts = [str(self.job.programs[k]) for k in programs]
         return encode_chunk(sequence, prompt, self._grids[chosen], self._expected[chosen], texts)
 
-    def store(self, program: int, grids: range, outcomes: Sequence[Outcome]) -> None:
-        """Take the outcomes of one program on some of the grids."""
-        self.rows[program][grids.start : grids.stop] = outcomes
-        self._pending.num_done += len(grids)
+    def store(self, programs: range, grids: range, outcomes: Sequence[Outcome]) -> None:
+        """Take the outcomes of some of the programs on some of the grids, one program after the other."""
+        starts = range(0, len(outcomes), len(grids))
+        for program, start in zip(programs, starts, strict=True):
+            self.rows[program][grids.start : grids.stop] = outcomes[start : start + len(grids)]
+        self._pending.num_done += len(outcomes)

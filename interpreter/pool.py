@@ -194,7 +194,8 @@ class InterpreterPool:
         self._start_workers(self.num_workers)
         fed = set()
         while takers := [w for w in self._workers if w.takes_more and w.num_waiting < at_a_worker]:
-            worker = min(takers, key=lambda w: w.num_waiting)
+            # A new one before others: what has cost one worker its life must not go to one that was killed with it.
+            worker = min(takers, key=lambda w: (w.num_waiting, w.unit is not None))
             given = self._schedule.next(worker.unit)
             if given is None:
                 break
@@ -223,8 +224,8 @@ class InterpreterPool:
                 self._send(worker)
                 continue
             try:
-                for portion, program, outcomes in worker.receive():
-                    portion.job.store(program, portion.grids, outcomes)
+                for portion, outcomes in worker.receive():
+                    portion.job.store(portion.programs, portion.grids, outcomes)
             except WorkerDied as death:
                 self.stats.deaths += 1
                 self._bury(worker, Status.DIED, str(death))
@@ -253,7 +254,7 @@ class InterpreterPool:
                 self.stats.retries += 1
             else:
                 outcome = Outcome(verdict, None, f"{reason} ({end})")
-                culprit.job.store(culprit.programs[0], culprit.grids, [outcome] * len(culprit.grids))
+                culprit.job.store(culprit.programs[:1], culprit.grids, [outcome] * len(culprit.grids))
 
 
 def _worker_command(limits: Limits) -> list[str]:

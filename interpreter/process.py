@@ -12,8 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import IO, cast
 
+from interpreter.answers import decode_answers
 from interpreter.outcome import Outcome
-from interpreter.protocol import MAX_ANSWER_BYTES, FrameBuffer, ProtocolError, decode_answer, decode_greeting
+from interpreter.protocol import MAX_ANSWER_BYTES, FrameBuffer, ProtocolError, decode_greeting
 from interpreter.sandbox import Protections
 from interpreter.schedule import Care, Portion, Unit
 
@@ -119,8 +120,8 @@ class WorkerProcess:
             self._extend_deadline()  # until now the worker may have waited for this, and not been slow
         self._was_blocked = self.has_unsent
 
-    def receive(self) -> Iterator[tuple[Portion, int, list[Outcome]]]:
-        """Read what is there, and yield the answers as (portion, program of the job, outcomes).
+    def receive(self) -> Iterator[tuple[Portion, list[Outcome]]]:
+        """Read what is there, and yield what is answered of the portions, with the outcomes.
 
         Raises:
             WorkerDied: see there; after the good answers were yielded.
@@ -142,19 +143,21 @@ class WorkerProcess:
             raise WorkerDied(f"it broke the protocol: {error}") from None
         self._extend_deadline()
 
-    def _accept(self, content: bytes) -> tuple[Portion, int, list[Outcome]]:
-        sequence, number, outcomes = decode_answer(content)
+    def _accept(self, content: bytes) -> tuple[Portion, list[Outcome]]:
+        answers = decode_answers(content)
         if not self.flights:
             raise ProtocolError("nothing was asked")
         flight = self.flights[0]
-        portion = flight.portion
-        if (sequence, number, len(outcomes)) != (flight.sequence, flight.num_answered, len(portion.grids)):
-            raise ProtocolError("not the answer that is due")
-        flight.num_answered += 1
-        self.num_waiting -= len(outcomes)
-        if flight.num_answered == len(portion.programs):
+        first, grids = flight.num_answered, flight.portion.grids
+        answered = replace(flight.portion, programs=flight.portion.programs[first : first + answers.num_programs])
+        due = flight.sequence, first, len(answered.programs), len(grids)
+        if not answers.num_programs or due != answers[:4]:
+            raise ProtocolError("not the answers that are due")
+        flight.num_answered += answers.num_programs
+        self.num_waiting -= answered.num_executions
+        if flight.num_answered == len(flight.portion.programs):
             self.flights.popleft()
-        return portion, portion.programs[number], outcomes
+        return answered, answers.outcomes
 
     def _extend_deadline(self) -> None:
         if self.protections is None:

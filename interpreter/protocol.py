@@ -1,21 +1,20 @@
 """Frames between a pool and its workers.
 
 A frame is a length (uint32, little endian) and that many bytes. To a worker goes a `Chunk`: input grids, wanted
-outputs and program texts. From a worker come a greeting and then an `Answer` for each program. Every count is checked
-against the bytes that are there, and nothing is unpickled: what a worker writes can be wrong, but it cannot do
+outputs and program texts. From a worker come a greeting and then `Answers` (`interpreter.answers`). Every count is
+checked against the bytes that are there, and nothing is unpickled: what a worker writes can be wrong, but it cannot do
 anything.
 """
 
 import struct
 from collections.abc import Sequence
-from functools import lru_cache
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from interpreter.outcome import Grid, Outcome, Status
+from interpreter.outcome import Grid
 
 MAX_SIDE = 65_535
-MAX_TEXT_BYTES = 65_535
-MAX_MESSAGE_BYTES = 255
+MAX_TEXT_CHARACTERS = 65_535
 MAX_CHUNK_BYTES = 1 << 28
 MAX_ANSWER_BYTES = 1 << 24
 
@@ -23,16 +22,7 @@ _LENGTH = struct.Struct("<I")
 _CHUNK = struct.Struct("<I?HHI")  # sequence number, prompt, grids, wanted outputs, programs
 _GREETING = struct.Struct("<8s??")  # name and version of the protocol, landlock, seccomp
 _SIDES = struct.Struct("<HH")
-_TEXT = struct.Struct("<H")
-_ANSWER = struct.Struct("<IIH")  # sequence number of the chunk, program, outcomes
-_OUTCOME = struct.Struct("<BBQ")  # status, bytes of the message, work
-_STATUSES = tuple(Status)
 _PROTOCOL = b"ARC-DSL1"
-_STATUS_NUMBERS = {status: number for number, status in enumerate(_STATUSES)}
-
-_MOST_RECENT = 8192  # outputs
-# By identity; an entry keeps its grid, so that no other can get its id.
-_recent_outputs: dict[int, tuple[Grid, bytes]] = {}
 
 
 class ProtocolError(ValueError):
@@ -55,14 +45,6 @@ class Chunk(NamedTuple):
     grids: tuple[Grid, ...]
     expected: tuple[Grid, ...]
     texts: tuple[str, ...]
-
-
-class Answer(NamedTuple):
-    """The outcomes of one program of a chunk, one a grid."""
-
-    sequence: int
-    program: int
-    outcomes: list[Outcome]
 
 
 class FrameBuffer:
@@ -105,13 +87,10 @@ def encode_chunk(
 ) -> bytes:
     """Encode a chunk, given its grids as `encode_grid` returns them."""
     head = _CHUNK.pack(sequence, prompt, len(grids), len(expected), len(texts))
-    return frame(b"".join([head, *grids, *expected, *map(_encode_text, texts)]))
-
-
-def _encode_text(text: str) -> bytes:
     # A text that is too long for any grammar is cut, and refused all the same.
-    encoded = text[:MAX_TEXT_BYTES].encode("utf-8", "replace")[:MAX_TEXT_BYTES]
-    return _TEXT.pack(len(encoded)) + encoded
+    texts = [text[:MAX_TEXT_CHARACTERS] for text in texts]
+    lengths = struct.pack(f"<{len(texts)}I", *map(len, texts))
+    return frame(b"".join([head, *grids, *expected, lengths, "".join(texts).encode("utf-8", "replace")]))
 
 
 def encode_grid(grid: Grid) -> bytes:
@@ -132,57 +111,16 @@ def decode_chunk(content: bytes) -> Chunk:
     Raises:
         ProtocolError: the bytes are no chunk.
     """
-    reader = _Reader(content)
+    reader = Reader(content)
     sequence, prompt, num_grids, num_expected, num_texts = reader.take(_CHUNK)
     grids = tuple([reader.grid() for _ in range(num_grids)])
     expected = tuple([reader.grid() for _ in range(num_expected)])
-    texts = []
-    for _ in range(num_texts):
-        (length,) = reader.take(_TEXT)
-        texts.append(reader.bytes(length).decode("utf-8", "replace"))
-    reader.end()
-    return Chunk(sequence, bool(prompt), grids, expected, tuple(texts))
-
-
-def encode_answer(answer: Answer) -> bytes:
-    """Encode an answer."""
-    parts = [_ANSWER.pack(answer.sequence, answer.program, len(answer.outcomes))]
-    for status, grid, message, work in answer.outcomes:
-        text = message.encode("ascii", "replace")[:MAX_MESSAGE_BYTES]
-        parts.append(_OUTCOME.pack(_STATUS_NUMBERS[status], len(text), work) + text)
-        if grid is not None:
-            parts.append(_encode_output(grid))
-    return frame(b"".join(parts))
-
-
-def _encode_output(grid: Grid) -> bytes:
-    """Encode an output; half of those of a batch are the same objects again."""
-    known = _recent_outputs.get(id(grid))
-    if known is None:
-        if len(_recent_outputs) >= _MOST_RECENT:
-            _recent_outputs.clear()
-        known = _recent_outputs[id(grid)] = grid, encode_grid(grid)
-    return known[1]
-
-
-def decode_answer(content: bytes) -> Answer:
-    """Decode an answer.
-
-    Raises:
-        ProtocolError: the bytes are no answer.
-    """
-    reader = _Reader(content)
-    sequence, program, num_outcomes = reader.take(_ANSWER)
-    outcomes = []
-    for _ in range(num_outcomes):
-        number, length, work = reader.take(_OUTCOME)
-        if number >= len(_STATUSES):
-            raise ProtocolError(f"status number {number}")
-        status = _STATUSES[number]
-        message = reader.bytes(length).decode("ascii", "replace")
-        outcomes.append(Outcome(status, reader.grid() if status is Status.OK else None, message, work))
-    reader.end()
-    return Answer(sequence, program, outcomes)
+    ends = list(accumulate(reader.numbers("I", num_texts), initial=0))
+    joined = reader.rest().decode("utf-8", "replace")
+    if ends[-1] != len(joined):
+        raise ProtocolError(f"texts of {len(joined)} characters, expected {ends[-1]}")
+    texts = tuple([joined[start:end] for start, end in pairwise(ends)])
+    return Chunk(sequence, bool(prompt), grids, expected, texts)
 
 
 def encode_greeting(landlock: bool, seccomp: bool) -> bytes:
@@ -202,7 +140,7 @@ def decode_greeting(content: bytes) -> tuple[bool, bool]:
     return landlock, seccomp
 
 
-class _Reader:
+class Reader:
     """Reads from front to end, and never past it."""
 
     def __init__(self, content: bytes) -> None:
@@ -217,6 +155,9 @@ class _Reader:
         except struct.error:
             raise ProtocolError("frame ends early") from None
 
+    def rest(self) -> bytes:
+        return self.bytes(len(self._content) - self._position)
+
     def bytes(self, length: int) -> bytes:
         position = self._position
         self._position += length
@@ -224,18 +165,17 @@ class _Reader:
             raise ProtocolError("frame ends early")
         return self._content[position : self._position]
 
+    def numbers(self, kind: str, number: int) -> tuple[int, ...]:
+        """Take so many numbers of a kind, as `struct` calls it."""
+        return struct.unpack(f"<{number}{kind}", self.bytes(number * struct.calcsize(f"<{kind}")))
+
     def grid(self) -> Grid:
         height, width = self.take(_SIDES)
-        return _grid(height, width, self.bytes(height * width))
+        cells = self.bytes(height * width)
+        if width == 0:
+            return ((),) * height
+        return tuple([tuple(cells[start : start + width]) for start in range(0, height * width, width)])
 
     def end(self) -> None:
         if self._position != len(self._content):
             raise ProtocolError("frame too long")
-
-
-@lru_cache(maxsize=_MOST_RECENT)
-def _grid(height: int, width: int, cells: bytes) -> Grid:
-    """Return the grid with these cells; half of the outputs of a batch are the same ones again."""
-    if width == 0:
-        return ((),) * height
-    return tuple([tuple(cells[start : start + width]) for start in range(0, height * width, width)])

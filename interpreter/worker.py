@@ -11,23 +11,18 @@ import os
 import sys
 import time
 
+from interpreter.answers import AnswerWriter
 from interpreter.batch import Batch, Expressions, Numbering
 from interpreter.call_stack import call_with_room
 from interpreter.limits import Limits
+from interpreter.machine import Metered
 from interpreter.outcome import Outcome, Status
 from interpreter.program import ProgramError, parse
-from interpreter.protocol import (
-    MAX_CHUNK_BYTES,
-    Answer,
-    Chunk,
-    FrameBuffer,
-    decode_chunk,
-    encode_answer,
-    encode_greeting,
-)
+from interpreter.protocol import MAX_CHUNK_BYTES, Chunk, FrameBuffer, decode_chunk, encode_greeting
 from interpreter.sandbox import confine
 
-_FLUSH_SECONDS = 0.02
+# Less than a portion takes, so that the pool gives the next one in time.
+_FLUSH_SECONDS = 0.005
 _FLUSH_BYTES = 1 << 16
 _PARSED_TEXTS = 20_000
 _NUMBERED_EXPRESSIONS = 200_000
@@ -44,7 +39,8 @@ def main(limits_json: str) -> None:
     gc.disable()
     protections = confine(limits.memory_bytes)
     worker = Worker(limits, incoming, outgoing)
-    call_with_room(lambda: worker.serve(encode_greeting(*protections)))
+    with Metered(limits):
+        call_with_room(lambda: worker.serve(encode_greeting(*protections)))
 
 
 def _take_pipes() -> tuple[int, int]:
@@ -86,36 +82,37 @@ class Worker:
             frames.feed(data)
 
     def _answer(self, chunk: Chunk) -> None:
+        if self._batch_grids != (chunk.grids, chunk.expected):
+            self._batch = None
+        answers = AnswerWriter(chunk.sequence, 0, len(chunk.grids))
         for number, text in enumerate(chunk.texts):
-            self._unsent += encode_answer(Answer(chunk.sequence, number, self._run(text, chunk)))
+            answers.add(self._run(text, chunk))
             late = time.monotonic() - self._sent_at > _FLUSH_SECONDS
-            if chunk.prompt or late or len(self._unsent) > _FLUSH_BYTES:
+            if chunk.prompt or late or answers.num_bytes > _FLUSH_BYTES:
+                self._unsent += answers.frame()
                 self._send()
+                answers = AnswerWriter(chunk.sequence, number + 1, len(chunk.grids))
+        self._unsent += answers.frame()
 
     def _run(self, text: str, chunk: Chunk) -> list[Outcome]:
         expressions = self._expressions(text)
         if isinstance(expressions, ProgramError):
             return [Outcome(Status.SYNTAX, None, str(expressions))] * len(chunk.grids)
-        batch = self._batch_on(chunk)
         try:
-            with batch.metered():
-                return batch.run(expressions)
+            return (self._batch or self._new_batch(chunk)).run(expressions)
         except MemoryError:
-            self._batch = self._batch_grids = None
+            self._batch = None
             return [Outcome(Status.DIED, None, "out of memory")] * len(chunk.grids)
 
-    def _batch_on(self, chunk: Chunk) -> Batch:
-        grids = chunk.grids, chunk.expected
-        if self._batch is None or self._batch_grids != grids:
-            self._batch = None  # frees the old tables before the new ones are made
-            self._batch = Batch(
-                chunk.grids,
-                self._limits,
-                self._numbering,
-                expected=chunk.expected,
-                stop_at_first_miss=len(chunk.expected) > 0,
-            )
-            self._batch_grids = grids
+    def _new_batch(self, chunk: Chunk) -> Batch:
+        self._batch_grids = chunk.grids, chunk.expected
+        self._batch = Batch(
+            chunk.grids,
+            self._limits,
+            self._numbering,
+            expected=chunk.expected,
+            stop_at_first_miss=len(chunk.expected) > 0,
+        )
         return self._batch
 
     def _expressions(self, text: str) -> Expressions | ProgramError:

@@ -7,12 +7,11 @@ program that took too long, a worker that died) are so decided once, by the proc
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-import numpy as np
-
 from codeit_jax.parallel.hosts import Hosts
 from interpreter import InterpreterPool, Job, Limits, Outcome, Pending
+from interpreter.answers import AnswerWriter, decode_answers
 from interpreter.jobs import Progress, Results
-from interpreter.protocol import MAX_ANSWER_BYTES, Answer, FrameBuffer, decode_answer, encode_answer
+from interpreter.protocol import FrameBuffer
 
 SMALL_JOB_EXECUTIONS = 512
 """Jobs up to this size aren't split: their programs share calls, and other jobs keep the other processes busy."""
@@ -74,7 +73,7 @@ class SharedPending:
             rows = self._own.result(on_progress)
             outcomes = (outcome for job in rows for program in job for outcome in program)
             self._results = self._merge(
-                [decode_outcomes(part) for part in self._hosts.exchange(encode_outcomes(outcomes))]
+                [iter(decode_outcomes(part)) for part in self._hosts.exchange(encode_outcomes(outcomes))]
             )
         return self._results
 
@@ -98,21 +97,15 @@ def share_programs(number: int, job: Job, count: int) -> list[range]:
 
 
 def encode_outcomes(outcomes: Iterable[Outcome]) -> bytes:
-    """Encode outcomes: a number for each, and then each different one once, as an answer.
-
-    Mutants of one program mostly do the same, so that this is a small part of all answers.
-    """
-    numbers: dict[Outcome, int] = {}
-    order = np.fromiter((numbers.setdefault(outcome, len(numbers)) for outcome in outcomes), np.uint32)
-    answers = (encode_answer(Answer(0, 0, [outcome])) for outcome in numbers)
-    return b"".join([np.uint32(len(order)).tobytes(), order.tobytes(), *answers])
+    """Encode outcomes as workers do."""
+    writer = AnswerWriter(sequence=0, first=0, num_grids=1)
+    for outcome in outcomes:
+        writer.add([outcome])
+    return writer.frame()
 
 
-def decode_outcomes(payload: bytes) -> Iterator[Outcome]:
-    """Yield what `encode_outcomes` was given."""
-    size = int(np.frombuffer(payload, np.uint32, count=1)[0])
-    order = np.frombuffer(payload, np.uint32, offset=4, count=size)
-    frames = FrameBuffer(MAX_ANSWER_BYTES)
-    frames.feed(payload[4 + order.nbytes :])
-    distinct = [decode_answer(answer).outcomes[0] for answer in iter(frames.next, None)]
-    return (distinct[number] for number in order)
+def decode_outcomes(payload: bytes) -> list[Outcome]:
+    """Return what `encode_outcomes` was given."""
+    frames = FrameBuffer(len(payload))
+    frames.feed(payload)
+    return [outcome for content in iter(frames.next, None) for outcome in decode_answers(content).outcomes]

@@ -12,9 +12,18 @@ if __name__ == "__main__":  # tests import it too
     sys.path.append(sys.argv[1])
 
 from interpreter import worker
+from interpreter.answers import AnswerWriter
 from interpreter.outcome import Outcome, Status
-from interpreter.protocol import Answer, encode_answer
 from interpreter.sandbox import Protections
+
+
+def errors(chunk, sequence=0, program=0, number=1, num_grids=None):
+    """Return answers to some programs of a chunk, or of one with a later sequence number."""
+    num_grids = len(chunk.grids) if num_grids is None else num_grids
+    answers = AnswerWriter(chunk.sequence + sequence, program, num_grids)
+    for _ in range(number):
+        answers.add([Outcome(Status.ERROR)] * num_grids)
+    return answers.frame()
 
 
 def loop(server, chunk):
@@ -57,7 +66,7 @@ def small_garbage(server, chunk):
 
 
 def half_frame(server, chunk):
-    frame = encode_answer(Answer(chunk.sequence, 0, [Outcome(Status.ERROR)] * len(chunk.grids)))
+    frame = errors(chunk)
     os.write(server._outgoing, frame[: len(frame) // 2])
     time.sleep(1000)
 
@@ -73,13 +82,23 @@ def flood(server, chunk):
 
 
 def answer_for_another(server, chunk):
-    for sequence, program in ((chunk.sequence, 1000), (chunk.sequence + 1, 0)):
-        os.write(server._outgoing, encode_answer(Answer(sequence, program, [Outcome(Status.ERROR)] * len(chunk.grids))))
+    os.write(server._outgoing, errors(chunk, program=1000) + errors(chunk, sequence=1))
     time.sleep(1000)
 
 
+def answer_for_too_many(server, chunk):
+    os.write(server._outgoing, errors(chunk, number=len(chunk.texts) + 1))
+    time.sleep(1000)
+
+
+def answer_for_none(server, chunk):
+    head = struct.pack("<IIIHI", chunk.sequence, 0, 0, len(chunk.grids), 0)
+    while True:
+        os.write(server._outgoing, struct.pack("<I", len(head)) + head)
+
+
 def answer_with_too_few(server, chunk):
-    os.write(server._outgoing, encode_answer(Answer(chunk.sequence, 0, [])))
+    os.write(server._outgoing, errors(chunk, num_grids=0))
     time.sleep(1000)
 
 
@@ -87,7 +106,7 @@ FAULTS = {
     function.__name__: function
     for function in (
         loop, stop, segv, kill, leave, exhaust_memory, close_pipe, garbage, small_garbage, half_frame,
-        half_frame_and_leave, flood, answer_for_another, answer_with_too_few,
+        half_frame_and_leave, flood, answer_for_another, answer_for_too_many, answer_for_none, answer_with_too_few,
     )
 }  # fmt: skip
 

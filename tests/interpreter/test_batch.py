@@ -9,6 +9,7 @@ from program_texts import program_text, random_program
 from codeit_jax.bench.plain import evaluate
 from interpreter import Limits, Status, batch, parse, run, run_batch
 from interpreter.batch import Batch, Numbering
+from interpreter.machine import Metered
 from interpreter.work import WorkExceeded
 
 GRIDS = [
@@ -25,10 +26,10 @@ class Growing:
 
     def __init__(self, grids, limits=LIMITS):
         self.numbering = Numbering()
-        self.batch = Batch(grids, limits, self.numbering)
+        self.batch, self.limits = Batch(grids, limits, self.numbering), limits
 
     def run(self, program):
-        with self.batch.metered():
+        with Metered(self.limits):
             return self.batch.run(self.numbering.of(program))
 
 

@@ -6,16 +6,8 @@ import pytest
 from program_texts import random_program
 
 from interpreter import Outcome, ProgramError, Status, parse
-from interpreter.protocol import (
-    Answer,
-    ProtocolError,
-    decode_answer,
-    decode_chunk,
-    decode_greeting,
-    encode_answer,
-    encode_chunk,
-    encode_grid,
-)
+from interpreter.answers import AnswerWriter, decode_answers
+from interpreter.protocol import ProtocolError, decode_chunk, decode_greeting, encode_chunk, encode_grid
 
 FEW = 3_000
 PIECES = [
@@ -64,10 +56,11 @@ def fuzz_the_parser(number):
 def fuzz_the_decoders(number):
     rng = random.Random(0)
     grid = encode_grid(((1, 2), (3, 4)))
-    outcomes = [Outcome(Status.OK, ((1, 2), (3, 4)), "", 9), Outcome(Status.ERROR, None, "TypeError at line 1", 3)]
+    answers = AnswerWriter(7, 1, 2)
+    answers.add([Outcome(Status.OK, ((1, 2), (3, 4)), "", 9), Outcome(Status.ERROR, None, "TypeError at line 1", 3)])
     frames = [
         (encode_chunk(7, True, [grid] * 2, [grid], ["O = hmirror(I)", ""])[4:], decode_chunk),
-        (encode_answer(Answer(7, 1, outcomes))[4:], decode_answer),
+        (answers.frame()[4:], decode_answers),
         (b"ARC-DSL1\1\0", decode_greeting),
     ]
     for k in range(number):

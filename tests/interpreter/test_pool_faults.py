@@ -89,6 +89,21 @@ def test_a_worker_that_dies_between_runs_is_replaced():
         assert statuses(row) == verdict(GOOD)
 
 
+def test_what_a_worker_died_of_is_tried_again_in_a_new_one():
+    with misbehaving_pool(2, LIMITS) as pool:
+        pool.run([Job([GOOD], GRIDS)] * 20)
+        for worker in pool._workers:
+            os.kill(worker._process.pid, signal.SIGSTOP)
+        pending = pool.submit([Job([GOOD], GRIDS)])
+        busy, idle = sorted(pool._workers, key=lambda worker: not worker.flights)
+        os.kill(busy._process.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, busy._process.pid, os.WEXITED | os.WNOWAIT)
+        pool.poll()
+        os.kill(idle._process.pid, signal.SIGKILL)  # as if both had been killed at once
+        ((row,),) = pending.result()
+        assert statuses(row) == verdict(GOOD)
+
+
 def test_a_worker_process_that_never_greets_is_given_up(monkeypatch):
     monkeypatch.setattr("interpreter.process.START_SECONDS", 0.05)
     with InterpreterPool(1, _command=["/bin/sleep", "1000"]) as pool, pytest.raises(interpreter.PoolError):

@@ -102,4 +102,4 @@ OUTCOME = st.one_of(
 def test_outcomes_come_back_as_they_were(outcomes):
     repeated = outcomes + outcomes[::-1]
     assert list(decode_outcomes(encode_outcomes(repeated))) == repeated
-    assert len(encode_outcomes(repeated * 10)) - len(encode_outcomes(repeated)) == 4 * 9 * len(repeated)
+    assert len(encode_outcomes(repeated * 10)) - len(encode_outcomes(repeated)) == 12 * 9 * len(repeated)

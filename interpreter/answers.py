@@ -1,0 +1,142 @@
+"""Outcomes as bytes: their works in a row, and what else they say once for all that say the same.
+
+Mutants of one program mostly do the same, and half of the outputs of a batch are the same objects again.
+"""
+
+import struct
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from interpreter.outcome import Grid, Outcome, Status
+from interpreter.protocol import ProtocolError, Reader, encode_grid, frame
+
+MAX_MESSAGE_BYTES = 255
+
+_ANSWERS = struct.Struct("<IIIHI")  # sequence number of the chunk, first program, programs, grids, different verdicts
+_VERDICT = struct.Struct("<BB")  # status, bytes of the message
+_STATUSES = tuple(Status)
+_STATUS_NUMBERS = {status: number for number, status in enumerate(_STATUSES)}
+
+_MOST_RECENT = 8192  # verdicts
+_SHORT = 1024  # bytes, as verdicts are but for those on very large grids, which would fill the memory
+# By identity; an entry keeps its grid, so that no other can get its id.
+_recent_outputs: dict[int, tuple[Grid, bytes]] = {}
+
+_Verdict = tuple[Status, Grid | None, str]
+
+
+class Answers(NamedTuple):
+    """The outcomes of consecutive programs of a chunk.
+
+    Attributes:
+        sequence: number of the chunk.
+        first: the first of the programs.
+        num_programs: how many they are.
+        num_grids: how many outcomes each has.
+        outcomes: of all, one program after the other.
+    """
+
+    sequence: int
+    first: int
+    num_programs: int
+    num_grids: int
+    outcomes: list[Outcome]
+
+
+class AnswerWriter:
+    """Takes the outcomes of one program after the other.
+
+    Args:
+        sequence: number of the chunk.
+        first: the first of the programs.
+        num_grids: how many outcomes each has.
+
+    Attributes:
+        num_bytes: how large the frame will be, about.
+    """
+
+    def __init__(self, sequence: int, first: int, num_grids: int) -> None:
+        self.num_bytes = _ANSWERS.size
+        self._sequence, self._first, self._num_grids = sequence, first, num_grids
+        self._num_programs = 0
+        # By what it says, with its output's identity; an entry keeps the output, so that no other can get its id.
+        self._numbers: dict[tuple[Status, int, str], tuple[int, Grid | None]] = {}
+        self._verdicts: list[bytes] = []
+        self._order: list[int] = []
+        self._works: list[int] = []
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Take the outcomes of the next program, one a grid."""
+        for status, grid, message, work in outcomes:
+            key = status, id(grid), message
+            known = self._numbers.get(key)
+            if known is None:
+                known = self._numbers[key] = len(self._verdicts), grid
+                self._verdicts.append(_encode_verdict(status, grid, message))
+                self.num_bytes += len(self._verdicts[-1])
+            self._order.append(known[0])
+            self._works.append(work)
+        self._num_programs += 1
+
+    def frame(self) -> bytes:
+        """Return all that was taken, as a frame; empty if there is nothing."""
+        if not self._num_programs:
+            return b""
+        number = len(self._order)
+        head = _ANSWERS.pack(self._sequence, self._first, self._num_programs, self._num_grids, len(self._verdicts))
+        lengths = struct.pack(f"<{len(self._verdicts)}I", *map(len, self._verdicts))
+        columns = struct.pack(f"<{number}I", *self._order), struct.pack(f"<{number}Q", *self._works)
+        return frame(b"".join([head, lengths, *self._verdicts, *columns]))
+
+
+def _encode_verdict(status: Status, grid: Grid | None, message: str) -> bytes:
+    text = message.encode("ascii", "replace")[:MAX_MESSAGE_BYTES]
+    head = _VERDICT.pack(_STATUS_NUMBERS[status], len(text)) + text
+    return head if grid is None else head + _encode_output(grid)
+
+
+def _encode_output(grid: Grid) -> bytes:
+    known = _recent_outputs.get(id(grid))
+    if known is None:
+        if len(_recent_outputs) >= _MOST_RECENT:
+            _recent_outputs.clear()
+        known = _recent_outputs[id(grid)] = grid, encode_grid(grid)
+    return known[1]
+
+
+def decode_answers(content: bytes) -> Answers:
+    """Decode answers.
+
+    Raises:
+        ProtocolError: the bytes are no answers.
+    """
+    reader = Reader(content)
+    sequence, first, num_programs, num_grids, num_verdicts = reader.take(_ANSWERS)
+    verdicts = [_decode_verdict(reader.bytes(length)) for length in reader.numbers("I", num_verdicts)]
+    number = num_programs * num_grids
+    order, works = reader.numbers("I", number), reader.numbers("Q", number)
+    reader.end()
+    if max(order, default=-1) >= num_verdicts:
+        raise ProtocolError("an outcome without a verdict")
+    outcomes = [Outcome(*verdicts[k], work) for k, work in zip(order, works, strict=True)]
+    return Answers(sequence, first, num_programs, num_grids, outcomes)
+
+
+def _decode_verdict(content: bytes) -> _Verdict:
+    return (_recent_verdict if len(content) <= _SHORT else _new_verdict)(content)
+
+
+def _new_verdict(content: bytes) -> _Verdict:
+    reader = Reader(content)
+    number, length = reader.take(_VERDICT)
+    if number >= len(_STATUSES):
+        raise ProtocolError(f"status number {number}")
+    status = _STATUSES[number]
+    message = reader.bytes(length).decode("ascii", "replace")
+    grid = reader.grid() if status is Status.OK else None
+    reader.end()
+    return status, grid, message
+
+
+_recent_verdict = lru_cache(maxsize=_MOST_RECENT)(_new_verdict)
