@@ -21,10 +21,18 @@ _CONTAINERS = frozenset({tuple, frozenset})
 # and SLACK. A part of an argument occurs at most once in it, or twice counting the rows of a transposed grid; what
 # occurs more often is charged as often (see `interpreter.weight`), and so is a new index, which is three nodes.
 _USUAL_FACTOR = 2
+# These hold every part of an argument at most once, and new indices and cells are charged. Lines that call them one
+# after the other are the longest, and a bound that doubles with each soon suffices no more.
+_KEEPING = (
+    *("asindices", "asobject", "ofcolor", "toobject", "toindices", "recolor", "shift", "normalize"),
+    *("fill", "underfill", "paint", "underpaint", "replace", "switch", "crop", "subgrid"),
+    *("hmirror", "vmirror", "hconcat", "vconcat", "identity", "branch"),
+    *("combine", "merge", "difference", "intersection", "insert", "remove", "sfilter", "mfilter", "extract"),
+)
 NODES_A_UNIT = 4
 SLACK = 32
 # Every cell of the grid gives at most two cells (colour, (row, column)), each perhaps in a set of its own.
-_TAKING_APART = ("asindices", "asobject", "ofcolor", "objects", "partition", "fgpartition", "frontiers", "toobject")
+_TAKING_APART = ("objects", "partition", "fgpartition", "frontiers")
 # How often a part of the first argument is in the result: so many times multiplied by the second.
 _UPSCALING = {"upscale": 2, "hupscale": 1, "vupscale": 1}
 # Parts of arguments are repeated without a charge for what is inside them, or functions give the result.
@@ -33,7 +41,7 @@ _OTHERS = (
     *("apply", "rapply", "mapply", "papply", "mpapply", "prapply"),
 )
 FACTORS = {
-    name: 12 if name in _TAKING_APART else _USUAL_FACTOR
+    name: 12 if name in _TAKING_APART else 1 if name in _KEEPING else _USUAL_FACTOR
     for name in SIGNATURES
     if name not in _OTHERS and name not in _UPSCALING
 }

@@ -28,21 +28,33 @@ class Times:
 
 
 def take_turns(
-    contenders: Mapping[_Name, Callable[[], object]], turns: int, *, warm_up: bool = True
+    contenders: Mapping[_Name, Callable[[], object]], turns: int, *, warm_up: bool = True, collecting: bool = False
 ) -> dict[_Name, Times]:
-    """Time each contender `turns` times, in turns; `warm_up` calls each once before, untimed."""
+    """Time each contender `turns` times, in turns.
+
+    Args:
+        contenders: what to call, by name.
+        turns: how often.
+        warm_up: call each once before, untimed.
+        collecting: leave Python's garbage collector on, as it is by default, from a clean start at each turn; else it
+            is off, for small work would be hit by a collection or not.
+    """
     best = {name: Times(math.inf, math.inf) for name in contenders}
     if warm_up:
         for call in contenders.values():
             call()
     gc.collect()
-    gc.disable()  # a collection would hit whoever's turn it is
+    gc.disable()
     try:
         for _ in range(turns):
             for name, call in contenders.items():
+                if collecting:
+                    gc.collect()
+                    gc.enable()
                 wall, cpu = time.perf_counter(), time.process_time()
                 call()
                 taken = Times(time.perf_counter() - wall, time.process_time() - cpu)
+                gc.disable()
                 best[name] = Times(min(best[name].wall, taken.wall), min(best[name].cpu, taken.cpu))
     finally:
         gc.enable()

@@ -69,10 +69,13 @@ def run_unshared(programs: Sequence[Program], grids: Sequence[Grid]) -> None:
             interpreter.run(program, grid, LIMITS)
 
 
-def _seconds(ways: Mapping[str, _Way], workloads: Sequence[Workload], turns: int) -> dict[str, float]:
+def _seconds(
+    ways: Mapping[str, _Way], workloads: Sequence[Workload], turns: int, collecting: bool = True
+) -> dict[str, float]:
     """Return how long each way to run programs takes for some workloads."""
     contenders = {name: partial(_run_each, way, workloads) for name, way in ways.items()}
-    return {name: taken.cpu for name, taken in take_turns(contenders, turns, warm_up=False).items()}
+    times = take_turns(contenders, turns, warm_up=False, collecting=collecting)
+    return {name: taken.cpu for name, taken in times.items()}
 
 
 def _run_each(way: _Way, workloads: Sequence[Workload]) -> None:
@@ -128,6 +131,12 @@ def _time_mutants(report: BenchReport, mutants: Workload, turns: int) -> None:
     report.work["I2"] = f"{len(mutants.programs)} mutants x {len(mutants.grids)} inputs"
     report.figures["I2 mutants"] = _seconds(ways, [mutants], turns)
     report.goals["I2 mutants", PLAIN] = (5, 12)
+    report.figures["I2 mutants, no garbage collector"] = _seconds(
+        {OURS: run_shared, PLAIN: run_plainly}, [mutants], turns, collecting=False
+    )
+    report.notes["I2 mutants, no garbage collector"] = (
+        "Python's collector walks the plain functions' values again and again; ours stops it while programs run"
+    )
     _describe(report, "I2 mutants", [mutants])
 
 

@@ -6,10 +6,8 @@ from itertools import chain, compress, product
 from typing import NamedTuple
 
 from interpreter.primitives.bounds import Box
-from interpreter.primitives.lines import segment
+from interpreter.primitives.indices import Index, indices_in_box, indices_on_line
 from interpreter.primitives.raster import selectors
-
-Index = tuple[int, int]
 
 _FEW_COPIES = 100
 _FEW_BITS = 100
@@ -39,7 +37,7 @@ class Ray(NamedTuple):
     def listed(self) -> Collection[Index]:
         """The indices."""
         (i, j), (down, right), last = self.start, self.step, self.length - 1
-        return segment(i, j, i + last * down, j + last * right)
+        return indices_on_line(i, j, i + last * down, j + last * right)
 
     @property
     def box(self) -> Box:
@@ -147,8 +145,8 @@ class Window(NamedTuple):
 
     def indices(self, mask: int) -> Iterable[Index]:
         """Return the indices of the bits."""
-        rows, columns = range(self.top, self.top + self.height), range(self.left, self.left + self.width)
-        return compress(product(rows, columns), selectors(mask))
+        bottom, right = self.top + self.height - 1, self.left + self.width - 1
+        return compress(indices_in_box(self.top, self.left, bottom, right), selectors(mask))
 
 
 def union_of_copies(many_copies: Iterable[Copies]) -> frozenset[object]:

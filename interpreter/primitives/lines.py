@@ -1,10 +1,9 @@
 """Lines, frames and boxes of indices."""
 
-from collections.abc import Iterable
-from functools import cache, lru_cache
-from itertools import repeat
+from functools import lru_cache
 
 from interpreter.primitives.bounds import bounds, indices_of
+from interpreter.primitives.indices import indices_in_box, indices_on_line
 from interpreter.values import Value
 from interpreter.weight import reserve_copies
 from interpreter.work import charge, reserve
@@ -12,8 +11,6 @@ from interpreter.work import charge, reserve
 _FRONTIER = 30  # the largest grid side of the tasks
 SHOT = 42
 _ORDINARY = 100  # longer segments are not kept
-_LOW, _HIGH = -64, 96  # coordinates from and below which indices are kept
-_SIDE = _HIGH - _LOW
 
 
 def vfrontier(location: Value) -> Value:
@@ -63,31 +60,16 @@ def segment(row_a: int, column_a: int, row_b: int, column_b: int) -> frozenset[V
 def _new_segment(row_a: int, column_a: int, row_b: int, column_b: int) -> frozenset[Value]:
     if (row_a, column_a) > (row_b, column_b):
         row_a, column_a, row_b, column_b = row_b, column_b, row_a, column_a
-    down, right = row_b > row_a, (column_b > column_a) - (column_b < column_a)
-    if row_a >= _LOW and row_b < _HIGH and min(column_a, column_b) >= _LOW and max(column_a, column_b) < _HIGH:
-        start = (row_a - _LOW) * _SIDE + column_a - _LOW
-        last = (row_b - _LOW) * _SIDE + column_b - _LOW
-        return frozenset(_indices()[start : last + 1 : down * _SIDE + right or 1])
-    length = max(row_b - row_a, abs(column_b - column_a)) + 1
-    rows: Iterable[int] = range(row_a, row_b + 1) if down else repeat(row_a, length)
-    columns: Iterable[int] = range(column_a, column_b + right, right) if right else repeat(column_a, length)
-    return frozenset(zip(rows, columns, strict=True))
+    return frozenset(indices_on_line(row_a, column_a, row_b, column_b))
 
 
 _kept_segment = lru_cache(maxsize=4096)(_new_segment)
 
 
-@cache
-def _indices() -> tuple[tuple[int, int], ...]:
-    """List the indices around the grids row-major: segments are slices of it."""
-    return tuple([(i, j) for i in range(_LOW, _HIGH) for j in range(_LOW, _HIGH)])
-
-
 def _rectangle(top: int, left: int, bottom: int, right: int) -> frozenset[Value]:
     """Return all indices of a box."""
     reserve((bottom - top + 1) * (right - left + 1))
-    columns = range(left, right + 1)
-    return frozenset([(i, j) for i in range(top, bottom + 1) for j in columns])
+    return frozenset(indices_in_box(top, left, bottom, right))
 
 
 def _outline(top: int, left: int, bottom: int, right: int) -> frozenset[Value]:

@@ -9,14 +9,13 @@ from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from itertools import chain, compress
 
+from interpreter.primitives.indices import Index, indices_in_box
 from interpreter.values import Value
 
 GUARD = 255  # fills the guard column; no grid with a colour this high takes the fast path
 MAX_CELLS = 4096  # beyond, masks lose to cell-by-cell code and index tables to memory
 
-Index = tuple[int, int]
-
-_SIDE = 32  # tables of grids up to this size share their indices and cells
+_SIDE = 32  # tables of grids up to this size share their cells
 _MOST_RECENT = 64
 _SELECTORS = [bytes(colour) + b"\1" + bytes(GUARD - colour) for colour in range(GUARD)]
 _DIGITS = [b"0" * colour + b"1" + b"0" * (GUARD - colour) for colour in range(GUARD)]
@@ -24,7 +23,6 @@ _GUARDS = bytes([GUARD]) * MAX_CELLS
 _GUARD = _GUARDS[:1]
 _TUPLE = frozenset({tuple})
 _BITS = _SELECTORS[ord("1")]
-_INDICES = tuple([tuple([(row, column) for column in range(_SIDE)]) for row in range(_SIDE)])
 
 
 class Raster:
@@ -129,12 +127,9 @@ def is_regular(grid: Value) -> bool:
     return type(grid) is tuple and _TUPLE.issuperset(map(type, grid)) and len(set(map(len, grid))) == 1
 
 
-@lru_cache(maxsize=512)
 def index_table(height: int, width: int) -> tuple[Index, ...]:
     """List the indices of a grid row-major."""
-    if height > _SIDE or width > _SIDE:
-        return tuple([(row, column) for row in range(height) for column in range(width)])
-    return tuple(chain.from_iterable([row[:width] for row in _INDICES[:height]]))
+    return indices_in_box(0, 0, height - 1, width - 1)
 
 
 @lru_cache(maxsize=512)
@@ -153,7 +148,8 @@ def padded_cell_table(colour: int, height: int, width: int) -> tuple[tuple[int, 
 
 @cache
 def _cells(colour: int) -> tuple[tuple[tuple[int, Index], ...], ...]:
-    return tuple([tuple([(colour, index) for index in row]) for row in _INDICES])
+    rows = [index_table(_SIDE, _SIDE)[start : start + _SIDE] for start in range(0, _SIDE * _SIDE, _SIDE)]
+    return tuple([tuple([(colour, index) for index in row]) for row in rows])
 
 
 def full_mask(height: int, width: int) -> int:

@@ -12,6 +12,7 @@ from operator import or_
 from interpreter.primitives.bounds import integer_pairs
 from interpreter.primitives.calls import enter, leave
 from interpreter.primitives.copies import Copies, Indices, Ray, Window
+from interpreter.primitives.indices import Index
 from interpreter.primitives.lines import SHOT, segment
 from interpreter.primitives.straight_lines import line_tests
 from interpreter.primitives.unbuilt import INDEX_NODES, Unbuilt
@@ -22,11 +23,10 @@ from interpreter.work import METER, charge, reserve
 _FEW_PAIRS = 256
 _FEW_SEGMENTS = 100
 
-_Index = tuple[int, int]
 _Segment = tuple[int, int, int, int]
 
 # The four ways to be aligned: what two indices have in common and what they differ in, and the index of both.
-_ALIGNMENTS: tuple[tuple[Callable[[int, int], int], Callable[[int, int], int], Callable[[int, int], _Index]], ...] = (
+_ALIGNMENTS: tuple[tuple[Callable[[int, int], int], Callable[[int, int], int], Callable[[int, int], Index]], ...] = (
     (lambda i, j: i, lambda i, j: j, lambda row, j: (row, j)),
     (lambda i, j: j, lambda i, j: i, lambda column, i: (i, column)),
     (lambda i, j: i - j, lambda i, j: i, lambda difference, i: (i, i - difference)),
@@ -80,7 +80,7 @@ def _length(ends: _Segment) -> int:
 def _union(many_ends: Collection[_Segment]) -> Value:
     if len(many_ends) < _FEW_SEGMENTS:
         return frozenset().union(*[segment(*ends) for ends in many_ends])
-    starts_of: dict[tuple[int, int, int], list[_Index]] = {}
+    starts_of: dict[tuple[int, int, int], list[Index]] = {}
     for i, j, k, m in many_ends:
         step = (k > i, (m > j) - (m < j))
         starts_of.setdefault((*step, max(k - i, abs(m - j)) + 1), []).append((i, j))
@@ -111,11 +111,11 @@ def all_segments(function: Value, a: Value, b: Value) -> Segments | None:
     return Segments(ends, has_empty=num_aligned < len(starts) * len(others))
 
 
-def _span(a: Iterable[_Index], b: Iterable[_Index]) -> int:
+def _span(a: Iterable[Index], b: Iterable[Index]) -> int:
     return max(map(abs, chain.from_iterable(chain(a, b)))) + 1
 
 
-def _connections(starts: list[_Index], stops: list[_Index]) -> tuple[set[_Segment], int, int]:
+def _connections(starts: list[Index], stops: list[Index]) -> tuple[set[_Segment], int, int]:
     """Return the ends of the segments, the number of aligned pairs, and the cells of all pairs."""
     common = set(starts).intersection(stops)
     ends = {index + index for index in common}
@@ -134,7 +134,7 @@ def _connections(starts: list[_Index], stops: list[_Index]) -> tuple[set[_Segmen
 
 
 def _grouped(
-    indices: list[_Index], key_of: Callable[[int, int], int], value_of: Callable[[int, int], int]
+    indices: list[Index], key_of: Callable[[int, int], int], value_of: Callable[[int, int], int]
 ) -> dict[int, list[int]]:
     groups: dict[int, list[int]] = {}
     for i, j in indices:
@@ -142,7 +142,7 @@ def _grouped(
     return groups
 
 
-def _shots(starts: list[_Index], directions: list[_Index]) -> tuple[set[_Segment], int, int]:
+def _shots(starts: list[Index], directions: list[Index]) -> tuple[set[_Segment], int, int]:
     aligned = [(down, right) for down, right in directions if not down or not right or abs(down) == abs(right)]
     work = sum([SHOT * max(abs(down), abs(right)) + 1 for down, right in aligned])
     ends = set()

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from interpreter.primitives.bounds import bounds, integer_pairs
 from interpreter.primitives.calls import enter, leave, made_by
-from interpreter.primitives.copies import Copies, Index, Indices, Ray, union_of_copies
+from interpreter.primitives.copies import Copies, Indices, Ray, union_of_copies
+from interpreter.primitives.indices import Index
 from interpreter.primitives.lines import SHOT, vfrontier
 from interpreter.primitives.patches import dneighbors, ineighbors, neighbors
 from interpreter.values import Value
