@@ -12,7 +12,7 @@ from interpreter import InterpreterPool, Job
 
 ONE_CORE, ALLOWED = "one core", "allowed"
 _WORKERS = 2
-_POOL_TURNS = 2
+_POOL_TURNS = 4
 _JOBS = 5000
 _SCORED_TASKS = 20
 _ALL_EXECUTIONS = 19_200 * 400
