@@ -224,8 +224,8 @@ class InterpreterPool:
                 self._send(worker)
                 continue
             try:
-                for portion, outcomes in worker.receive():
-                    portion.job.store(portion.programs, portion.grids, outcomes)
+                for portion, programs, outcomes in worker.receive():
+                    portion.job.store(programs, portion.grids, outcomes)
             except WorkerDied as death:
                 self.stats.deaths += 1
                 self._bury(worker, Status.DIED, str(death))

@@ -120,8 +120,8 @@ class WorkerProcess:
             self._extend_deadline()  # until now the worker may have waited for this, and not been slow
         self._was_blocked = self.has_unsent
 
-    def receive(self) -> Iterator[tuple[Portion, list[Outcome]]]:
-        """Read what is there, and yield what is answered of the portions, with the outcomes.
+    def receive(self) -> Iterator[tuple[Portion, range, list[Outcome]]]:
+        """Read what is there, and yield the answers as (portion, programs of the job, outcomes).
 
         Raises:
             WorkerDied: see there; after the good answers were yielded.
@@ -143,21 +143,21 @@ class WorkerProcess:
             raise WorkerDied(f"it broke the protocol: {error}") from None
         self._extend_deadline()
 
-    def _accept(self, content: bytes) -> tuple[Portion, list[Outcome]]:
+    def _accept(self, content: bytes) -> tuple[Portion, range, list[Outcome]]:
         answers = decode_answers(content)
         if not self.flights:
             raise ProtocolError("nothing was asked")
         flight = self.flights[0]
-        first, grids = flight.num_answered, flight.portion.grids
-        answered = replace(flight.portion, programs=flight.portion.programs[first : first + answers.num_programs])
-        due = flight.sequence, first, len(answered.programs), len(grids)
-        if not answers.num_programs or due != answers[:4]:
+        portion = flight.portion
+        programs = portion.programs[flight.num_answered : flight.num_answered + answers.num_programs]
+        due = flight.sequence, flight.num_answered, len(programs), len(portion.grids)
+        if not programs or due != answers[:4]:
             raise ProtocolError("not the answers that are due")
-        flight.num_answered += answers.num_programs
-        self.num_waiting -= answered.num_executions
-        if flight.num_answered == len(flight.portion.programs):
+        flight.num_answered += len(programs)
+        self.num_waiting -= len(answers.outcomes)
+        if flight.num_answered == len(portion.programs):
             self.flights.popleft()
-        return answered, answers.outcomes
+        return portion, programs, answers.outcomes
 
     def _extend_deadline(self) -> None:
         if self.protections is None:

@@ -22,6 +22,7 @@ _LENGTH = struct.Struct("<I")
 _CHUNK = struct.Struct("<I?HHI")  # sequence number, prompt, grids, wanted outputs, programs
 _GREETING = struct.Struct("<8s??")  # name and version of the protocol, landlock, seccomp
 _SIDES = struct.Struct("<HH")
+_NUMBER_BYTES = {"I": 4, "Q": 8}
 _PROTOCOL = b"ARC-DSL1"
 
 
@@ -166,8 +167,8 @@ class Reader:
         return self._content[position : self._position]
 
     def numbers(self, kind: str, number: int) -> tuple[int, ...]:
-        """Take so many numbers of a kind, as `struct` calls it."""
-        return struct.unpack(f"<{number}{kind}", self.bytes(number * struct.calcsize(f"<{kind}")))
+        """Take so many numbers of a kind, "I" or "Q" as in `struct`."""
+        return struct.unpack(f"<{number}{kind}", self.bytes(number * _NUMBER_BYTES[kind]))
 
     def grid(self) -> Grid:
         height, width = self.take(_SIDES)
