@@ -9,39 +9,40 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from interpreter.outcome import Grid, Outcome, Status
-from interpreter.protocol import ProtocolError, Reader, encode_grid, frame
+from interpreter.protocol import ProtocolError, Reader, encode_grid
 
 MAX_MESSAGE_BYTES = 255
 
-_ANSWERS = struct.Struct("<IIIHI")  # sequence number of the chunk, first program, programs, grids, different verdicts
+_HEAD = struct.Struct("<IIIH")  # sequence number of the chunk, first program, programs, grids
+_COUNT = struct.Struct("<I")  # different verdicts
 _VERDICT = struct.Struct("<BB")  # status, bytes of the message
+_OUTCOME_BYTES = 12
 _STATUSES = tuple(Status)
 _STATUS_NUMBERS = {status: number for number, status in enumerate(_STATUSES)}
 
-_MOST_RECENT = 8192  # verdicts
-_SHORT = 1024  # bytes, as verdicts are but for those on very large grids, which would fill the memory
+_MOST_ENCODED = 8192  # outputs
+_MOST_DECODED = 2048  # verdicts
+_SHORT = 1024  # bytes: larger outputs, which only the older language gives, would fill the memory
 # By identity; an entry keeps its grid, so that no other can get its id.
 _recent_outputs: dict[int, tuple[Grid, bytes]] = {}
 
 _Verdict = tuple[Status, Grid | None, str]
 
 
-class Answers(NamedTuple):
-    """The outcomes of consecutive programs of a chunk.
+class Head(NamedTuple):
+    """What is answered: consecutive programs of a chunk.
 
     Attributes:
         sequence: number of the chunk.
         first: the first of the programs.
         num_programs: how many they are.
         num_grids: how many outcomes each has.
-        outcomes: of all, one program after the other.
     """
 
     sequence: int
     first: int
     num_programs: int
     num_grids: int
-    outcomes: list[Outcome]
 
 
 class AnswerWriter:
@@ -53,13 +54,13 @@ class AnswerWriter:
         num_grids: how many outcomes each has.
 
     Attributes:
-        num_bytes: how large the frame will be, about.
+        num_programs: how many were taken.
+        num_bytes: how much they take.
     """
 
     def __init__(self, sequence: int, first: int, num_grids: int) -> None:
-        self.num_bytes = _ANSWERS.size
+        self.num_programs = self.num_bytes = 0
         self._sequence, self._first, self._num_grids = sequence, first, num_grids
-        self._num_programs = 0
         # By what it says, with its output's identity; an entry keeps the output, so that no other can get its id.
         self._numbers: dict[tuple[Status, int, str], tuple[int, Grid | None]] = {}
         self._verdicts: list[bytes] = []
@@ -77,17 +78,16 @@ class AnswerWriter:
                 self.num_bytes += len(self._verdicts[-1])
             self._order.append(known[0])
             self._works.append(work)
-        self._num_programs += 1
+        self.num_programs += 1
+        self.num_bytes += _OUTCOME_BYTES * len(outcomes)
 
-    def frame(self) -> bytes:
-        """Return all that was taken, as a frame; empty if there is nothing."""
-        if not self._num_programs:
-            return b""
-        number = len(self._order)
-        head = _ANSWERS.pack(self._sequence, self._first, self._num_programs, self._num_grids, len(self._verdicts))
-        lengths = struct.pack(f"<{len(self._verdicts)}I", *map(len, self._verdicts))
+    def content(self) -> bytes:
+        """Encode all that was taken."""
+        number, num_verdicts = len(self._order), len(self._verdicts)
+        head = _HEAD.pack(self._sequence, self._first, self.num_programs, self._num_grids) + _COUNT.pack(num_verdicts)
+        lengths = struct.pack(f"<{num_verdicts}I", *map(len, self._verdicts))
         columns = struct.pack(f"<{number}I", *self._order), struct.pack(f"<{number}Q", *self._works)
-        return frame(b"".join([head, lengths, *self._verdicts, *columns]))
+        return b"".join([head, lengths, *self._verdicts, *columns])
 
 
 def _encode_verdict(status: Status, grid: Grid | None, message: str) -> bytes:
@@ -99,28 +99,41 @@ def _encode_verdict(status: Status, grid: Grid | None, message: str) -> bytes:
 def _encode_output(grid: Grid) -> bytes:
     known = _recent_outputs.get(id(grid))
     if known is None:
-        if len(_recent_outputs) >= _MOST_RECENT:
+        if len(_recent_outputs) >= _MOST_ENCODED:
             _recent_outputs.clear()
         known = _recent_outputs[id(grid)] = grid, encode_grid(grid)
     return known[1]
 
 
-def decode_answers(content: bytes) -> Answers:
-    """Decode answers.
+def decode_head(content: bytes) -> Head:
+    """Tell what is answered, to be compared with what is due before the rest is decoded.
+
+    Raises:
+        ProtocolError: the bytes are no answers.
+    """
+    return Head(*Reader(content).take(_HEAD))
+
+
+def decode_outcomes(content: bytes) -> list[Outcome]:
+    """Decode the outcomes of all programs, one program after the other; equal ones are the same object.
 
     Raises:
         ProtocolError: the bytes are no answers.
     """
     reader = Reader(content)
-    sequence, first, num_programs, num_grids, num_verdicts = reader.take(_ANSWERS)
-    verdicts = [_decode_verdict(reader.bytes(length)) for length in reader.numbers("I", num_verdicts)]
+    _, _, num_programs, num_grids = reader.take(_HEAD)
+    (num_verdicts,) = reader.take(_COUNT)
     number = num_programs * num_grids
+    if num_verdicts > number:
+        raise ProtocolError(f"{num_verdicts} verdicts on {number} runs")
+    verdicts = [_decode_verdict(reader.bytes(length)) for length in reader.numbers("I", num_verdicts)]
     order, works = reader.numbers("I", number), reader.numbers("Q", number)
     reader.end()
     if max(order, default=-1) >= num_verdicts:
         raise ProtocolError("an outcome without a verdict")
-    outcomes = [Outcome(*verdicts[k], work) for k, work in zip(order, works, strict=True)]
-    return Answers(sequence, first, num_programs, num_grids, outcomes)
+    pairs = list(zip(order, works, strict=True))
+    outcomes = {(k, work): Outcome(*verdicts[k], work) for k, work in set(pairs)}
+    return [outcomes[pair] for pair in pairs]
 
 
 def _decode_verdict(content: bytes) -> _Verdict:
@@ -139,4 +152,4 @@ def _new_verdict(content: bytes) -> _Verdict:
     return status, grid, message
 
 
-_recent_verdict = lru_cache(maxsize=_MOST_RECENT)(_new_verdict)
+_recent_verdict = lru_cache(maxsize=_MOST_DECODED)(_new_verdict)

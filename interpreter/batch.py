@@ -122,7 +122,7 @@ class Batch:
         self._inputs = [_Input(grid, self._machine, numbering, TABLE_NODES // len(grids)) for grid in grids]
 
     def run(self, expressions: Expressions) -> list[Outcome]:
-        """Run a program, given as its expressions, on all grids, within `Machine.metered`."""
+        """Run a program, given as its expressions, on all grids, within `Metered`."""
         if self._goals is None:
             return [single.run(expressions) for single in self._inputs]
         outcomes = [SKIPPED] * len(self._inputs)

@@ -21,8 +21,8 @@ _CONTAINERS = frozenset({tuple, frozenset})
 # and SLACK. A part of an argument occurs at most once in it, or twice counting the rows of a transposed grid; what
 # occurs more often is charged as often (see `interpreter.weight`), and so is a new index, which is three nodes.
 _USUAL_FACTOR = 2
-# These hold every part of an argument at most once, and new indices and cells are charged. Lines that call them one
-# after the other are the longest, and a bound that doubles with each soon suffices no more.
+# These hold every part of an argument at most once, or charge for more, and for new indices and cells. Programs call
+# many of them one after the other: with factor 2 the bound would double until every result must be weighed.
 _KEEPING = (
     *("asindices", "asobject", "ofcolor", "toobject", "toindices", "recolor", "shift", "normalize"),
     *("fill", "underfill", "paint", "underpaint", "replace", "switch", "crop", "subgrid"),

@@ -194,8 +194,8 @@ class InterpreterPool:
         self._start_workers(self.num_workers)
         fed = set()
         while takers := [w for w in self._workers if w.takes_more and w.num_waiting < at_a_worker]:
-            # A new one before others: what has cost one worker its life must not go to one that was killed with it.
-            worker = min(takers, key=lambda w: (w.num_waiting, w.unit is not None))
+            # The newest one first: what a worker died of must not go to one that was killed with it.
+            worker = min(reversed(takers), key=lambda w: w.num_waiting)
             given = self._schedule.next(worker.unit)
             if given is None:
                 break

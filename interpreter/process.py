@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import IO, cast
 
-from interpreter.answers import decode_answers
+from interpreter.answers import decode_head, decode_outcomes
 from interpreter.outcome import Outcome
 from interpreter.protocol import MAX_ANSWER_BYTES, FrameBuffer, ProtocolError, decode_greeting
 from interpreter.sandbox import Protections
@@ -139,25 +139,25 @@ class WorkerProcess:
                     self.protections = Protections(*decode_greeting(content))
                 else:
                     yield self._accept(content)
+                self._extend_deadline()
         except ProtocolError as error:
             raise WorkerDied(f"it broke the protocol: {error}") from None
-        self._extend_deadline()
 
     def _accept(self, content: bytes) -> tuple[Portion, range, list[Outcome]]:
-        answers = decode_answers(content)
         if not self.flights:
             raise ProtocolError("nothing was asked")
+        head = decode_head(content)
         flight = self.flights[0]
         portion = flight.portion
-        programs = portion.programs[flight.num_answered : flight.num_answered + answers.num_programs]
-        due = flight.sequence, flight.num_answered, len(programs), len(portion.grids)
-        if not programs or due != answers[:4]:
+        programs = portion.programs[flight.num_answered : flight.num_answered + head.num_programs]
+        if not programs or head != (flight.sequence, flight.num_answered, len(programs), len(portion.grids)):
             raise ProtocolError("not the answers that are due")
+        outcomes = decode_outcomes(content)
         flight.num_answered += len(programs)
-        self.num_waiting -= len(answers.outcomes)
+        self.num_waiting -= len(outcomes)
         if flight.num_answered == len(portion.programs):
             self.flights.popleft()
-        return portion, programs, answers.outcomes
+        return portion, programs, outcomes
 
     def _extend_deadline(self) -> None:
         if self.protections is None:

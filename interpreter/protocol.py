@@ -3,7 +3,7 @@
 A frame is a length (uint32, little endian) and that many bytes. To a worker goes a `Chunk`: input grids, wanted
 outputs and program texts. From a worker come a greeting and then `Answers` (`interpreter.answers`). Every count is
 checked against the bytes that are there, and nothing is unpickled: what a worker writes can be wrong, but it cannot do
-anything.
+anything else.
 """
 
 import struct
@@ -103,7 +103,8 @@ def encode_grid(grid: Grid) -> bytes:
     height, width = len(grid), len(grid[0]) if grid else 0
     if height > MAX_SIDE or width > MAX_SIDE or set(map(len, grid)) - {width}:
         raise ValueError(f"grid of {height} rows is ragged or has more than {MAX_SIDE} rows or columns")
-    return _SIDES.pack(height, width) + b"".join(map(bytes, grid))
+    rows = map(bytes, grid) if width else [b"\0"] * height
+    return _SIDES.pack(height, width) + b"".join(rows)
 
 
 def decode_chunk(content: bytes) -> Chunk:
@@ -172,7 +173,7 @@ class Reader:
 
     def grid(self) -> Grid:
         height, width = self.take(_SIDES)
-        cells = self.bytes(height * width)
+        cells = self.bytes(height * (width or 1))  # an empty row takes a byte, for no few bytes may become many rows
         if width == 0:
             return ((),) * height
         return tuple([tuple(cells[start : start + width]) for start in range(0, height * width, width)])

@@ -18,7 +18,7 @@ from interpreter.limits import Limits
 from interpreter.machine import Metered
 from interpreter.outcome import Outcome, Status
 from interpreter.program import ProgramError, parse
-from interpreter.protocol import MAX_CHUNK_BYTES, Chunk, FrameBuffer, decode_chunk, encode_greeting
+from interpreter.protocol import MAX_CHUNK_BYTES, Chunk, FrameBuffer, decode_chunk, encode_greeting, frame
 from interpreter.sandbox import confine
 
 # Less than a portion takes, so that the pool gives the next one in time.
@@ -83,16 +83,17 @@ class Worker:
 
     def _answer(self, chunk: Chunk) -> None:
         if self._batch_grids != (chunk.grids, chunk.expected):
-            self._batch = None
+            self._batch = None  # frees the old tables before new ones are made
         answers = AnswerWriter(chunk.sequence, 0, len(chunk.grids))
         for number, text in enumerate(chunk.texts):
             answers.add(self._run(text, chunk))
             late = time.monotonic() - self._sent_at > _FLUSH_SECONDS
             if chunk.prompt or late or answers.num_bytes > _FLUSH_BYTES:
-                self._unsent += answers.frame()
+                self._unsent += frame(answers.content())
                 self._send()
                 answers = AnswerWriter(chunk.sequence, number + 1, len(chunk.grids))
-        self._unsent += answers.frame()
+        if answers.num_programs:
+            self._unsent += frame(answers.content())
 
     def _run(self, text: str, chunk: Chunk) -> list[Outcome]:
         expressions = self._expressions(text)

@@ -37,7 +37,7 @@ def take_turns(
         turns: how often.
         warm_up: call each once before, untimed.
         collecting: leave Python's garbage collector on, as it is by default, from a clean start at each turn; else it
-            is off, for small work would be hit by a collection or not.
+            is off, because a collection hits one turn in hundreds if the work is small.
     """
     best = {name: Times(math.inf, math.inf) for name in contenders}
     if warm_up:

@@ -9,9 +9,8 @@ from itertools import islice
 
 from codeit_jax.parallel.hosts import Hosts
 from interpreter import InterpreterPool, Job, Limits, Outcome, Pending
-from interpreter.answers import AnswerWriter, decode_answers
+from interpreter.answers import AnswerWriter, decode_outcomes
 from interpreter.jobs import Progress, Results
-from interpreter.protocol import FrameBuffer
 
 SMALL_JOB_EXECUTIONS = 512
 """Jobs up to this size aren't split: their programs share calls, and other jobs keep the other processes busy."""
@@ -97,15 +96,8 @@ def share_programs(number: int, job: Job, count: int) -> list[range]:
 
 
 def encode_outcomes(outcomes: Iterable[Outcome]) -> bytes:
-    """Encode outcomes as workers do."""
+    """Encode outcomes as workers do; `interpreter.answers.decode_outcomes` decodes them."""
     writer = AnswerWriter(sequence=0, first=0, num_grids=1)
     for outcome in outcomes:
         writer.add([outcome])
-    return writer.frame()
-
-
-def decode_outcomes(payload: bytes) -> list[Outcome]:
-    """Return what `encode_outcomes` was given."""
-    frames = FrameBuffer(len(payload))
-    frames.feed(payload)
-    return [outcome for content in iter(frames.next, None) for outcome in decode_answers(content).outcomes]
+    return writer.content()

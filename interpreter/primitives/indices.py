@@ -10,7 +10,7 @@ Index = tuple[int, int]
 
 _LOW, _HIGH = -64, 96  # coordinates from and below which indices are shared
 _SIDE = _HIGH - _LOW
-_KEPT = 4096  # indices of a box; larger ones take too much memory
+_KEPT = 4096  # indices of a box; the lists of larger ones take too much memory
 
 
 @cache
@@ -21,18 +21,18 @@ def _shared() -> tuple[Index, ...]:
 
 def indices_in_box(top: int, left: int, bottom: int, right: int) -> tuple[Index, ...]:
     """List the indices of a box row-major, given its first and last row and column; none if they are crossed."""
-    small = (bottom - top + 1) * (right - left + 1) <= _KEPT
-    return (_indices_in_small_box if small else _indices_in_box)(top, left, bottom, right)
+    if _LOW <= top <= bottom < _HIGH and _LOW <= left <= right < _HIGH:
+        small = (bottom - top + 1) * (right - left + 1) <= _KEPT
+        return (_kept_shared_box if small else _shared_box)(top, left, bottom, right)
+    return tuple([(i, j) for i in range(top, bottom + 1) for j in range(left, right + 1)])
 
 
-def _indices_in_box(top: int, left: int, bottom: int, right: int) -> tuple[Index, ...]:
-    if not (top >= _LOW <= left and bottom < _HIGH > right):
-        return tuple([(i, j) for i in range(top, bottom + 1) for j in range(left, right + 1)])
+def _shared_box(top: int, left: int, bottom: int, right: int) -> tuple[Index, ...]:
     table, starts = _shared(), range((top - _LOW) * _SIDE - _LOW, (bottom + 1 - _LOW) * _SIDE - _LOW, _SIDE)
     return tuple(chain.from_iterable([table[start + left : start + right + 1] for start in starts]))
 
 
-_indices_in_small_box = lru_cache(maxsize=1024)(_indices_in_box)
+_kept_shared_box = lru_cache(maxsize=1024)(_shared_box)
 
 
 def indices_on_line(top: int, first: int, bottom: int, last: int) -> tuple[Index, ...]:

@@ -14,6 +14,7 @@ if __name__ == "__main__":  # tests import it too
 from interpreter import worker
 from interpreter.answers import AnswerWriter
 from interpreter.outcome import Outcome, Status
+from interpreter.protocol import frame
 from interpreter.sandbox import Protections
 
 
@@ -23,7 +24,7 @@ def errors(chunk, sequence=0, program=0, number=1, num_grids=None):
     answers = AnswerWriter(chunk.sequence + sequence, program, num_grids)
     for _ in range(number):
         answers.add([Outcome(Status.ERROR)] * num_grids)
-    return answers.frame()
+    return frame(answers.content())
 
 
 def loop(server, chunk):
@@ -66,9 +67,16 @@ def small_garbage(server, chunk):
 
 
 def half_frame(server, chunk):
-    frame = errors(chunk)
-    os.write(server._outgoing, frame[: len(frame) // 2])
+    whole = errors(chunk)
+    os.write(server._outgoing, whole[: len(whole) // 2])
     time.sleep(1000)
+
+
+def dribble(server, chunk):
+    os.write(server._outgoing, struct.pack("<I", 1 << 24))
+    while True:
+        os.write(server._outgoing, b"0")
+        time.sleep(0.02)
 
 
 def half_frame_and_leave(server, chunk):
@@ -82,7 +90,12 @@ def flood(server, chunk):
 
 
 def answer_for_another(server, chunk):
-    os.write(server._outgoing, errors(chunk, program=1000) + errors(chunk, sequence=1))
+    os.write(server._outgoing, errors(chunk, program=1000))
+    time.sleep(1000)
+
+
+def answer_for_a_later_chunk(server, chunk):
+    os.write(server._outgoing, errors(chunk, sequence=1))
     time.sleep(1000)
 
 
@@ -92,9 +105,15 @@ def answer_for_too_many(server, chunk):
 
 
 def answer_for_none(server, chunk):
-    head = struct.pack("<IIIHI", chunk.sequence, 0, 0, len(chunk.grids), 0)
     while True:
-        os.write(server._outgoing, struct.pack("<I", len(head)) + head)
+        os.write(server._outgoing, errors(chunk, number=0))
+
+
+def answer_with_many_verdicts(server, chunk):
+    verdict = struct.pack("<BBHH", 0, 0, 65_535, 0)
+    head = struct.pack("<IIIHI", chunk.sequence, 0, 1, len(chunk.grids), 100_000)
+    os.write(server._outgoing, frame(head + struct.pack("<I", len(verdict)) * 100_000 + verdict * 100_000))
+    time.sleep(1000)
 
 
 def answer_with_too_few(server, chunk):
@@ -105,8 +124,9 @@ def answer_with_too_few(server, chunk):
 FAULTS = {
     function.__name__: function
     for function in (
-        loop, stop, segv, kill, leave, exhaust_memory, close_pipe, garbage, small_garbage, half_frame,
-        half_frame_and_leave, flood, answer_for_another, answer_for_too_many, answer_for_none, answer_with_too_few,
+        loop, stop, segv, kill, leave, exhaust_memory, close_pipe, garbage, small_garbage, half_frame, dribble,
+        half_frame_and_leave, flood, answer_for_another, answer_for_a_later_chunk, answer_for_too_many, answer_for_none,
+        answer_with_many_verdicts, answer_with_too_few,
     )
 }  # fmt: skip
 

@@ -6,7 +6,7 @@ import pytest
 from program_texts import random_program
 
 from interpreter import Outcome, ProgramError, Status, parse
-from interpreter.answers import AnswerWriter, decode_answers
+from interpreter.answers import AnswerWriter, decode_outcomes
 from interpreter.protocol import ProtocolError, decode_chunk, decode_greeting, encode_chunk, encode_grid
 
 FEW = 3_000
@@ -60,7 +60,7 @@ def fuzz_the_decoders(number):
     answers.add([Outcome(Status.OK, ((1, 2), (3, 4)), "", 9), Outcome(Status.ERROR, None, "TypeError at line 1", 3)])
     frames = [
         (encode_chunk(7, True, [grid] * 2, [grid], ["O = hmirror(I)", ""])[4:], decode_chunk),
-        (answers.frame()[4:], decode_answers),
+        (answers.content(), decode_outcomes),
         (b"ARC-DSL1\1\0", decode_greeting),
     ]
     for k in range(number):

@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from primitive_arguments import arguments_of, odd_arguments_of, resolve
 
+from interpreter import Status, growth, machine, parse, run_batch
 from interpreter.growth import weigh
 from interpreter.limits import Limits
 from interpreter.machine import Failure, Machine
@@ -26,6 +27,17 @@ def heavier(value):
 @given(data=st.data())
 @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_bound_is_never_below_the_weight(name, data):
+    assert_bounded(name, data)
+
+
+@pytest.mark.parametrize("name", growth._KEEPING)
+@given(data=st.data())
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_tight_bound_is_never_below_the_weight(name, data):
+    assert_bounded(name, data)
+
+
+def assert_bounded(name, data):
     drawn = data.draw(st.one_of(arguments_of(name), odd_arguments_of(name)))
     arguments = [heavier(resolve(argument, PRIMITIVES)) for argument in drawn]
     with MACHINE.metered():
@@ -33,6 +45,21 @@ def test_a_bound_is_never_below_the_weight(name, data):
     if not isinstance(result, Failure):
         value, _, weight = result
         assert weight >= weigh(value)
+
+
+def test_a_long_program_is_run_without_weighing_its_results(monkeypatch):
+    weighed = []
+    monkeypatch.setattr(machine, "weigh", lambda value, *limit: weighed.append(value) or weigh(value, *limit))
+    lines = ["x1 = asobject(I)", *[f"x{k} = shift(x{k - 1}, UNITY)" for k in range(2, 60)]]
+    grid = tuple(tuple((i * j) % 3 for j in range(20)) for i in range(20))
+    program = parse("\n".join([*lines, "O = paint(I, x59)"]))
+    ((outcome,),) = run_batch([program], [grid])
+    assert outcome.status is Status.OK
+    assert not weighed
+
+
+def test_what_has_a_tight_bound_is_a_primitive():
+    assert set(growth._KEEPING) <= set(PRIMITIVES)
 
 
 def test_bounding_a_tower_of_closures_ends():

@@ -19,7 +19,7 @@ from program_texts import program_text
 import interpreter
 from interpreter import InterpreterPool, Job, Limits, Status, parse, run
 
-HANGING = {"loop", "stop", "half_frame"}
+HANGING = {"loop", "stop", "half_frame", "dribble"}
 GRIDS = [((1, 0), (0, 2)), ((3, 3, 4),)]
 GOOD = "O = hmirror(I)"
 LIMITS = Limits(wall_seconds=60.0, memory_bytes=1 << 28)
@@ -89,9 +89,10 @@ def test_a_worker_that_dies_between_runs_is_replaced():
         assert statuses(row) == verdict(GOOD)
 
 
-def test_what_a_worker_died_of_is_tried_again_in_a_new_one():
+@pytest.mark.parametrize("before", [[], [GOOD] * 20, ["leave"]])
+def test_what_a_worker_died_of_is_tried_again_in_a_new_one(before):
     with misbehaving_pool(2, LIMITS) as pool:
-        pool.run([Job([GOOD], GRIDS)] * 20)
+        pool.run([Job([text], GRIDS) for text in before])
         for worker in pool._workers:
             os.kill(worker._process.pid, signal.SIGSTOP)
         pending = pool.submit([Job([GOOD], GRIDS)])

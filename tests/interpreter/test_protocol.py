@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpreter import Outcome, Status
-from interpreter.answers import Answers, AnswerWriter, decode_answers
+from interpreter.answers import AnswerWriter, Head, decode_head, decode_outcomes
 from interpreter.protocol import (
     Chunk,
     FrameBuffer,
@@ -17,18 +17,16 @@ from interpreter.protocol import (
     encode_chunk,
     encode_greeting,
     encode_grid,
+    frame,
 )
 
 GRID = ((1, 2), (3, 4))
 CHUNK = Chunk(7, True, (GRID, ((0,),)), ((), ((),), GRID), ("O = hmirror(I)", "", "é\ud800"))
-ANSWERS = Answers(
-    *(7, 3, 2, 3),
-    [
-        *(Outcome(Status.OK, GRID, "", 99), Outcome(Status.ERROR, None, "TypeError", 1 << 40)),
-        *(Outcome(Status.OK, ((),)), Outcome(Status.OK, GRID, "", 3), Outcome(Status.ERROR, None, "TypeError", 1)),
-        Outcome(Status.ERROR, None, "KeyError", 1),
-    ],
-)
+HEAD = Head(sequence=7, first=3, num_programs=2, num_grids=3)
+OUTCOMES = [
+    *(Outcome(Status.OK, GRID, "", 99), Outcome(Status.ERROR, None, "TypeError", 1 << 40), Outcome(Status.OK, ((),))),
+    *(Outcome(Status.OK, GRID, "", 3), Outcome(Status.ERROR, None, "TypeError", 1), Outcome(Status.ERROR)),
+]
 
 
 def encoded(chunk):
@@ -36,14 +34,15 @@ def encoded(chunk):
     return encode_chunk(chunk.sequence, chunk.prompt, grids, expected, chunk.texts)
 
 
-def written(answers):
-    writer = AnswerWriter(answers.sequence, answers.first, answers.num_grids)
-    for start in range(0, len(answers.outcomes), answers.num_grids):
-        writer.add(answers.outcomes[start : start + answers.num_grids])
-    return writer.frame()
+def written(outcomes, num_grids=1):
+    writer = AnswerWriter(HEAD.sequence, HEAD.first, num_grids)
+    for start in range(0, len(outcomes), num_grids):
+        writer.add(outcomes[start : start + num_grids])
+    return writer.content()
 
 
-FRAMES = [(written(ANSWERS), decode_answers), (encoded(CHUNK), decode_chunk)]
+ANSWERS = written(OUTCOMES, HEAD.num_grids)
+CONTENTS = [(ANSWERS, decode_outcomes), (encoded(CHUNK)[4:], decode_chunk)]
 
 
 def content(frame):
@@ -56,34 +55,48 @@ def content(frame):
 
 def test_what_is_written_is_read():
     assert decode_chunk(content(encoded(CHUNK))) == CHUNK._replace(texts=("O = hmirror(I)", "", "é?"))
-    assert decode_answers(content(written(ANSWERS))) == ANSWERS
+    assert decode_head(ANSWERS) == HEAD
+    assert decode_outcomes(ANSWERS) == OUTCOMES
     assert decode_greeting(content(encode_greeting(True, False))) == (True, False)
 
 
 def test_every_status_and_long_messages():
     for status in Status:
         outcome = Outcome(status, GRID if status is Status.OK else None, "x" * 1000, 5)
-        answers = decode_answers(content(written(Answers(0, 0, 1, 1, [outcome]))))
-        assert answers.outcomes == [outcome._replace(message="x" * 255)]
+        assert decode_outcomes(written([outcome])) == [outcome._replace(message="x" * 255)]
 
 
 def test_what_is_said_again_takes_a_few_bytes_whatever_the_work():
     outcomes = [Outcome(Status.OK, GRID, "", work) for work in range(1000)]
-    frame = written(Answers(0, 0, 500, 2, outcomes))
-    assert decode_answers(content(frame)).outcomes == outcomes
-    assert len(frame) == len(written(Answers(0, 0, 1, 2, outcomes[:2]))) + 12 * 998
+    assert decode_outcomes(written(outcomes, 2)) == outcomes
+    assert len(written(outcomes, 2)) == len(written(outcomes[:2], 2)) + 12 * 998
+
+
+def test_equal_outcomes_become_one_object():
+    decoded = decode_outcomes(written([*OUTCOMES, *OUTCOMES]))
+    assert all(a is b for a, b in zip(decoded[:6], decoded[6:], strict=True))
 
 
 def test_an_outcome_without_a_verdict_is_refused():
-    frame = bytearray(content(written(Answers(0, 0, 1, 1, [Outcome(Status.ERROR)]))))
-    assert frame[-12:-8] == bytes(4)
-    frame[-12] = 1
+    changed = bytearray(written([Outcome(Status.ERROR)]))
+    assert changed[-12:-8] == bytes(4)
+    changed[-12] = 1
     with pytest.raises(ProtocolError, match="without a verdict"):
-        decode_answers(bytes(frame))
+        decode_outcomes(bytes(changed))
 
 
-def test_nothing_is_no_frame():
-    assert AnswerWriter(0, 0, 1).frame() == b""
+def test_verdicts_on_nothing_are_refused():
+    changed = bytearray(written([Outcome(Status.ERROR)] * 3))
+    assert changed[14:18] == bytes((1, 0, 0, 0))
+    changed[14] = 4
+    with pytest.raises(ProtocolError, match="4 verdicts on 3 runs"):
+        decode_outcomes(bytes(changed))
+
+
+@pytest.mark.parametrize("grid", [(), ((),), ((),) * 999])
+def test_a_grid_takes_a_byte_a_row_at_least(grid):
+    assert len(encode_grid(grid)) == 4 + len(grid)
+    assert decode_outcomes(written([Outcome(Status.OK, grid)]))[0].grid == grid
 
 
 def test_a_text_too_long_for_the_grammar_is_cut():
@@ -93,13 +106,13 @@ def test_a_text_too_long_for_the_grammar_is_cut():
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 1000])
 def test_frames_may_arrive_in_pieces(size):
-    stream = written(ANSWERS) * 3
+    stream = frame(ANSWERS) * 3
     frames, whole = FrameBuffer(1 << 20), []
     for start in range(0, len(stream), size):
         frames.feed(stream[start : start + size])
-        while (frame := frames.next()) is not None:
-            whole.append(frame)
-    assert [decode_answers(frame) for frame in whole] == [ANSWERS] * 3
+        while (content := frames.next()) is not None:
+            whole.append(content)
+    assert whole == [ANSWERS] * 3
 
 
 def test_a_huge_frame_is_refused_before_it_arrives():
@@ -109,9 +122,8 @@ def test_a_huge_frame_is_refused_before_it_arrives():
         frames.next()
 
 
-@pytest.mark.parametrize(("frame", "decode"), FRAMES)
-def test_a_cut_or_prolonged_frame_is_refused(frame, decode):
-    whole = content(frame)
+@pytest.mark.parametrize(("whole", "decode"), CONTENTS)
+def test_cut_or_prolonged_content_is_refused(whole, decode):
     for length in range(len(whole)):
         with pytest.raises(ProtocolError):
             decode(whole[:length])
@@ -122,7 +134,7 @@ def test_a_cut_or_prolonged_frame_is_refused(frame, decode):
 @settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=100))
 def test_any_bytes_are_a_value_or_an_error(data):
-    for decode in (decode_answers, decode_chunk, decode_greeting):
+    for decode in (decode_head, decode_outcomes, decode_chunk, decode_greeting):
         with suppress(ProtocolError):
             decode(data)
 
@@ -130,8 +142,8 @@ def test_any_bytes_are_a_value_or_an_error(data):
 @settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_changed_bytes_are_a_value_or_an_error(data):
-    for frame, decode in FRAMES:
-        changed = bytearray(content(frame))
+    for whole, decode in CONTENTS:
+        changed = bytearray(whole)
         changes = st.tuples(st.integers(0, len(changed) - 1), st.integers(0, 255))
         for position, value in data.draw(st.lists(changes, max_size=4)):
             changed[position] = value

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from thread_hosts import together
 
 from codeit_jax.parallel import hosts as hosts_module
-from codeit_jax.parallel.host_pool import HostPool, decode_outcomes, encode_outcomes, share_programs
+from codeit_jax.parallel.host_pool import HostPool, encode_outcomes, share_programs
 from codeit_jax.parallel.hosts import ALONE, Hosts
 from interpreter import InterpreterPool, Job, Limits, Outcome, Status
+from interpreter.answers import decode_outcomes
 
 COUNTS = [1, 2, 3]
 
@@ -101,5 +102,5 @@ OUTCOME = st.one_of(
 @given(st.lists(OUTCOME, max_size=20))
 def test_outcomes_come_back_as_they_were(outcomes):
     repeated = outcomes + outcomes[::-1]
-    assert list(decode_outcomes(encode_outcomes(repeated))) == repeated
+    assert decode_outcomes(encode_outcomes(repeated)) == repeated
     assert len(encode_outcomes(repeated * 10)) - len(encode_outcomes(repeated)) == 12 * 9 * len(repeated)
