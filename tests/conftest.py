@@ -1,5 +1,6 @@
 """Shared set-up: eight CPU devices for the sharding tests, and caches that live as long as the test run."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ GOLDEN_VOCABULARY = 41
 # Through jax.config, not the environment: subprocesses started by tests should see the machine as users do.
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
+
+# A shell lets what it starts in the background ignore the interrupt, and all that this starts in turn.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run: a change is judged by itself. `--hypothesis-profile=default` looks for new ones.
 settings.register_profile("fixed", derandomize=True)
