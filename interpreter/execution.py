@@ -4,6 +4,7 @@ Within a program, a call that is repeated with equal arguments denotes the same 
 and this makes them equal whether or not calls are shared between programs.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,11 +13,13 @@ from interpreter.limits import Limits
 from interpreter.machine import DEFAULT_LIMITS, PROGRAM_WORK_EXCEEDED, UNDEFINED, Failure, Machine, Result, failure_of
 from interpreter.outcome import Grid, Outcome
 from interpreter.output import Unsure, finish
+from interpreter.plan import Step
 from interpreter.primitives.raster import raster_of
 from interpreter.program import Program
 from interpreter.slots import FIRST_LINE_SLOT, INPUT_SLOT, MAX_LINES
 from interpreter.work import METER
 
+_SIZE = Unsure.SIZE  # looking it up in the class would take as long as a line
 _BLANK = [UNDEFINED] * (1 + MAX_LINES)
 
 _Made = list[tuple[Any, list[Any], Result | Failure]]  # calls with functions: callee, arguments, what came of it
@@ -30,13 +33,20 @@ def run(program: Program, grid: Grid, limits: Limits = DEFAULT_LIMITS) -> Outcom
         grid: the value of `I`, a tuple of equally long tuples of integers.
         limits: the budgets, and the dialect.
     """
-    values, failure, work = execute(program, grid, _machine(limits))
+    machine, plan = _machine_for(limits), program.plan
+    slots, end = machine.slots, INPUT_SLOT + 1 + len(plan.steps)
+    with machine.metered:
+        try:
+            last, failure, work = _execute(plan.steps, grid, machine)
+            value = slots[last]
+        finally:
+            slots[INPUT_SLOT:end] = _BLANK[: end - INPUT_SLOT]
     if failure is not None:
-        return failure.outcome(len(values) + 1, work)
-    unsure = program.plan.unsure
-    if unsure is Unsure.SIZE and not _has_colors_only(grid):
+        return failure.outcome(last - INPUT_SLOT + 1, work)
+    unsure = plan.unsure
+    if unsure is _SIZE and not _has_colors_only(grid):
         unsure = Unsure.BOOLEANS
-    return finish(values[-1], work, limits.mode, unsure)
+    return finish(value, work, limits.mode, unsure)
 
 
 def execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any], Failure | None, int]:
@@ -46,23 +56,24 @@ def execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any], 
         The values of the completed lines, of which some may be unbuilt, the failure of the next one if any, and the
         work of the completed lines.
     """
-    slots, num_slots = machine.slots, 1 + len(program.lines)
-    with machine.metered():
+    slots, end = machine.slots, FIRST_LINE_SLOT + len(program.lines)
+    with machine.metered:
         try:
-            return _execute(program, grid, machine)
+            last, failure, work = _execute(program.plan.steps, grid, machine)
+            return slots[FIRST_LINE_SLOT : last + 1], failure, work
         finally:
-            slots[INPUT_SLOT : INPUT_SLOT + num_slots] = _BLANK[:num_slots]
+            slots[INPUT_SLOT:end] = _BLANK[: end - INPUT_SLOT]
 
 
-def _execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any], Failure | None, int]:
+def _execute(steps: Sequence[Step], grid: Grid, machine: Machine) -> tuple[int, Failure | None, int]:
+    """Run lines until one fails; return the slot of the last completed one, the failure, and the work."""
     slots, weights, factors = machine.slots, machine.slot_weights, machine.simple_factors
     slots[INPUT_SLOT], weights[INPUT_SLOT] = grid, 1 + len(grid) * (1 + len(grid[0])) if grid else 1
-    limits, budget = machine.limits, machine.limits.work_per_line
+    budget, max_work, max_items = machine.work_per_line, machine.work_per_program, machine.max_items
     made: _Made = []
     work, target = 0, INPUT_SLOT
     try:
-        for known_by, callee, arity, first, last, arguments in program.plan.steps:
-            target += 1
+        for known_by, callee, arity, first, last, arguments in steps:
             factor = factors[known_by]
             # What `Machine.call` does, here at once: it would take as long as many a primitive.
             if factor:
@@ -78,34 +89,51 @@ def _execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any],
                 kind = type(value)
                 if kind is tuple or kind is frozenset:
                     weight = factor * (1 + weight) + NODES_A_UNIT * taken + SLACK
-                    if weight > limits.max_items:
-                        weight = weigh(value, limits.max_items)
+                    if weight > max_items:
+                        weight = weigh(value, max_items)
                 else:
                     weight = 1
             else:
-                result = _call_once(machine, made, callee, arguments)
+                called = [slots[k] for k in arguments], [weights[callee], *[weights[k] for k in arguments]]
+                result = (
+                    machine.call(slots[callee], *called)
+                    if known_by == callee
+                    else _call_once(machine, made, slots[callee], *called)
+                )
                 if isinstance(result, Failure):
-                    return slots[FIRST_LINE_SLOT:target], result, work
+                    return target, result, work
                 value, taken, weight = result
-            slots[target], weights[target] = value, weight
-            if work + taken > limits.work_per_program:
-                return slots[FIRST_LINE_SLOT:target], PROGRAM_WORK_EXCEEDED, work
             work += taken
+            if work > max_work:
+                return target, PROGRAM_WORK_EXCEEDED, work - taken
+            target += 1
+            slots[target], weights[target] = value, weight
     except Exception as error:
-        return slots[FIRST_LINE_SLOT:target], failure_of(error), work
-    return slots[FIRST_LINE_SLOT : target + 1], None, work
+        return target, failure_of(error), work
+    return target, None, work
 
 
-def _call_once(machine: Machine, made: _Made, callee: int, arguments: tuple[int, ...]) -> Result | Failure:
-    """Call the value in one slot with those in others, unless the program made the same call before."""
-    function, values = machine.slots[callee], [machine.slots[k] for k in arguments]
-    for known_function, known_values, result in made:
-        if known_function is function and known_values == values:
+def _call_once(
+    machine: Machine, made: _Made, function: Any, arguments: list[Any], weights: list[int]
+) -> Result | Failure:
+    """Make a call unless the program made the same before."""
+    for known_function, known_arguments, result in made:
+        if known_function is function and known_arguments == arguments:
             return result
-    weights = machine.slot_weights
-    result = machine.call(function, values, [weights[callee], *[weights[k] for k in arguments]])
-    made.append((function, values, result))
+    result = machine.call(function, arguments, weights)
+    made.append((function, arguments, result))
     return result
+
+
+class _Latest:
+    machine = Machine(DEFAULT_LIMITS)
+
+
+def _machine_for(limits: Limits) -> Machine:
+    machine = _Latest.machine
+    if machine.limits is not limits:  # hashing them would take as long as a line
+        machine = _Latest.machine = _machine(limits)
+    return machine
 
 
 @lru_cache(maxsize=16)

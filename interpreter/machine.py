@@ -63,6 +63,8 @@ class Machine:
 
     Attributes:
         limits: the limits in force.
+        work_per_line, work_per_program, max_items: of these.
+        metered: the context in which they are in force; afterwards primitives are unlimited plain functions again.
         environment: values of the slots before the input grid: primitives and constants.
         weights: of these values.
         slots: the row that programs run on, one at a time: the environment, the input grid, results of lines, and the
@@ -77,6 +79,9 @@ class Machine:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self.work_per_line, self.work_per_program = limits.work_per_line, limits.work_per_program
+        self.max_items = limits.max_items
+        self.metered = Metered(limits)
         self.environment, self.weights, self.factors, simple_factors = _environment(limits.mode)
         primitives = primitives_for(limits.mode)
         # The older language drops long values, so all must be built.
@@ -89,12 +94,7 @@ class Machine:
         self.slots = [*self.environment, *[UNDEFINED] * (1 + MAX_LINES), *variants.values()]
         self.slot_weights = [*self.weights, *[1] * num_others]
         self.simple_factors = [*simple_factors, *[0] * num_others]
-        self._budget, self._max_items = limits.work_per_line, limits.max_items
         self._drops_long_values = limits.mode == "codeit"
-
-    def metered(self) -> "Metered":
-        """Put the size limits in force; afterwards primitives are unlimited plain functions again."""
-        return Metered(self.limits)
 
     def call(self, function: Any, arguments: Sequence[Any], weights: Sequence[int]) -> Result | Failure:
         """Call a function within the budget of one line.
@@ -106,7 +106,7 @@ class Machine:
         """
         if self._drops_long_values and (function is UNDEFINED or any(argument is UNDEFINED for argument in arguments)):
             return _UNDEFINED_VARIABLE
-        budget = METER.left = self._budget
+        budget = METER.left = self.work_per_line
         try:
             value = function(*arguments)
             work: int = 1 + budget - METER.left
@@ -118,8 +118,8 @@ class Machine:
                 weight = bound(function, arguments, weights, work)
             else:
                 weight = factor * sum(weights) + NODES_A_UNIT * work + SLACK
-            if weight > self._max_items:
-                weight = weigh(value, self._max_items)
+            if weight > self.max_items:
+                weight = weigh(value, self.max_items)
         except Exception as error:
             return failure_of(error)
         if self._drops_long_values and len(value) >= CODEIT_LENGTH_LIMIT:
@@ -128,7 +128,7 @@ class Machine:
 
     def _weight_of_unbuilt(self, value: Unbuilt) -> int:
         weight = value.weight
-        return weight if weight <= self._max_items else weigh(value.built(), self._max_items)
+        return weight if weight <= self.max_items else weigh(value.built(), self.max_items)
 
 
 def failure_of(error: Exception) -> Failure:
@@ -143,27 +143,28 @@ def failure_of(error: Exception) -> Failure:
 
 
 class Metered:
-    """The context in which calls are made under size limits."""
+    """The context in which calls are made under size limits; it may be entered again and again, also while inside."""
 
-    __slots__ = ("_before", "_collects", "_frames", "_limits")
+    __slots__ = ("_before", "_limits")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._before: list[tuple[float, int, int, int, bool]] = []
 
     def __enter__(self) -> None:
-        self._before = METER.left, METER.max_items, METER.max_integer
+        frames = sys.getrecursionlimit()
+        self._before.append((METER.left, METER.max_items, METER.max_integer, frames, gc.isenabled()))
         METER.max_items, METER.max_integer = self._limits.max_items, self._limits.max_integer
         # The meter bounds the frames of closures; how deep the caller's own stack is must not decide a verdict.
-        self._frames = sys.getrecursionlimit()
-        sys.setrecursionlimit(max(self._frames, _RECURSION_LIMIT))
+        if frames < _RECURSION_LIMIT:
+            sys.setrecursionlimit(_RECURSION_LIMIT)
         # Values hold no cycles, so the collector would only walk them in vain, once for every 700 cells made.
-        self._collects = gc.isenabled()
         gc.disable()
 
     def __exit__(self, *_: object) -> None:
-        METER.left, METER.max_items, METER.max_integer = self._before
-        sys.setrecursionlimit(self._frames)
-        if self._collects:
+        METER.left, METER.max_items, METER.max_integer, frames, collects = self._before.pop()
+        sys.setrecursionlimit(frames)
+        if collects:
             gc.enable()
 
 

@@ -23,12 +23,17 @@ class Unsure(IntEnum):
     """It may be anything."""
 
 
+# Each would take as long as a line if it were looked up in its class, or called by it.
+_OK, _SIZE, _BOOLEANS = Status.OK, Unsure.SIZE, Unsure.BOOLEANS
+_new = tuple.__new__
+
+
 def finish(value: Any, work: int, mode: Mode, unsure: Unsure = Unsure.BOOLEANS) -> Outcome:
     """Return the outcome of a program whose last line gave `value`."""
     grid = as_grid(value, mode, unsure)
     if grid is None:
         return Outcome(Status.INVALID, None, "the result is no valid grid", work)
-    return Outcome(Status.OK, grid, "", work)
+    return _new(Outcome, (_OK, grid, "", work))
 
 
 def as_grid(value: Any, mode: Mode, unsure: Unsure = Unsure.BOOLEANS) -> Grid | None:
@@ -39,7 +44,7 @@ def as_grid(value: Any, mode: Mode, unsure: Unsure = Unsure.BOOLEANS) -> Grid | 
     """
     if type(value) is not tuple:
         return None
-    if unsure is Unsure.SIZE and mode == "native":
+    if unsure is _SIZE and mode == "native":
         return value if 1 <= len(value) <= _MOST_ROWS and 1 <= len(value[0]) <= _MOST_ROWS else None
     if not _TUPLE.issuperset(map(type, value)):
         return None
@@ -55,7 +60,7 @@ def as_grid(value: Any, mode: Mode, unsure: Unsure = Unsure.BOOLEANS) -> Grid | 
         return None
     if cells.translate(None, _COLORS):
         return None
-    return _with_plain_cells(value) if unsure is Unsure.BOOLEANS else value
+    return _with_plain_cells(value) if unsure is _BOOLEANS else value
 
 
 def _with_plain_cells(grid: Grid) -> Grid:

@@ -3,23 +3,24 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from interpreter.constants import CONSTANTS
 from interpreter.output import Unsure
 from interpreter.primitives import TAKE_UNBUILT, UNBUILT_VARIANTS
 from interpreter.signatures import SIGNATURES
-from interpreter.slots import FIRST_LINE_SLOT, FIXED_SLOTS, INPUT_SLOT, MAX_LINES, NUM_PRIMITIVES, Instruction
+from interpreter.slots import FIRST_LINE_SLOT, FIXED_SLOTS, INPUT_SLOT, MAX_LINES, Instruction
 
 UNBUILT_SLOTS = {FIXED_SLOTS[name]: FIRST_LINE_SLOT + MAX_LINES + k for k, name in enumerate(UNBUILT_VARIANTS)}
 """By slot of a primitive, the slot, beyond those of lines, of its variant that may leave the value unbuilt."""
 
+_FIXED_VALUES = (*SIGNATURES, *CONSTANTS.values())  # for a primitive its name
 _TAKING_UNBUILT = {FIXED_SLOTS[name]: argument for name, argument in TAKE_UNBUILT.items()}
 
+# Their values equal nothing but the values of equal calls.
+_BUILDERS = frozenset(FIXED_SLOTS[name] for name in ("compose", "chain", "fork", "lbind", "matcher", "rbind"))
 # What makes closures, or calls functions that may and gives what they give.
-_MAKING_CLOSURES = frozenset(
+_MAKING_CLOSURES = _BUILDERS | frozenset(
     FIXED_SLOTS[name]
-    for name in (
-        *("compose", "chain", "fork", "lbind", "matcher", "power", "rbind", "valmax", "valmin"),
-        *("apply", "rapply", "mapply", "papply", "mpapply", "prapply"),
-    )
+    for name in ("power", "valmax", "valmin", "apply", "rapply", "mapply", "papply", "mpapply", "prapply")
 )
 
 # What gives booleans that were not there before. Three arguments of `objects` are flags, which are in no result.
@@ -90,21 +91,36 @@ class Plan(NamedTuple):
 def plan_of(lines: Sequence[Instruction]) -> Plan:
     """Return the plan of a program."""
     unbuilt = _lines_left_unbuilt(lines)
-    closures = [line for line in lines if line.callee in _MAKING_CLOSURES or line.callee > INPUT_SLOT]
+    recurring = _lines_that_may_recur(lines)
     steps = []
     for line in lines:
         target, callee, arguments = line
         called = UNBUILT_SLOTS[callee] if target in unbuilt else callee
-        may_recur = line in closures and any(other is not line and _may_equal(line, other) for other in closures)
-        known_by = target if may_recur else called
+        known_by = target if target in recurring else called
         steps.append(Step(known_by, called, len(arguments), arguments[0], arguments[-1], arguments))
     return Plan(steps, _unsure_of_output(lines))
 
 
-def _may_equal(line: Instruction, other: Instruction) -> bool:
-    """Tell whether two lines may be the same call: no two different primitives stand at the same place."""
-    pairs = zip((line.callee, *line.arguments), (other.callee, *other.arguments), strict=False)
-    return all(a == b or a >= NUM_PRIMITIVES or b >= NUM_PRIMITIVES for a, b in pairs)
+def _lines_that_may_recur(lines: Sequence[Instruction]) -> set[int]:
+    """Return the slots of the lines that may make a closure and may be the same call as another one."""
+    closures = [line for line in lines if line.callee in _MAKING_CLOSURES or line.callee > INPUT_SLOT]
+    recurring = set()
+    different: set[tuple[int, int]] = set()  # slots of closures, the later one first
+    for number, line in enumerate(closures):
+        for other in closures[:number]:
+            pairs = zip((line.callee, *line.arguments), (other.callee, *other.arguments), strict=False)
+            if all(a == b or not _are_different(a, b, different) for a, b in pairs):
+                recurring |= {line.target, other.target}
+            elif line.callee in _BUILDERS and other.callee in _BUILDERS:
+                different.add((line.target, other.target))
+    return recurring
+
+
+def _are_different(slot: int, other: int, different: set[tuple[int, int]]) -> bool:
+    """Tell whether two slots have different values for sure."""
+    if slot < INPUT_SLOT and other < INPUT_SLOT:
+        return bool(_FIXED_VALUES[slot] != _FIXED_VALUES[other])
+    return (slot, other) in different or (other, slot) in different
 
 
 def _lines_left_unbuilt(lines: Sequence[Instruction]) -> set[int]:

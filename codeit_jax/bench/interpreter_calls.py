@@ -80,7 +80,7 @@ def _run_sharing(programs: Iterable[Program], grid: Grid, machine: Machine) -> i
     """Make the calls that `interpreter.run_batch` makes; return how many lines ask for them."""
     table = CallTable(grid, machine, TABLE_NODES)
     lines = 0
-    with machine.metered():
+    with machine.metered:
         for program in programs:
             if table.full:
                 table.clear()

@@ -115,7 +115,7 @@ class _Search:
 
     def find(self, size: int) -> None:
         """Look for programs of a size."""
-        with self._machine.metered():
+        with self._machine.metered:
             for production, arguments in self._candidates(self._goal_productions, size):
                 if self._gives_goal(production, arguments):
                     program = to_program(Entry((), production.callee, arguments))
@@ -131,7 +131,7 @@ class _Search:
         """
         if self._is_full:
             return
-        with self._machine.metered():
+        with self._machine.metered:
             for production, arguments in self._candidates(self._value_productions, size):
                 ids = self._ids(production, arguments)
                 if ids is not None:

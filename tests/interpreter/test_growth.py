@@ -40,7 +40,7 @@ def test_a_tight_bound_is_never_below_the_weight(name, data):
 def assert_bounded(name, data):
     drawn = data.draw(st.one_of(arguments_of(name), odd_arguments_of(name)))
     arguments = [heavier(resolve(argument, PRIMITIVES)) for argument in drawn]
-    with MACHINE.metered():
+    with MACHINE.metered:
         result = MACHINE.call(PRIMITIVES[name], arguments, [1, *map(weigh, arguments)])
     if not isinstance(result, Failure):
         value, _, weight = result
@@ -66,7 +66,7 @@ def test_bounding_a_tower_of_closures_ends():
     tower = PRIMITIVES["size"]
     for _ in range(50):
         tower = PRIMITIVES["fork"](PRIMITIVES["add"], tower, tower)
-    with MACHINE.metered():
+    with MACHINE.metered:
         assert MACHINE.call(PRIMITIVES["apply"], [tower, ()], [1, 1, 1]) == ((), 1, 1)
 
 
@@ -83,7 +83,7 @@ def test_weighing_stops_at_the_limit():
 @pytest.mark.parametrize("second", [1, (), (1, 1), ((1, 2), (3, 4)), None])
 def test_bounding_changes_no_verdict_on_nothing(name, second):
     for empty in ((), frozenset()):
-        with MACHINE.metered():
+        with MACHINE.metered:
             result = MACHINE.call(PRIMITIVES[name], [empty, second], [1, 1, weigh(second)])
         failure = None
         try:
