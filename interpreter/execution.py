@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from interpreter.growth import NODES_A_UNIT, SLACK, weigh
+from interpreter.growth import NODES_A_UNIT, SLACK, bound, weigh
 from interpreter.limits import Limits
 from interpreter.machine import DEFAULT_LIMITS, PROGRAM_WORK_EXCEEDED, UNDEFINED, Failure, Machine, Result, failure_of
 from interpreter.outcome import Grid, Outcome
@@ -67,16 +67,20 @@ def execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any], 
 
 def _execute(steps: Sequence[Step], grid: Grid, machine: Machine) -> tuple[int, Failure | None, int]:
     """Run lines until one fails; return the slot of the last completed one, the failure, and the work."""
-    slots, weights, factors = machine.slots, machine.slot_weights, machine.simple_factors
+    slots, weights, factors = machine.slots, machine.slot_weights, machine.slot_factors
     slots[INPUT_SLOT], weights[INPUT_SLOT] = grid, 1 + len(grid) * (1 + len(grid[0])) if grid else 1
     budget, max_work, max_items = machine.work_per_line, machine.work_per_program, machine.max_items
+    looks_at_all = machine.drops_long_values
     made: _Made = []
     work, target = 0, INPUT_SLOT
     try:
-        for known_by, callee, arity, first, last, arguments in steps:
-            factor = factors[known_by]
-            # What `Machine.call` does, here at once: it would take as long as many a primitive.
-            if factor:
+        for recurs, callee, arity, first, last, arguments in steps:
+            if recurs or looks_at_all:
+                result = _call_once(machine, made, callee, arguments)
+                if isinstance(result, Failure):
+                    return target, result, work
+                value, taken, weight = result
+            else:  # what `Machine.call` does, here at once: it would take as long as many a primitive
                 METER.left = budget
                 if arity == 1:
                     value, weight = slots[callee](slots[first]), weights[first]
@@ -85,24 +89,22 @@ def _execute(steps: Sequence[Step], grid: Grid, machine: Machine) -> tuple[int, 
                 else:
                     value = slots[callee](*[slots[k] for k in arguments])
                     weight = sum([weights[k] for k in arguments])
-                taken: int = 1 + budget - METER.left
+                taken = 1 + budget - METER.left
                 kind = type(value)
                 if kind is tuple or kind is frozenset:
-                    weight = factor * (1 + weight) + NODES_A_UNIT * taken + SLACK
+                    factor = factors[callee]
+                    if factor:
+                        weight = factor * (1 + weight) + NODES_A_UNIT * taken + SLACK
+                    else:
+                        called = callee, *arguments
+                        given = [slots[k] for k in arguments]
+                        weight = bound(slots[callee], given, [weights[k] for k in called], taken)
                     if weight > max_items:
                         weight = weigh(value, max_items)
-                else:
+                elif kind is int or kind is bool:
                     weight = 1
-            else:
-                called = [slots[k] for k in arguments], [weights[callee], *[weights[k] for k in arguments]]
-                result = (
-                    machine.call(slots[callee], *called)
-                    if known_by == callee
-                    else _call_once(machine, made, slots[callee], *called)
-                )
-                if isinstance(result, Failure):
-                    return target, result, work
-                value, taken, weight = result
+                else:
+                    weight = machine.weight_of_one(value, slots[callee], weights[callee] + weight)
             work += taken
             if work > max_work:
                 return target, PROGRAM_WORK_EXCEEDED, work - taken
@@ -113,15 +115,15 @@ def _execute(steps: Sequence[Step], grid: Grid, machine: Machine) -> tuple[int, 
     return target, None, work
 
 
-def _call_once(
-    machine: Machine, made: _Made, function: Any, arguments: list[Any], weights: list[int]
-) -> Result | Failure:
-    """Make a call unless the program made the same before."""
-    for known_function, known_arguments, result in made:
-        if known_function is function and known_arguments == arguments:
+def _call_once(machine: Machine, made: _Made, callee: int, arguments: tuple[int, ...]) -> Result | Failure:
+    """Call the value in one slot with those in others, unless the program made the same call before."""
+    function, values = machine.slots[callee], [machine.slots[k] for k in arguments]
+    for known_function, known_values, result in made:
+        if known_function is function and known_values == values:
             return result
-    result = machine.call(function, arguments, weights)
-    made.append((function, arguments, result))
+    weights = machine.slot_weights
+    result = machine.call(function, values, [weights[callee], *[weights[k] for k in arguments]])
+    made.append((function, values, result))
     return result
 
 

@@ -46,8 +46,10 @@ FACTORS = {
     if name not in _OTHERS and name not in _UPSCALING
 }
 
-_NO_BOUND = 1 << 62
-_HEAVY = 1 << 20
+BUILDERS = ("compose", "chain", "fork", "lbind", "matcher", "rbind")
+"""What makes a new closure whenever it is called, which weighs what it was given."""
+
+NO_BOUND = 1 << 62
 _LONG = 64  # closures may share parts as values do, and are walked as trees
 
 
@@ -57,7 +59,8 @@ def bound(function: Any, arguments: Sequence[Any], weights: Sequence[int], work:
     Args:
         function: the callee, a primitive or a closure.
         arguments: its arguments.
-        weights: upper bounds on the weights of the callee and of the arguments.
+        weights: upper bounds on the weights of the callee and of the arguments; a closure's is that of all that its
+            builders were given.
         work: the units that the call charged.
     """
     charged = NODES_A_UNIT * work
@@ -70,43 +73,46 @@ def bound(function: Any, arguments: Sequence[Any], weights: Sequence[int], work:
     if name in _UPSCALING:
         times: int = max(arguments[1], 1) ** _UPSCALING[name]
         return 1 + weights[1] * times
+    if name == "cover" or name == "move":
+        return sum(weights) + weights[1] * len(arguments[1])  # the background colour may be any value
     if name == "apply" or name == "mapply":
         mapped, container = arguments
-        return 1 + _bound_of_all(mapped, weights[2], len(container), charged)
+        return 1 + _bound_of_all(mapped, weights[2], len(container), charged, weights[1])
     if name == "prapply":
         mapped, a, b = arguments
-        return 1 + _bound_of_all(mapped, weights[2] * len(b) + weights[3] * len(a), len(a) * len(b), charged)
-    return _bound_of_all(function, sum(weights), 1, charged)
+        both = weights[2] * len(b) + weights[3] * len(a)
+        return 1 + _bound_of_all(mapped, both, len(a) * len(b), charged, weights[1])
+    return _bound_of_all(function, sum(weights), 1, charged, weights[0])
 
 
-def _bound_of_all(function: Any, weight: int, number: int, charged: int) -> int:
-    """Bound the weight of all results of `number` calls together, given the weight of all their arguments together."""
+def _bound_of_all(function: Any, weight: int, number: int, charged: int, fixed: int) -> int:
+    """Bound the weight of all results of `number` calls together.
+
+    Args:
+        function: what is called.
+        weight: of all arguments together.
+        number: of calls.
+        charged: nodes that the calls may have made anew.
+        fixed: weight of what is fixed in the function.
+    """
     if type(function) is not FunctionType or function.__dict__["length"] > _LONG:
-        return _NO_BOUND
+        return NO_BOUND
     name, parts = function.__dict__["builder"], function.__dict__["parts"]
     if not parts:
-        return FACTORS.get(name, _NO_BOUND) * weight + charged + SLACK * number
+        return FACTORS.get(name, NO_BOUND) * weight + charged + SLACK * number
     if name == "matcher":
         return number
     if name == "lbind" or name == "rbind":
-        bound_function, fixed = parts
-        return _bound_of_all(bound_function, weight + number * _weight_of_fixed(fixed), number, charged)
+        return _bound_of_all(parts[0], weight + number * fixed, number, charged, fixed)
     if name == "fork":
         outer, a, b = parts
-        both = _bound_of_all(a, weight, number, charged) + _bound_of_all(b, weight, number, charged)
-        return _bound_of_all(outer, both, number, charged)
+        both = _bound_of_all(a, weight, number, charged, fixed) + _bound_of_all(b, weight, number, charged, fixed)
+        return _bound_of_all(outer, both, number, charged, fixed)
     if name == "power":
-        return _NO_BOUND
+        return NO_BOUND
     for part in reversed(parts):
-        weight = _bound_of_all(part, weight, number, charged)
+        weight = _bound_of_all(part, weight, number, charged, fixed)
     return weight
-
-
-def _weight_of_fixed(value: Any) -> int:
-    try:
-        return weigh(value, _HEAVY)
-    except SizeExceeded:
-        return _NO_BOUND
 
 
 def weigh(value: Any, max_weight: int = sys.maxsize) -> int:

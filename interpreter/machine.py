@@ -11,11 +11,12 @@ import gc
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
+from types import FunctionType
 from typing import Any, NamedTuple
 
 from interpreter.constants import CONSTANTS
 from interpreter.dialect import primitives_for
-from interpreter.growth import FACTORS, NODES_A_UNIT, SLACK, bound, weigh
+from interpreter.growth import BUILDERS, FACTORS, NO_BOUND, NODES_A_UNIT, SLACK, bound, weigh
 from interpreter.limits import CODEIT_LENGTH_LIMIT, Limits, Mode
 from interpreter.outcome import Outcome, Status
 from interpreter.primitives import TAKE_UNBUILT, UNBUILT_VARIANTS
@@ -70,11 +71,12 @@ class Machine:
         slots: the row that programs run on, one at a time: the environment, the input grid, results of lines, and the
             variants of primitives that may leave their values unbuilt.
         slot_weights: upper bounds on the weights of `slots`.
-        simple_factors: for these, how the result of a call grows (`interpreter.growth`), if that is all there is to say
-            about the callee; else 0.
+        slot_factors: for these, how the result of a call grows (`interpreter.growth`); 0 if that depends on more than
+            the callee.
         factors: by primitive, how its results grow.
         unbuilt_variants: by primitive, what gives the same value unbuilt if it can (`interpreter.primitives.unbuilt`).
         takes_unbuilt: by primitive, which argument may be unbuilt.
+        drops_long_values: whether values that are long are undefined (mode "codeit").
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -82,7 +84,7 @@ class Machine:
         self.work_per_line, self.work_per_program = limits.work_per_line, limits.work_per_program
         self.max_items = limits.max_items
         self.metered = Metered(limits)
-        self.environment, self.weights, self.factors, simple_factors = _environment(limits.mode)
+        self.environment, self.weights, self.factors, slot_factors = _environment(limits.mode)
         primitives = primitives_for(limits.mode)
         # The older language drops long values, so all must be built.
         variants = (
@@ -90,11 +92,12 @@ class Machine:
         )
         self.unbuilt_variants = {primitives[name]: variant for name, variant in variants.items()}
         self.takes_unbuilt = {primitives[name]: argument for name, argument in TAKE_UNBUILT.items()}
+        self._builders = frozenset(primitives[name] for name in BUILDERS)
         num_others = 1 + MAX_LINES + len(variants)
         self.slots = [*self.environment, *[UNDEFINED] * (1 + MAX_LINES), *variants.values()]
         self.slot_weights = [*self.weights, *[1] * num_others]
-        self.simple_factors = [*simple_factors, *[0] * num_others]
-        self._drops_long_values = limits.mode == "codeit"
+        self.slot_factors = [*slot_factors, *[0] * num_others]
+        self.drops_long_values = limits.mode == "codeit"
 
     def call(self, function: Any, arguments: Sequence[Any], weights: Sequence[int]) -> Result | Failure:
         """Call a function within the budget of one line.
@@ -104,7 +107,7 @@ class Machine:
             arguments: its arguments.
             weights: upper bounds on the weights of the callee and of the arguments.
         """
-        if self._drops_long_values and (function is UNDEFINED or any(argument is UNDEFINED for argument in arguments)):
+        if self.drops_long_values and (function is UNDEFINED or any(argument is UNDEFINED for argument in arguments)):
             return _UNDEFINED_VARIABLE
         budget = METER.left = self.work_per_line
         try:
@@ -112,7 +115,7 @@ class Machine:
             work: int = 1 + budget - METER.left
             kind = type(value)
             if kind is not tuple and kind is not frozenset:
-                return value, work, self._weight_of_unbuilt(value) if issubclass(kind, Unbuilt) else 1
+                return value, work, self.weight_of_one(value, function, sum(weights))
             factor = self.factors.get(function)
             if factor is None:
                 weight = bound(function, arguments, weights, work)
@@ -122,12 +125,25 @@ class Machine:
                 weight = weigh(value, self.max_items)
         except Exception as error:
             return failure_of(error)
-        if self._drops_long_values and len(value) >= CODEIT_LENGTH_LIMIT:
+        if self.drops_long_values and len(value) >= CODEIT_LENGTH_LIMIT:
             return UNDEFINED, work, 1
         return value, work, weight
 
-    def _weight_of_unbuilt(self, value: Unbuilt) -> int:
-        weight = value.weight
+    def weight_of_one(self, value: Any, function: Any, given: int) -> int:
+        """Return an upper bound on the weight of a call's result that is no container.
+
+        Args:
+            value: the result.
+            function: what was called.
+            given: the weight of what it was called with.
+        """
+        kind = type(value)
+        if kind is FunctionType:
+            # Another function gives a closure out of one that it was given, or calls builders itself.
+            return given if function in self._builders else NO_BOUND
+        if not issubclass(kind, Unbuilt):
+            return 1
+        weight: int = value.weight
         return weight if weight <= self.max_items else weigh(value.built(), self.max_items)
 
 
@@ -175,6 +191,5 @@ def _environment(
     primitives = primitives_for(mode)
     values = (*primitives.values(), *CONSTANTS.values())
     factors = {primitives[name]: factor for name, factor in FACTORS.items()}
-    # In mode "codeit" every result has to be looked at.
-    simple_factors = [FACTORS.get(name, 0) if mode == "native" else 0 for name in primitives]
-    return values, tuple(map(weigh, values)), factors, (*simple_factors, *[0] * len(CONSTANTS))
+    slot_factors = [FACTORS.get(name, 0) for name in primitives]
+    return values, tuple(map(weigh, values)), factors, (*slot_factors, *[0] * len(CONSTANTS))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from interpreter.constants import CONSTANTS
+from interpreter.growth import BUILDERS
 from interpreter.output import Unsure
 from interpreter.primitives import TAKE_UNBUILT, UNBUILT_VARIANTS
 from interpreter.signatures import SIGNATURES
@@ -16,7 +17,7 @@ _FIXED_VALUES = (*SIGNATURES, *CONSTANTS.values())  # for a primitive its name
 _TAKING_UNBUILT = {FIXED_SLOTS[name]: argument for name, argument in TAKE_UNBUILT.items()}
 
 # Their values equal nothing but the values of equal calls.
-_BUILDERS = frozenset(FIXED_SLOTS[name] for name in ("compose", "chain", "fork", "lbind", "matcher", "rbind"))
+_BUILDERS = frozenset(FIXED_SLOTS[name] for name in BUILDERS)
 # What makes closures, or calls functions that may and gives what they give.
 _MAKING_CLOSURES = _BUILDERS | frozenset(
     FIXED_SLOTS[name]
@@ -60,15 +61,14 @@ class Step(NamedTuple):
     """A line to be run.
 
     Attributes:
-        known_by: the callee's slot; or that of the line itself, if the line may make a closure that another one makes
-            too, for these must be the same.
+        recurs: whether the line may make a closure that another one makes too, for these must be the same.
         callee: the slot of what is called, or of its variant.
         arity: how many arguments there are.
         first, last: the slots of two of them, or of one twice.
         arguments: the slots of all.
     """
 
-    known_by: int
+    recurs: bool
     callee: int
     arity: int
     first: int
@@ -96,8 +96,7 @@ def plan_of(lines: Sequence[Instruction]) -> Plan:
     for line in lines:
         target, callee, arguments = line
         called = UNBUILT_SLOTS[callee] if target in unbuilt else callee
-        known_by = target if target in recurring else called
-        steps.append(Step(known_by, called, len(arguments), arguments[0], arguments[-1], arguments))
+        steps.append(Step(target in recurring, called, len(arguments), arguments[0], arguments[-1], arguments))
     return Plan(steps, _unsure_of_output(lines))
 
 

@@ -30,6 +30,14 @@ def objects(grid: Value, univalued: Value, diagonal: Value, without_bg: Value) -
         background = mostcolor(grid) if without_bg else None
         return _objects_by_cell(grid, univalued, _ALL_AROUND if diagonal else _SIDES, background)
     charge(4 * len(raster.cells))
+    question = "objects", not univalued, not diagonal, not without_bg
+    known = raster.answers.get(question)
+    if known is not None:
+        return known
+    return raster.keep(question, _objects(raster, counts, univalued, diagonal, without_bg))
+
+
+def _objects(raster: Raster, counts: list[int], univalued: Value, diagonal: Value, without_bg: Value) -> Value:
     background = counts.index(max(counts)) if without_bg else GUARD
     found: list[Value] = []
     for mask, cells_at in _layers(raster, counts, univalued, background):
@@ -111,14 +119,17 @@ def _of_colors(grid: Value, colors: Value) -> Value:
 
 def _of_all_colors(raster: Raster, counts: list[int], background: int = GUARD) -> Value:
     """Return one object for each colour of the grid but the background."""
+    question = "of all colors", background
+    known = raster.answers.get(question)
+    if known is not None:
+        return known
     height, width = raster.height, raster.width
-    return frozenset(
-        [
-            frozenset(raster.select(color, padded_cell_table(color, height, width)))
-            for color, count in enumerate(counts)
-            if count and color != background
-        ]
-    )
+    found = [
+        frozenset(raster.select(color, padded_cell_table(color, height, width)))
+        for color, count in enumerate(counts)
+        if count and color != background
+    ]
+    return raster.keep(question, frozenset(found))
 
 
 def partition(grid: Value) -> Value:

@@ -1,5 +1,6 @@
 """Grids: looking up, cutting, turning and mirroring; mirrors also work on patches."""
 
+from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 
@@ -11,6 +12,7 @@ from interpreter.primitives.raster import (
     index_table,
     is_colour,
     is_regular,
+    known_raster_of,
     padded_index_table,
     raster_of,
     rows_of,
@@ -30,13 +32,25 @@ def asindices(grid: Value) -> Value:
     height, width = len(grid), len(grid[0])
     reserve(height * width)
     if height * width <= MAX_CELLS:
-        return frozenset(index_table(height, width))
+        return _all_indices(height, width)
     return frozenset([(i, j) for i in range(height) for j in range(width)])
+
+
+@lru_cache(maxsize=128)
+def _all_indices(height: int, width: int) -> Value:
+    return frozenset(index_table(height, width))
 
 
 def asobject(grid: Value) -> Value:
     """Return all cells of a grid as an object."""
     reserve(count_cells(grid))
+    raster = known_raster_of(grid)
+    if raster is not None:
+        known = raster.answers.get("object")
+        if known is None:
+            cells = chain.from_iterable(grid)
+            known = raster.keep("object", frozenset(zip(cells, index_table(raster.height, raster.width), strict=True)))
+        return known
     if is_regular(grid) and len(grid) * len(grid[0]) <= MAX_CELLS:
         return frozenset(zip(chain.from_iterable(grid), index_table(len(grid), len(grid[0])), strict=True))
     return frozenset([(value, (i, j)) for i, row in enumerate(in_order(grid)) for j, value in enumerate(in_order(row))])
@@ -47,7 +61,11 @@ def ofcolor(grid: Value, value: Value) -> Value:
     raster = raster_of(grid) if is_colour(value) else None
     if raster is not None:
         charge(raster.height * raster.width)
-        return frozenset(raster.select(value, padded_index_table(raster.height, raster.width)))
+        known = raster.answers.get(value)
+        if known is None:
+            indices = raster.select(value, padded_index_table(raster.height, raster.width))
+            known = raster.keep(value, frozenset(indices))
+        return known
     charge(count_cells(grid))
     if type(grid) is tuple and set(map(type, grid)) <= {tuple}:
         return frozenset(

@@ -5,7 +5,7 @@ cell, bit 0 the upper left one, and no bit in the guard column, so that a shift 
 next row.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from functools import cache, lru_cache
 from itertools import chain, compress
 
@@ -17,6 +17,7 @@ MAX_CELLS = 4096  # beyond, masks lose to cell-by-cell code and index tables to 
 
 _SIDE = 32  # tables of grids up to this size share their cells
 _MOST_RECENT = 64
+_MOST_CELLS = 200_000  # of all grids with an answer that is kept, once for each
 _SELECTORS = [bytes(colour) + b"\1" + bytes(GUARD - colour) for colour in range(GUARD)]
 _DIGITS = [b"0" * colour + b"1" + b"0" * (GUARD - colour) for colour in range(GUARD)]
 _GUARDS = bytes([GUARD]) * MAX_CELLS
@@ -33,13 +34,24 @@ class Raster:
         cells: its colours, 0 to 254, and `GUARD`.
         height: number of rows.
         width: number of columns, without the guard.
+        answers: what was found out about the grid, by the question; `keep` adds to it.
     """
 
-    __slots__ = ("_counts", "cells", "grid", "height", "width")
+    __slots__ = ("_counts", "answers", "cells", "grid", "height", "width")
 
     def __init__(self, grid: Value, cells: bytes) -> None:
         self.grid, self.cells, self.height, self.width = grid, cells, len(grid), len(grid[0])
         self._counts: list[int] | None = None
+        self.answers: dict[Hashable, Value] = {}
+
+    def keep(self, question: Hashable, answer: Value) -> Value:
+        """Keep a set of cells or indices, or of sets of them in which no cell is twice, and return it."""
+        global _cells_kept
+        _cells_kept += len(self.cells)
+        if _cells_kept > _MOST_CELLS:
+            _forget()
+        self.answers[question] = answer
+        return answer
 
     @property
     def counts(self) -> list[int] | None:
@@ -72,6 +84,13 @@ class Raster:
 
 # By identity; an entry keeps its grid, so that no other can get its id.
 _recent: dict[int, Raster] = {}
+_cells_kept = 0
+
+
+def _forget() -> None:
+    global _cells_kept
+    _recent.clear()
+    _cells_kept = 0
 
 
 def raster_of(grid: Value) -> Raster | None:
@@ -103,7 +122,7 @@ def raster_of(grid: Value) -> Raster | None:
 
 def _keep(raster: Raster) -> None:
     if len(_recent) == _MOST_RECENT:
-        _recent.clear()
+        _forget()
     _recent[id(raster.grid)] = raster
 
 

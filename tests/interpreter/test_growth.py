@@ -3,9 +3,11 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mutated_texts import mutants
 from primitive_arguments import arguments_of, odd_arguments_of, resolve
+from program_texts import program_text
 
-from interpreter import Status, growth, machine, parse, run_batch
+from interpreter import Status, execution, growth, machine, parse, run, run_batch
 from interpreter.growth import weigh
 from interpreter.limits import Limits
 from interpreter.machine import Failure, Machine
@@ -14,6 +16,16 @@ from interpreter.work import SizeExceeded
 
 MACHINE = Machine(Limits())
 HEAVY = tuple(range(100, 160))
+
+# What is fixed in a closure is heavy, and is used by calls that charge nothing for it, however the closure is got.
+CLOSURES = [
+    program_text("asobject(I)", "asindices(I)", function, *ways, "apply(@, x2)", "hmirror(I)")
+    for function in ("lbind(astuple, x1)", "rbind(astuple, x1)", "lbind(insert, x1)")
+    for ways in (
+        *([], ["identity(@)"], ["power(@, ONE)"], ["initset(@)", "first(@)"], ["branch(T, @, size)"]),
+        *(["fork(astuple, @, @)"], ["compose(initset, @)"], ["initset(@)", "totuple(@)", "last(@)"]),
+    )
+]
 
 
 def heavier(value):
@@ -41,10 +53,35 @@ def assert_bounded(name, data):
     drawn = data.draw(st.one_of(arguments_of(name), odd_arguments_of(name)))
     arguments = [heavier(resolve(argument, PRIMITIVES)) for argument in drawn]
     with MACHINE.metered:
-        result = MACHINE.call(PRIMITIVES[name], arguments, [1, *map(weigh, arguments)])
+        result = MACHINE.call(PRIMITIVES[name], arguments, [1, *map(weight_with_fixed, arguments)])
     if not isinstance(result, Failure):
         value, _, weight = result
         assert weight >= weigh(value)
+
+
+def weight_with_fixed(value):
+    """Weigh a closure with all that its builders were given."""
+    return 1 + sum(map(weight_with_fixed, value.parts)) if callable(value) else weigh(value)
+
+
+def test_every_size_verdict_is_that_of_the_exact_weight(monkeypatch):
+    programs = list(map(parse, [*CLOSURES, *mutants(150)]))
+    grid = tuple(tuple((i * j) % 4 for j in range(9)) for i in range(7))
+    limits = [Limits(work_per_line=20_000, max_items=most) for most in (20, 100, 300, 1000, 5000)]
+    outcomes = [[run(program, grid, each) for each in limits] for program in programs]
+    batches = [run_batch(programs, [grid], each) for each in limits]
+    assert outcomes == [[batch[k][0] for batch in batches] for k in range(len(programs))]
+    too_large = [Status.SIZE in [outcome.status for outcome in row] for row in outcomes]
+    assert all(too_large[: len(CLOSURES)])
+    assert 50 < sum(too_large) < len(programs)
+
+    for module in (execution, machine):
+        monkeypatch.setattr(module, "bound", lambda *_: growth.NO_BOUND)
+    always_weighing = [Machine(each) for each in limits]
+    for each in always_weighing:
+        each.factors, each.slot_factors = {}, [0] * len(each.slot_factors)
+    monkeypatch.setattr(execution, "_machine_for", lambda each: always_weighing[limits.index(each)])
+    assert outcomes == [[run(program, grid, each) for each in limits] for program in programs]
 
 
 def test_a_long_program_is_run_without_weighing_its_results(monkeypatch):

@@ -46,7 +46,7 @@ def test_values_stay_unbuilt_where_all_users_take_them_so():
 
 
 def compared(*lines):
-    return [step.known_by != step.callee for step in plan(*lines).steps]
+    return [step.recurs for step in plan(*lines).steps]
 
 
 def test_closures_are_compared_where_two_lines_may_make_the_same():
@@ -55,6 +55,17 @@ def test_closures_are_compared_where_two_lines_may_make_the_same():
     ]
     assert compared("branch(T, compose, chain)", "x1(size, first)", "compose(size, first)") == [False, True, True]
     assert compared("compose(size, first)", "matcher(@, ONE)", "sfilter(I, @)", "hmirror(@)") == [False] * 4
+    assert compared("lbind(shift, UP)", "lbind(shift, DOWN)", "hmirror(I)") == [False] * 3
+    assert compared("lbind(add, ONE)", "lbind(add, T)", "hmirror(I)") == [True, True, False]
+    assert compared("lbind(add, ONE)", "lbind(add, TWO)", "compose(x1, size)", "compose(x2, size)") == [False] * 4
+    assert compared("apply(size, I)", "apply(width, I)", "lbind(equality, x1)", "lbind(equality, x2)") == [
+        *(False, False, True, True)
+    ]
+
+
+def test_comparing_towers_of_closures_ends():
+    towers = [f"fork(add, {name}, {name})" for k in range(1, 30) for name in (f"x{2 * k - 1}", f"x{2 * k}")]
+    assert compared("lbind(add, ONE)", "lbind(add, TWO)", *towers, "hmirror(I)") == [False] * 61
 
 
 KEEPING = [
