@@ -12,7 +12,6 @@ from interpreter.primitives.raster import (
     index_table,
     is_colour,
     is_regular,
-    known_raster_of,
     padded_index_table,
     raster_of,
     rows_of,
@@ -44,7 +43,7 @@ def _all_indices(height: int, width: int) -> Value:
 def asobject(grid: Value) -> Value:
     """Return all cells of a grid as an object."""
     reserve(count_cells(grid))
-    raster = known_raster_of(grid)
+    raster = raster_of(grid)
     if raster is not None:
         known = raster.answers.get("object")
         if known is None:
