@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 
 from codeit_jax import __version__
-from codeit_jax.errors import CodeitError
+from codeit_jax.config.errors import CodeitError
 
 VERBS = (
     "train",
@@ -30,7 +30,7 @@ VERBS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a verb and return the exit code: 0 done, 1 bug, else that of the error (see `codeit_jax.errors`)."""
+    """Run a verb and return the exit code: 0 done, 1 bug, else that of the error (see `codeit_jax.config.errors`)."""
     parser = build_parser()
     arguments, rest = parser.parse_known_args(argv)
     # argparse fills a list of positionals in one go, so settings given after a later option end up in the rest.

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from codeit_jax.config import ModelConfig
+from codeit_jax.config.schema import ModelConfig
 from codeit_jax.model import Params, T5Model
 from codeit_jax.model.huggingface import load_pretrained
 

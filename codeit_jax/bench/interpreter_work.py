@@ -10,7 +10,7 @@ import numpy as np
 
 import interpreter
 from codeit_jax.arc import Grid, TaskSet, load_tasks
-from codeit_jax.config import InterpreterConfig
+from codeit_jax.config.schema import InterpreterConfig
 from codeit_jax.mutation import RECIPES, TypedProgram, generate_mutants, mutate
 from codeit_jax.programs import load_programs
 from interpreter import Limits, Program, ProgramError, Status, infer_types, parse

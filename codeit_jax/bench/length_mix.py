@@ -13,18 +13,18 @@ from pathlib import Path
 import numpy as np
 
 from codeit_jax.arc import load_tasks
-from codeit_jax.config import TextConfig
-from codeit_jax.config_loading import load_config
+from codeit_jax.config.loading import load_config
+from codeit_jax.config.schema import TextConfig
 from codeit_jax.model import T5Model
 from codeit_jax.mutation import generate_mutants
 from codeit_jax.programs import load_programs
 from codeit_jax.replay import TokenRows
+from codeit_jax.run.components import load_tokenizer
 from codeit_jax.text import Tokenizer, choose_bucket_lengths
 from codeit_jax.training.batches import BatchSizes, plan_batches
 from codeit_jax.training.experience_replay import Draw
 from codeit_jax.training.flops import row_flops
 from codeit_jax.training.throughput import useful_share
-from codeit_jax.workbench import load_tokenizer
 from interpreter import InterpreterPool, Limits
 
 POLICY_SHARE = 0.9  # of a draw, as the paper draws

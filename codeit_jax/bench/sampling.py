@@ -21,8 +21,8 @@ from codeit_jax.bench.contest import OURS, BenchReport, Times, take_turns
 from codeit_jax.bench.sampling_memory import peak_memory
 from codeit_jax.bench.sampling_peers import CTRANSLATE2, TORCH, ctranslate2_generate, torch_generate
 from codeit_jax.bench.sampling_work import END, PAD, Work, float32_model, load_preset, make_work, our_sampling
-from codeit_jax.config import Config, SamplingConfig
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
+from codeit_jax.config.schema import Config, SamplingConfig
 from codeit_jax.model import Params, T5Model
 from codeit_jax.model.huggingface import save_pretrained
 from codeit_jax.parallel import make_mesh

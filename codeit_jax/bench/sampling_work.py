@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from codeit_jax.config import Config
-from codeit_jax.config_loading import load_config
+from codeit_jax.config.loading import load_config
+from codeit_jax.config.schema import Config
 from codeit_jax.model import Params, T5Model
 from codeit_jax.sampling.automaton import Automaton
 from codeit_jax.sampling.decoding import DecodingSettings, SampledTokens, sample_tokens
 from codeit_jax.sampling.encoding import encoder_parts
-from codeit_jax.sampling.policy import make_policy
+from codeit_jax.sampling.output_head import make_policy
 from codeit_jax.sampling.sampler import CACHE_SEGMENT, SMALLEST_RUNG, sample_keys
 
 PAD, END, FIRST_WORD = 0, 2, 5  # CodeT5's special ids

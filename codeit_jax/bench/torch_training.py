@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from codeit_jax.config import TrainingConfig
+from codeit_jax.config.schema import TrainingConfig
 from codeit_jax.model import Params, T5Model
 from codeit_jax.model.huggingface import save_pretrained
 from codeit_jax.training import TrainBatch

@@ -17,8 +17,8 @@ import numpy as np
 from codeit_jax.bench.contest import OURS, BenchReport, Times, take_turns
 from codeit_jax.bench.length_mix import LengthMix, choose_buckets, draw_of, measure_lengths, planned_share
 from codeit_jax.bench.torch_training import torch_step
-from codeit_jax.config import ModelConfig, ParallelConfig, TextConfig, TrainingConfig
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
+from codeit_jax.config.schema import ModelConfig, ParallelConfig, TextConfig, TrainingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import batch_sharding, make_mesh
 from codeit_jax.text import Tokenizer, build_tokenizer

@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from codeit_jax.commands.arguments import positive
+from codeit_jax.commands.cli_options import positive
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

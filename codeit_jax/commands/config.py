@@ -2,7 +2,7 @@
 
 import argparse
 
-from codeit_jax.commands.arguments import add_config_arguments
+from codeit_jax.commands.cli_options import add_config_arguments
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -21,8 +21,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     import yaml
 
-    from codeit_jax.config import Config
-    from codeit_jax.config_loading import changed_settings, load_config, to_yaml
+    from codeit_jax.config.loading import changed_settings, load_config, to_yaml
+    from codeit_jax.config.schema import Config
 
     overrides = [*arguments.overrides, *([] if arguments.seed is None else [f"seed={arguments.seed}"])]
     config = load_config(arguments.config, overrides)

@@ -3,8 +3,8 @@
 import argparse
 import time
 
-from codeit_jax.commands.arguments import add_policy_arguments, add_run_argument
-from codeit_jax.commands.asking_policy import ask_policy
+from codeit_jax.commands.cli_options import add_policy_arguments, add_run_argument
+from codeit_jax.commands.policy_session import ask_policy
 from codeit_jax.commands.results import print_result, solved_text
 
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from codeit_jax.commands.arguments import add_run_argument
+from codeit_jax.commands.cli_options import add_run_argument
 from codeit_jax.commands.results import print_result
 
 
@@ -23,9 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: no such run, or the folder is there already.
         StorageError: no checkpoint is whole, or the disk can't be written.
     """
-    from codeit_jax.exporting import export_policy
-    from codeit_jax.policy import load_policy
-    from codeit_jax.progress import Reporter
+    from codeit_jax.inference.trained_policy import load_policy
+    from codeit_jax.inference.weights_export import export_policy
+    from codeit_jax.reporting.progress import Reporter
 
     policy = load_policy(arguments.run_directory, Reporter().say)
     export_policy(policy, arguments.folder)

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         StorageError: the disk can't be written.
     """
     from codeit_jax.fetching import fetch
-    from codeit_jax.progress import Reporter
+    from codeit_jax.reporting.progress import Reporter
 
     pins = _pins(arguments.name, arguments.sha256)
     with Reporter().stage(f"fetch {arguments.name}") as advance:
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _pins(name: str, texts: Sequence[str]) -> dict[str, str]:
-    from codeit_jax.errors import UserError
+    from codeit_jax.config.errors import UserError
 
     pins = {}
     for text in texts:

@@ -5,13 +5,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codeit_jax.commands.arguments import not_negative, positive
+from codeit_jax.commands.cli_options import not_negative, positive
 from codeit_jax.commands.interruption import sigterm_interrupts
 from codeit_jax.commands.results import print_result, solved_text
-from codeit_jax.errors import PreemptedError
+from codeit_jax.config.errors import PreemptedError
 
 if TYPE_CHECKING:
-    from codeit_jax.mutation_baseline import MutationJob
+    from codeit_jax.baselines.mutation_baseline import MutationJob
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         PreemptedError: interrupted; the directory has all that was done.
     """
     from codeit_jax.arc import load_tasks
-    from codeit_jax.mutation_baseline import MutationJob
+    from codeit_jax.baselines.mutation_baseline import MutationJob
     from codeit_jax.programs import load_programs
 
     job = MutationJob(
@@ -76,9 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run_job(job: "MutationJob", folder: Path, workers: int) -> dict[str, Any]:
     import interpreter
-    from codeit_jax.job_directory import JobDirectory
-    from codeit_jax.mutation_baseline import LIMITS, run_mutation_baseline
-    from codeit_jax.progress import Reporter
+    from codeit_jax.baselines.mutation_baseline import LIMITS, run_mutation_baseline
+    from codeit_jax.reporting.progress import Reporter
+    from codeit_jax.storage.job_directory import JobDirectory
 
     with (
         sigterm_interrupts(),

@@ -22,8 +22,9 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: no such run, or its tasks aren't there any more.
         StorageError: a file of a run is damaged, or the page can't be written.
     """
-    from codeit_jax.report import build_page, read_run_result
-    from codeit_jax.run_directory import write_atomically
+    from codeit_jax.reporting.page import build_page
+    from codeit_jax.reporting.run_result import read_run_result
+    from codeit_jax.storage.run_directory import write_atomically
 
     results = [read_run_result(directory) for directory in arguments.run_directories]
     path = arguments.output or arguments.run_directories[0] / "report.html"

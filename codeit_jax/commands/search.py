@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codeit_jax.commands.arguments import not_negative, positive
+from codeit_jax.commands.cli_options import not_negative, positive
 from codeit_jax.commands.interruption import sigterm_interrupts
 from codeit_jax.commands.results import print_result, solved_text
-from codeit_jax.errors import PreemptedError
+from codeit_jax.config.errors import PreemptedError
 
 if TYPE_CHECKING:
+    from codeit_jax.baselines.search_baseline import SearchBaseline, SearchJob
     from codeit_jax.evaluation import Candidate
     from codeit_jax.programs import SeedProgram
-    from codeit_jax.search_baseline import SearchBaseline, SearchJob
 
 _HEADER = "Programs for tasks of {source}, the search's found on the demonstrations alone."
 
@@ -52,8 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
         StorageError: the programs file or the directory can't be written.
     """
     from codeit_jax.arc import load_tasks
+    from codeit_jax.baselines.search_baseline import SearchJob
     from codeit_jax.search import parse_budget
-    from codeit_jax.search_baseline import SearchJob
 
     budget = parse_budget(arguments.budget)
     job = SearchJob(tasks=load_tasks(arguments.tasks), budget=budget, max_lines=arguments.max_lines)
@@ -71,9 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_job(job: "SearchJob", folder: Path, workers: int) -> "tuple[SearchBaseline, dict[str, Any]]":
-    from codeit_jax.job_directory import JobDirectory
-    from codeit_jax.progress import Reporter
-    from codeit_jax.search_baseline import SearchBaseline
+    from codeit_jax.baselines.search_baseline import SearchBaseline
+    from codeit_jax.reporting.progress import Reporter
+    from codeit_jax.storage.job_directory import JobDirectory
 
     with JobDirectory(folder, job.settings()) as directory, sigterm_interrupts():
         search = SearchBaseline(job, directory, Reporter())
@@ -83,7 +83,7 @@ def _run_job(job: "SearchJob", folder: Path, workers: int) -> "tuple[SearchBasel
 
 def _known_programs(output: str | None) -> "list[SeedProgram]":
     """Read the file that will be added to, and complain before the search rather than after it."""
-    from codeit_jax.errors import UserError
+    from codeit_jax.config.errors import UserError
     from codeit_jax.programs import load_programs
 
     if output is None:

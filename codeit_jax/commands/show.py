@@ -4,13 +4,13 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from codeit_jax.commands.arguments import add_run_argument, positive
-from codeit_jax.commands.found_programs import FoundProgram, people, print_program
+from codeit_jax.commands.cli_options import add_run_argument, positive
+from codeit_jax.commands.program_view import FoundProgram, people, print_program
 
 if TYPE_CHECKING:
     from codeit_jax.arc import Task
-    from codeit_jax.config import Config
-    from codeit_jax.solutions import Solution
+    from codeit_jax.config.schema import Config
+    from codeit_jax.evaluation.solutions import Solution
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from codeit_jax.arc.lookup import find_task
     from codeit_jax.evaluation import solve_report
-    from codeit_jax.run_reading import best_solutions, check_same_task, read_run_config, read_solutions
+    from codeit_jax.storage.run_reader import best_solutions, check_same_task, read_run_config, read_solutions
 
     config = read_run_config(arguments.run_directory)
     task = find_task(arguments.task, (config.data.search_tasks, config.data.training_tasks))
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_again(solutions: "list[Solution]", task: "Task", config: "Config") -> list[FoundProgram]:
-    from codeit_jax.hindsight.limits import limits_of
+    from codeit_jax.config.interpreter_limits import limits_of
     from interpreter import InterpreterPool, Job
 
     job = Job([solution.candidate.program for solution in solutions], task.demonstration_inputs + task.test_inputs)

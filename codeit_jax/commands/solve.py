@@ -3,9 +3,9 @@
 import argparse
 import json
 
-from codeit_jax.commands.arguments import add_policy_arguments, add_run_argument
-from codeit_jax.commands.asking_policy import ask_policy, tasks_named
-from codeit_jax.commands.found_programs import found_by_policy, people, print_program
+from codeit_jax.commands.cli_options import add_policy_arguments, add_run_argument
+from codeit_jax.commands.policy_session import ask_policy, tasks_named
+from codeit_jax.commands.program_view import found_by_policy, people, print_program
 
 _PREDICTIONS = 3  # as in the paper's pass@3
 
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: no such run or task.
         StorageError: no checkpoint of the run is whole.
     """
-    from codeit_jax.attempts import select_attempts
+    from codeit_jax.inference.ranked_programs import select_attempts
 
     answers = ask_policy(arguments, tasks_named([arguments.task]))
     [task] = answers.tasks

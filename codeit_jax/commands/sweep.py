@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codeit_jax.commands.arguments import positive
+from codeit_jax.commands.cli_options import positive
 
 if TYPE_CHECKING:
-    from codeit_jax.sweep import Point
+    from codeit_jax.config.sweep_file import Point
 
 _PAUSE = 0.2  # seconds between looks at the runs
 
@@ -34,7 +34,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Do the runs, or go on with them, and print what they solved; the exit code is the worst of theirs."""
-    from codeit_jax.sweep import expand, read_axis, read_sweep
+    from codeit_jax.config.sweep_file import expand, read_axis, read_sweep
 
     words = list(arguments.overrides)
     if arguments.file is not None and "=" in arguments.file:

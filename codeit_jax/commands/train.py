@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from codeit_jax.commands.arguments import add_config_arguments
+from codeit_jax.commands.cli_options import add_config_arguments
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -19,15 +19,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(arguments: argparse.Namespace) -> int:
     """Load the configuration, train, print where the results are."""
-    from codeit_jax.config_loading import load_config
+    from codeit_jax.config.loading import load_config
 
     overrides = [*arguments.overrides, *([] if arguments.seed is None else [f"seed={arguments.seed}"])]
     config = load_config(arguments.config, overrides)
     name = Path(arguments.config[-1]).stem if arguments.config else "default"
     run_directory = arguments.run_dir or Path("runs") / f"{name}-seed{config.seed}"
 
-    from codeit_jax.progress import Reporter
-    from codeit_jax.run import train
+    from codeit_jax.reporting.progress import Reporter
+    from codeit_jax.run.main_job import train
 
     summary = train(config, run_directory, Reporter(quiet=arguments.quiet))
     if arguments.json and summary is not None:

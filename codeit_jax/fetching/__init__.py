@@ -1,6 +1,6 @@
 """Downloads of published files, pinned by commit and digest; the only room that uses the network."""
 
-from codeit_jax.fetching.fetch import Fetched, fetch
+from codeit_jax.fetching.pinned_files import Fetched, fetch
 from codeit_jax.fetching.publishers import PUBLISHED
 
 __all__ = ["PUBLISHED", "Fetched", "fetch"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from codeit_jax.errors import StorageError, UserError
+from codeit_jax.config.errors import StorageError, UserError
 
 _TIMEOUT_SECONDS = 60.0
 _CHUNK = 1 << 20

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
 from codeit_jax.fetching.download import read_url
 
 HUB = "https://huggingface.co"

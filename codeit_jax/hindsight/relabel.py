@@ -1,7 +1,7 @@
 """Hindsight relabeling (paper, section 3.2): what a program really produced takes the place of what was wanted."""
 
 from codeit_jax.arc import Example, Task
-from codeit_jax.config import HindsightConfig
+from codeit_jax.config.schema import HindsightConfig
 from codeit_jax.hindsight.execution import Execution
 from codeit_jax.hindsight.experience import Experience, Origin
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from codeit_jax.config import ModelConfig
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
+from codeit_jax.config.schema import ModelConfig
 from codeit_jax.model.published_config import SpecialIds, check_config, describe_config
 from codeit_jax.model.t5 import Params, T5Model
 from codeit_jax.model.weight_files import SAFETENSORS_FILE, read_weights

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from codeit_jax.config import ModelConfig
+from codeit_jax.config.schema import ModelConfig
 
 Array = jax.Array
 Biases = tuple[Array, ...]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codeit_jax.config import ModelConfig
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
+from codeit_jax.config.schema import ModelConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from codeit_jax.config import ModelConfig
+from codeit_jax.config.schema import ModelConfig
 from codeit_jax.model.layers import MASKED, Array, DecoderLayer, EncoderLayer, Stack, dropout
 from codeit_jax.model.relative_position import relative_buckets
 

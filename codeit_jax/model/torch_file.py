@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
 from codeit_jax.model.torch_pickle import Storage, StoredTensor, read_tensor_table
 
 _MAX_PICKLE_BYTES = 4 << 20

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
 from codeit_jax.model.torch_file import read_torch_file
 
 SAFETENSORS_FILE = "model.safetensors"

@@ -9,7 +9,7 @@ from codeit_jax.mutation.generate import (
     MutantSet,
     generate_mutants,
 )
-from codeit_jax.mutation.mutate import RECIPES, Recipe, TypedProgram, mutate
+from codeit_jax.mutation.mutate_program import RECIPES, Recipe, TypedProgram, mutate
 from codeit_jax.mutation.random_programs import random_program
 
 __all__ = [

@@ -13,7 +13,7 @@ import numpy as np
 
 import interpreter
 from codeit_jax.arc import Grid, TaskSet
-from codeit_jax.mutation.mutate import RECIPES, Recipe, build_program, mutate
+from codeit_jax.mutation.mutate_program import RECIPES, Recipe, build_program, mutate
 from codeit_jax.mutation.population import Individual, Population
 from codeit_jax.mutation.random_programs import random_program
 from codeit_jax.mutation.validity import valid_outputs

@@ -7,9 +7,9 @@ import numpy as np
 
 import interpreter
 from codeit_jax.arc import TaskSet
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
 from codeit_jax.mutation.calls import pick
-from codeit_jax.mutation.mutate import TypedProgram
+from codeit_jax.mutation.mutate_program import TypedProgram
 from codeit_jax.programs import SeedProgram
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 import interpreter
 from codeit_jax.mutation.calls import draw_call
-from codeit_jax.mutation.mutate import build_program
+from codeit_jax.mutation.mutate_program import build_program
 from codeit_jax.mutation.scope import Scope
 from interpreter.base_types import BASE_TYPES, GRID
 from interpreter.slots import FIRST_LINE_SLOT, Instruction

@@ -1,6 +1,6 @@
 """Device mesh and sharding rules."""
 
 from codeit_jax.parallel.mesh import batch_sharding, make_mesh, replicated
-from codeit_jax.parallel.rules import param_shardings
+from codeit_jax.parallel.sharding_rules import param_shardings
 
 __all__ = ["batch_sharding", "make_mesh", "param_shardings", "replicated"]

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import jax
 from jax._src import distributed as jax_distributed  # the coordinator's store has no public name
 
-from codeit_jax.config import DistributedConfig
-from codeit_jax.errors import CodeitError, LostProcessError, PreemptedError, UserError
+from codeit_jax.config.errors import CodeitError, LostProcessError, PreemptedError, UserError
+from codeit_jax.config.schema import DistributedConfig
 from codeit_jax.parallel.hosts import ALONE, Hosts
 from codeit_jax.parallel.watch import Watch, leave_at_once
 

@@ -6,8 +6,8 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from codeit_jax.config import ParallelConfig
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
+from codeit_jax.config.schema import ParallelConfig
 
 AXES = ("data", "fsdp", "tensor")
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from codeit_jax.errors import LostProcessError
+from codeit_jax.config.errors import LostProcessError
 from codeit_jax.parallel.hosts import KeyValueStore
 
 _PULSES = "pulses"

@@ -2,7 +2,7 @@
 
 from codeit_jax.programs.check import ProgramCheck, ProgramsReport, check_programs
 from codeit_jax.programs.coverage import coverage, coverage_table
-from codeit_jax.programs.files import load_programs, write_programs
+from codeit_jax.programs.programs_file import load_programs, write_programs
 from codeit_jax.programs.shorten import shorten_programs
 from codeit_jax.programs.solver_file import SeedProgram, format_programs, parse_programs
 

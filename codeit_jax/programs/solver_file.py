@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import interpreter
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
 
 _IMPORT = re.compile(r"from [\w.]+ import (\*|\w+(, *\w+)*)|import [\w.]+( as \w+)?", re.ASCII)
 _HINT = r"[\w.]+(?:\[[\w., \[\]]*\])?"

@@ -16,11 +16,11 @@ from codeit_jax.model import T5Model
 from codeit_jax.model.layers import MASKED
 from codeit_jax.model.t5 import T5
 from codeit_jax.sampling.automaton import Automaton
+from codeit_jax.sampling.decoder_position import DecoderMemory, KeysValues, decode_position, make_memory
 from codeit_jax.sampling.encoding import EncoderParts, encode
 from codeit_jax.sampling.methods import draw, step_uniforms
+from codeit_jax.sampling.output_head import SamplingPolicy
 from codeit_jax.sampling.packing import Packing, Rung, fits, lower_rungs, pack, put_back, take
-from codeit_jax.sampling.policy import SamplingPolicy
-from codeit_jax.sampling.step import DecoderMemory, KeysValues, decode_position, make_memory
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
-from codeit_jax.config import SamplingConfig
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
+from codeit_jax.config.schema import SamplingConfig
 from codeit_jax.model import Params, T5Model
 from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards, replicated
 from codeit_jax.parallel.placement import put, readable
@@ -19,7 +19,7 @@ from codeit_jax.sampling.automaton import Automaton, stop_at_bad_token
 from codeit_jax.sampling.decoding import DecodingSettings, SampledTokens, sample_tokens
 from codeit_jax.sampling.encoding import encoder_parts
 from codeit_jax.sampling.grammar import build_grammar
-from codeit_jax.sampling.policy import SamplingPolicy, make_policy
+from codeit_jax.sampling.output_head import SamplingPolicy, make_policy
 from codeit_jax.text.buckets import group_rows, pad_rows
 from codeit_jax.text.native import NativeTokenizer
 from codeit_jax.text.tokenizer import EncodedPrompt, Tokenizer

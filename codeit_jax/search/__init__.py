@@ -2,6 +2,6 @@
 
 from codeit_jax.search.budget import Budget, parse_budget
 from codeit_jax.search.enumeration import SearchResult, search_program
-from codeit_jax.search.tasks import Round, TaskSearch, search_rounds
+from codeit_jax.search.task_search import Round, TaskSearch, search_rounds
 
 __all__ = ["Budget", "Round", "SearchResult", "TaskSearch", "parse_budget", "search_program", "search_rounds"]

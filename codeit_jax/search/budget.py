@@ -4,7 +4,7 @@ import re
 import time
 from dataclasses import dataclass
 
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|programs)", re.ASCII)
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}

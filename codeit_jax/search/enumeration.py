@@ -19,7 +19,7 @@ from codeit_jax.arc import Example
 from codeit_jax.search.bank import Bank, Entry, compositions, to_program
 from codeit_jax.search.budget import Budget, BudgetSpent, Spending
 from codeit_jax.search.functions import built_type, primitive_types
-from codeit_jax.search.grammar import Production, constants_for, productions
+from codeit_jax.search.productions import Production, constants_for, productions
 from interpreter.base_types import CONTAINER, GRID
 from interpreter.call_table import CallTable
 from interpreter.growth import weigh

@@ -9,7 +9,7 @@ import numpy as np
 
 import interpreter
 from codeit_jax.arc import Example
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
 from codeit_jax.text.bpe_files import END, PAD, START, UNKNOWN, load_bpe
 from codeit_jax.text.program_text import VARIABLES, canonical_text
 from codeit_jax.text.prompt import format_prompt, order_demonstrations

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
 
 PAD, START, END, UNKNOWN = "<pad>", "<s>", "</s>", "<unk>"
 _SPECIAL = (PAD, START, END, UNKNOWN, "<mask>")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
 from codeit_jax.text.bpe import BpeTokenizer
 from codeit_jax.text.native import NativeTokenizer
 from codeit_jax.text.tokenizer import Tokenizer

@@ -10,12 +10,12 @@ from itertools import product
 
 import numpy as np
 
-from codeit_jax.config import TextConfig
+from codeit_jax.config.schema import TextConfig
 from codeit_jax.replay import TokenRows
 from codeit_jax.text.buckets import group_rows
 from codeit_jax.text.tokenizer import Tokenizer
 from codeit_jax.training.experience_replay import Draw
-from codeit_jax.training.step import TrainBatch
+from codeit_jax.training.train_step import TrainBatch
 
 Shape = tuple[int, int, int]
 """Rows, prompt length L, program length T, padding included."""

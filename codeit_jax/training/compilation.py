@@ -14,7 +14,7 @@ from jax.sharding import NamedSharding
 
 from codeit_jax.model import T5Model
 from codeit_jax.training.batches import Shape
-from codeit_jax.training.step import TrainBatch, TrainState, add_gradient, apply_gradient, zero_gradient
+from codeit_jax.training.train_step import TrainBatch, TrainState, add_gradient, apply_gradient, zero_gradient
 
 _EVENT = "/jax/core/compile/backend_compile_duration"
 

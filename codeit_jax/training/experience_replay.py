@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from codeit_jax.config import ReplayConfig, TextConfig
+from codeit_jax.config.schema import ReplayConfig, TextConfig
 from codeit_jax.hindsight import Experience
 from codeit_jax.parallel.hosts import ALONE, Hosts
 from codeit_jax.replay import RECIPES, PrioritizedReplayBuffer, ReplayMixture, TokenRows, Tokens

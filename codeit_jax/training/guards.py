@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from codeit_jax.config import TrainingConfig
-from codeit_jax.errors import DivergedError
-from codeit_jax.training.step import StepMetrics
+from codeit_jax.config.errors import DivergedError
+from codeit_jax.config.schema import TrainingConfig
+from codeit_jax.training.train_step import StepMetrics
 
 WINDOW = 16  # steps whose mean loss a new loss is compared with
 LEAST = 4  # of them; fewer are no measure

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from codeit_jax.config import TextConfig, TrainingConfig
+from codeit_jax.config.schema import TextConfig, TrainingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards
 from codeit_jax.parallel.placement import put
@@ -21,8 +21,8 @@ from codeit_jax.training.experience_replay import Draw
 from codeit_jax.training.guards import check_skipped, count_spikes, spike_limit
 from codeit_jax.training.prefetch import prefetch
 from codeit_jax.training.profiling import StepTrace
-from codeit_jax.training.step import StepMetrics, TrainBatch, TrainState, train_step
 from codeit_jax.training.throughput import LearningTimes, Stopwatch, useful_share
+from codeit_jax.training.train_step import StepMetrics, TrainBatch, TrainState, train_step
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 import optax
 
-from codeit_jax.config import TrainingConfig
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
+from codeit_jax.config.schema import TrainingConfig
 
 
 def make_optimizer(config: TrainingConfig) -> optax.GradientTransformation:

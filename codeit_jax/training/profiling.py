@@ -5,7 +5,7 @@ from pathlib import Path
 
 import jax
 
-from codeit_jax.config import ProfileConfig
+from codeit_jax.config.schema import ProfileConfig
 
 
 class StepTrace:

@@ -6,7 +6,7 @@ import pytest
 
 from codeit_jax.arc import load_tasks, lookup
 from codeit_jax.arc.lookup import UNKNOWN_OUTPUT, find_task, has_outputs
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
 
 PAIR = {"input": [[1, 2]], "output": [[2, 1]]}
 

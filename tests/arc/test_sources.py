@@ -5,7 +5,7 @@ import json
 import pytest
 
 from codeit_jax.arc import Example, Task, TaskSet, load_tasks
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
 
 # Tasks, demonstrations, tests and digest. Reports name the digest: another one means that numbers can't be compared.
 SETS = {

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from codeit_jax.arc import TaskSet, load_tasks
-from codeit_jax.attempts import draw_programs
 from codeit_jax.bench.interpreter_work import NUM_SAMPLED_TASKS, SAMPLES_A_TASK, SAMPLES_FILE
-from codeit_jax.policy import load_policy
+from codeit_jax.inference.ranked_programs import draw_programs
+from codeit_jax.inference.trained_policy import load_policy
 
 SEED = 0
 

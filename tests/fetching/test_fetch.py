@@ -10,7 +10,7 @@ import pytest
 from codeit_jax.cli import main
 from codeit_jax.commands import fetch as fetch_command
 from codeit_jax.fetching import publishers
-from codeit_jax.fetching.fetch import LOCK_FILE
+from codeit_jax.fetching.pinned_files import LOCK_FILE
 from codeit_jax.fetching.publishers import PUBLISHED, HubModel
 
 COMMIT, NEWER = "a1" * 20, "b2" * 20

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from codeit_jax.arc import Example, Task
-from codeit_jax.config import HindsightConfig
+from codeit_jax.config.schema import HindsightConfig
 from codeit_jax.hindsight import Execution, demonstration_performance, relabel, solved_demonstrations
 from interpreter import Outcome, Status
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from codeit_jax.config import ModelConfig
+from codeit_jax.config.schema import ModelConfig
 from codeit_jax.model import Params, T5Model
 from codeit_jax.model.huggingface import load_pretrained, save_pretrained
 from codeit_jax.model.relative_position import relative_buckets
@@ -92,7 +92,8 @@ def test_allowed_tokens_are_columns_of_the_full_head(golden):
     network = model.bind(params)
     hidden = jax.random.normal(jax.random.key(0), (3, 16))
     chosen = np.array([1, 5, 40])
-    np.testing.assert_allclose(network.logits(hidden, chosen), network.logits(hidden)[:, chosen], rtol=1e-6)
+    # Two shapes of product add their 16 terms, each about 1, in other orders; how depends on the processor.
+    np.testing.assert_allclose(network.logits(hidden, chosen), network.logits(hidden)[:, chosen], atol=1e-5)
 
 
 def test_dropout_needs_a_key_and_changes_with_it():

@@ -5,8 +5,8 @@ import numpy as np
 import optax
 import pytest
 
-from codeit_jax.config import ModelConfig
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
+from codeit_jax.config.schema import ModelConfig
 from codeit_jax.model import T5Model
 from codeit_jax.model.huggingface import load_pretrained, save_pretrained
 from codeit_jax.training.loss import token_nll

@@ -11,9 +11,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from torch_writer import entries_of, tensor, write_zip
 
-from codeit_jax.config import ModelConfig
-from codeit_jax.config_loading import load_config
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
+from codeit_jax.config.loading import load_config
+from codeit_jax.config.schema import ModelConfig
 from codeit_jax.model import T5Model
 from codeit_jax.model.embeddings import mean_rows, replace_vocabulary
 from codeit_jax.model.huggingface import load_pretrained, save_pretrained

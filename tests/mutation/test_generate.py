@@ -9,7 +9,7 @@ import pytest
 
 import interpreter
 from codeit_jax.arc import Example, Task, TaskSet
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
 from codeit_jax.mutation import MutantGenerator, generate, generate_mutants, random_program
 from codeit_jax.mutation.random_programs import STOP_PROBABILITY
 from codeit_jax.programs import SeedProgram

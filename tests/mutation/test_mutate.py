@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import interpreter
 from codeit_jax.mutation.base_signatures import BASE_SIGNATURES, SAME_SIGNATURE
-from codeit_jax.mutation.mutate import RECIPES, Branch, Recipe, TypedProgram, choose_branch, mutate
+from codeit_jax.mutation.mutate_program import RECIPES, Branch, Recipe, TypedProgram, choose_branch, mutate
 from codeit_jax.mutation.scope import CONSTANTS_BY_TYPE
 from interpreter.slots import FIRST_LINE_SLOT, FIXED_NAMES, NUM_PRIMITIVES, Instruction
 

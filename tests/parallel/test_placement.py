@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from codeit_jax.config import ParallelConfig
+from codeit_jax.config.schema import ParallelConfig
 from codeit_jax.parallel import batch_sharding, make_mesh, placement, replicated
 
 

@@ -7,7 +7,7 @@ import pytest
 from thread_hosts import together
 
 from codeit_jax.arc import Example
-from codeit_jax.config import ReplayConfig, TextConfig
+from codeit_jax.config.schema import ReplayConfig, TextConfig
 from codeit_jax.hindsight import Experience
 from codeit_jax.text import build_tokenizer
 from codeit_jax.training.experience_replay import ExperienceReplay

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import interpreter
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
 from codeit_jax.programs import SeedProgram, format_programs, load_programs, parse_programs, write_programs
-from codeit_jax.programs.files import BUILTIN_FILE
+from codeit_jax.programs.programs_file import BUILTIN_FILE
 
 PUBLISHED_STYLE = """\
 from dsl import *

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tiny_run import Ended, newest, read_json, rows_of, state_of
 
-from codeit_jax.run_directory import RunDirectory
+from codeit_jax.storage.run_directory import RunDirectory
 
 pytestmark = pytest.mark.timeout(900)  # each run here compiles for a mesh of its own
 

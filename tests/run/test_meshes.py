@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 from tiny_run import learning_rows, newest, state_of
 
-from codeit_jax import checkpoint, faults, workbench
-from codeit_jax.config_loading import load_config
+from codeit_jax.config.loading import load_config
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
-from codeit_jax.run_directory import RunDirectory
+from codeit_jax.run import components as workbench
+from codeit_jax.storage import checkpoint, faults
+from codeit_jax.storage.run_directory import RunDirectory
 from codeit_jax.text import build_tokenizer
 from codeit_jax.training import make_optimizer
-from codeit_jax.training.step import abstract_state
+from codeit_jax.training.train_step import abstract_state
 
 MESHES = {"8x1": (8, 1), "4x2": (8, 2), "1x1": (1, 1)}  # devices, and how many of them split the model's width
 TOLERANCE = 1e-5

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from tiny_run import newest, rows_of, state_of
 
-from codeit_jax import policy
 from codeit_jax.arc import load_tasks
 from codeit_jax.cli import main
-from codeit_jax.config_loading import load_config
+from codeit_jax.config.loading import load_config
+from codeit_jax.inference import trained_policy as policy
 from codeit_jax.model.huggingface import load_pretrained
 from codeit_jax.parallel import make_mesh
 from codeit_jax.text import build_tokenizer
@@ -349,7 +349,7 @@ def test_an_export_overwrites_nothing(whole, tmp_path, capsys, there):
 
 
 def test_an_export_that_fails_leaves_nothing(whole, tmp_path, capsys, monkeypatch):
-    from codeit_jax import exporting
+    from codeit_jax.inference import weights_export as exporting
 
     def full(point):
         raise OSError(28, "No space left on device")

@@ -13,10 +13,10 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from codeit_jax.config_loading import load_config
-from codeit_jax.initial_weights import load_initial_params
+from codeit_jax.config.loading import load_config
 from codeit_jax.model import T5Model
 from codeit_jax.model.huggingface import save_pretrained
+from codeit_jax.run.initial_weights import load_initial_params
 from codeit_jax.text import build_tokenizer
 from codeit_jax.text.bpe import BpeTokenizer
 

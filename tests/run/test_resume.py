@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from tiny_run import learning_rows, newest, result_of, state_of
 
-from codeit_jax import faults
-from codeit_jax.run_directory import RunDirectory
 from codeit_jax.sampling import sampler
+from codeit_jax.storage import faults
+from codeit_jax.storage.run_directory import RunDirectory
 from codeit_jax.text.native import NativeTokenizer
 from codeit_jax.training import learner
-from codeit_jax.training.step import TrainState
+from codeit_jax.training.train_step import TrainState
 
 # In the order in which a run passes them. Pretraining takes 20 steps and a meta-iteration 3 batches of samples and 4
 # steps; checkpoints come before pretraining, after it, and after each meta-iteration.

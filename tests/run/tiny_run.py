@@ -18,9 +18,9 @@ import orbax.checkpoint as ocp
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from codeit_jax import workbench
 from codeit_jax.cli import main
 from codeit_jax.parallel import make_mesh
+from codeit_jax.run import components as workbench
 from codeit_jax.training import make_optimizer
 
 COMPILING = {"jax_persistent_cache_min_compile_time_secs": 0.0, "jax_disable_most_optimizations": True}

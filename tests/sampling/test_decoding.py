@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from codeit_jax.config import ModelConfig
+from codeit_jax.config.schema import ModelConfig
 from codeit_jax.model import T5Model
 from codeit_jax.sampling.decoding import DecodingSettings, sample_tokens
 from codeit_jax.sampling.encoding import EncoderParts
 from codeit_jax.sampling.methods import draw, step_uniforms
-from codeit_jax.sampling.policy import make_policy
+from codeit_jax.sampling.output_head import make_policy
 from codeit_jax.sampling.sampler import sample_keys
 
 MODEL = T5Model(

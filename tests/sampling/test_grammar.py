@@ -7,8 +7,8 @@ import pytest
 
 import interpreter
 from codeit_jax.arc import Example
-from codeit_jax.config import ModelConfig, ParallelConfig, SamplingConfig
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
+from codeit_jax.config.schema import ModelConfig, ParallelConfig, SamplingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.sampling import Sampler

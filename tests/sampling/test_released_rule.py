@@ -5,14 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from codeit_jax.config import ModelConfig, ParallelConfig, SamplingConfig
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
+from codeit_jax.config.schema import ModelConfig, ParallelConfig, SamplingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.sampling import Sampler
 from codeit_jax.sampling.automaton import stop_at_bad_token
 from codeit_jax.sampling.decoding import DecodingSettings, sample_tokens
-from codeit_jax.sampling.policy import make_policy
+from codeit_jax.sampling.output_head import make_policy
 from codeit_jax.text import build_tokenizer
 
 PROGRAM_TOKENS = [1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]

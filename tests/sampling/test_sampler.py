@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from codeit_jax.arc import Example
-from codeit_jax.config import ModelConfig, ParallelConfig, SamplingConfig
+from codeit_jax.config.schema import ModelConfig, ParallelConfig, SamplingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.sampling import Sampler

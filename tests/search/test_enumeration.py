@@ -10,7 +10,7 @@ from codeit_jax.arc import Example
 from codeit_jax.search import Budget, enumeration, search_program
 from codeit_jax.search.bank import compositions
 from codeit_jax.search.functions import BUILDERS, built_type, primitive_types
-from codeit_jax.search.grammar import constants_for, productions
+from codeit_jax.search.productions import constants_for, productions
 from interpreter.inference import type_name
 
 INPUTS = (

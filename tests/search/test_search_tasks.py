@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from codeit_jax.arc import Example, load_tasks
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
 from codeit_jax.evaluation import solve_report
 from codeit_jax.search import Budget, TaskSearch, parse_budget, search_rounds, tasks
 from codeit_jax.search.budget import BudgetSpent

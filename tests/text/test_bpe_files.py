@@ -6,7 +6,7 @@ import shutil
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
 from codeit_jax.text import build_tokenizer
 from codeit_jax.text.bpe import BpeTokenizer
 

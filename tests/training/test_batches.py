@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codeit_jax.config import TextConfig
+from codeit_jax.config.schema import TextConfig
 from codeit_jax.replay import TokenRows
 from codeit_jax.text import build_tokenizer
 from codeit_jax.training.batches import BatchSizes, collate, plan_batches

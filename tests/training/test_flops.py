@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from codeit_jax.config import ModelConfig
+from codeit_jax.config.schema import ModelConfig
 from codeit_jax.model import T5Model
 from codeit_jax.training.flops import peak_flops, row_flops
 from codeit_jax.training.loss import token_nll

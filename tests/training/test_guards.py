@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from codeit_jax.config import TrainingConfig
-from codeit_jax.errors import DivergedError, UserError
+from codeit_jax.config.errors import DivergedError, UserError
+from codeit_jax.config.schema import TrainingConfig
 from codeit_jax.training.guards import check_skipped, count_spikes, spike_limit
 from codeit_jax.training.optimizer import learning_rate_schedule, make_optimizer
-from codeit_jax.training.step import StepMetrics
+from codeit_jax.training.train_step import StepMetrics
 
 
 def steps_of(losses, skipped=()):

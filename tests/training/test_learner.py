@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from codeit_jax.config import ModelConfig, ParallelConfig, ProfileConfig, TextConfig, TrainingConfig
-from codeit_jax.errors import DivergedError
+from codeit_jax.config.errors import DivergedError
+from codeit_jax.config.schema import ModelConfig, ParallelConfig, ProfileConfig, TextConfig, TrainingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import batch_sharding, make_mesh
-from codeit_jax.parallel.rules import param_shardings
+from codeit_jax.parallel.sharding_rules import param_shardings
 from codeit_jax.replay import TokenRows
 from codeit_jax.text import build_tokenizer
 from codeit_jax.training import TrainState, make_optimizer, train_step

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from codeit_jax.config import ModelConfig, ParallelConfig, TrainingConfig
+from codeit_jax.config.schema import ModelConfig, ParallelConfig, TrainingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import batch_sharding, make_mesh, param_shardings
 from codeit_jax.training import TrainBatch, TrainState, init_state, make_optimizer, train_step
 from codeit_jax.training.loss import token_nll
-from codeit_jax.training.step import add_gradient, zero_gradient
+from codeit_jax.training.train_step import add_gradient, zero_gradient
 
 SIZES = {"d_model": 16, "d_ff": 24, "d_kv": 4, "num_heads": 2, "num_encoder_layers": 1, "num_decoder_layers": 1}
 MODEL = T5Model(ModelConfig(**SIZES, dropout=0.0), 400)
@@ -141,7 +141,7 @@ def test_a_batch_in_parts_gives_the_step_of_the_whole(state, devices):
         parts = [jax.device_put(part, batch_sharding(mesh)) for part in parts]
     summed, two = take(copy, batch, jax.random.key(0), parts=parts)
     assert int(one.num_tokens) == int(two.num_tokens) == batch.loss_mask.sum()
-    np.testing.assert_allclose(two.loss, one.loss, rtol=1e-6)
+    np.testing.assert_allclose(two.loss, one.loss, rtol=1e-5)
     np.testing.assert_allclose(two.grad_norm, one.grad_norm, rtol=1e-4)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-4), summed.params, whole.params)
 

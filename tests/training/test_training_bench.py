@@ -6,7 +6,7 @@ import json
 import pytest
 
 from codeit_jax.bench import training
-from codeit_jax.errors import UserError
+from codeit_jax.config.errors import UserError
 
 
 def options(**changed):

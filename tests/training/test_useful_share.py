@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from codeit_jax.bench.length_mix import LengthMix, choose_buckets, draw_of, planned_share
-from codeit_jax.config import Config, TextConfig
-from codeit_jax.config_loading import load_config
+from codeit_jax.config.loading import load_config
+from codeit_jax.config.schema import Config, TextConfig
 from codeit_jax.model import T5Model
 from codeit_jax.training.batches import BatchSizes, plan_batches
 from codeit_jax.training.flops import row_flops

@@ -1,0 +1,1 @@
+"""What solves tasks without a policy: mutation and enumerative search."""

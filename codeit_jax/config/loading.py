@@ -1,0 +1,232 @@
+"""Reading a configuration: YAML files with `base:` inheritance, then `key=value` overrides, each with its origin.
+
+Order of precedence: defaults < base files < the files named, in order < overrides. An error names the value found,
+where it was given (file and line, or the command line) and what was expected.
+"""
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from codeit_jax.config.errors import UserError
+from codeit_jax.config.schema import CHANGEABLE_ON_RESUME, Config
+
+_MAX_BASES = 16
+_MAX_SHOWN = 80
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """One leaf value and where it was given."""
+
+    value: Any
+    origin: str
+
+
+def load_config(files: Sequence[str | Path] = (), overrides: Sequence[str] = ()) -> Config:
+    """Build the configuration from files and `key=value` overrides.
+
+    Args:
+        files: YAML files; later ones win. Each may name `base: FILE` or `base: [FILES]`, relative to itself.
+        overrides: `section.field=value`, the value read as YAML.
+
+    Raises:
+        UserError: a file or key that doesn't exist, a value of the wrong type or out of range, a cycle of bases.
+    """
+    settings: dict[str, _Setting] = {}
+    for file in files:
+        settings.update(_read_file(find_config_file(file), ()))
+    for override in overrides:
+        settings.update(_read_override(override))
+    return _validate(settings)
+
+
+def find_config_file(name: str | Path) -> Path:
+    """Return the file, or the preset of that name that ships with the package.
+
+    Raises:
+        UserError: neither exists.
+    """
+    path = Path(os.path.expanduser(name))
+    if os.path.isfile(path):  # unlike Path.is_file, False for a name that the system refuses
+        return path
+    for folder in preset_folders():
+        candidate = folder / (path.relative_to("configs") if path.parts[:1] == ("configs",) else path)
+        if os.path.isfile(candidate):
+            return candidate
+    known = ", ".join(f"configs/{preset}" for preset in _presets())
+    raise UserError(f"config file {_shown(str(name))} not found; expected a YAML file or one of {known}")
+
+
+def preset_folders() -> list[Path]:
+    """Return where presets can be: inside the installed package, and beside it in a source checkout."""
+    package = Path(__file__).parents[1]
+    return [folder for folder in (package / "configs", package.parent / "configs") if folder.is_dir()]
+
+
+def to_yaml(config: Config) -> str:
+    """Return the configuration as YAML that `load_config` reads back to an equal value."""
+    plain = TypeAdapter(Config).dump_python(config, mode="json")
+    return yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=100)
+
+
+def from_yaml(text: str) -> Config:
+    """Read what `to_yaml` returned."""
+    return TypeAdapter(Config).validate_python(yaml.safe_load(text))
+
+
+def changed_settings(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
+    """Return dotted key -> (old value, new value) of every setting that differs."""
+    before, after = dict(_leaves(old)), dict(_leaves(new))
+    return {key: (before[key], after[key]) for key in before if before[key] != after[key]}
+
+
+def changeable_on_resume(key: str) -> bool:
+    """Tell whether a run directory may go on with another value of this setting."""
+    return any(key == allowed or key.startswith(allowed + ".") for allowed in CHANGEABLE_ON_RESUME)
+
+
+def _presets() -> list[str]:
+    names = {str(p.relative_to(folder)) for folder in preset_folders() for p in folder.rglob("*.yaml")}
+    return sorted(name for name in names if not name.startswith("sweeps"))
+
+
+def _read_file(path: Path, below: tuple[Path, ...]) -> dict[str, _Setting]:
+    """Read a file and, first, its bases; `below` are the files that led here."""
+    path = path.resolve()
+    if path in below:
+        chain = " -> ".join(p.name for p in (*below, path))
+        raise UserError(f"{path}: base files form a cycle ({chain}), expected none")
+    if len(below) >= _MAX_BASES:
+        raise UserError(f"{path}: more than {_MAX_BASES} levels of base files, expected fewer")
+    own = _own_settings(path)
+    settings: dict[str, _Setting] = {}
+    for base in _bases(own.pop("base", None)):
+        file = (path.parent / base).resolve()
+        if not os.path.isfile(file):
+            raise UserError(f"{path}: base file {_shown(base)} not found; expected a path relative to {path.parent}")
+        settings.update(_read_file(file, (*below, path)))
+    settings.update(own)
+    return settings
+
+
+def _own_settings(path: Path) -> dict[str, _Setting]:
+    """Read one file's settings, `base` among them, without those of its bases."""
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: can't be read ({error})") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f":{mark.line + 1}" if mark else ""
+        raise UserError(f"{path}{place}: not valid YAML ({_problem(error)})") from None
+    if root is None:
+        return {}
+    if not isinstance(root, yaml.MappingNode):
+        raise UserError(f"{path}:{root.start_mark.line + 1}: the file is no mapping, expected `key: value` lines")
+    return dict(_flatten(root, prefix="", file=path, seen=set()))
+
+
+def _bases(setting: _Setting | None) -> list[str]:
+    if setting is None:
+        return []
+    bases = setting.value if isinstance(setting.value, list) else [setting.value]
+    if not all(isinstance(base, str) for base in bases):
+        raise UserError(f"base is {_shown(setting.value)} ({setting.origin}), expected a file name or a list of them")
+    return bases
+
+
+def _flatten(node: yaml.MappingNode, *, prefix: str, file: Path, seen: set[str]) -> Iterator[tuple[str, _Setting]]:
+    """Yield dotted key and setting for every leaf; refuses a key given twice, which YAML would let pass."""
+    for key_node, value_node in node.value:
+        place = f"{file}:{key_node.start_mark.line + 1}"
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise UserError(f"{place}: a key is a list or a mapping, expected a name")
+        key = f"{prefix}{key_node.value}"
+        if key in seen:
+            raise UserError(f"{place}: the key {key!r} is given twice, expected once")
+        seen.add(key)
+        is_section = not prefix and isinstance(value_node, yaml.MappingNode) and value_node.value
+        if is_section:
+            yield from _flatten(value_node, prefix=f"{key}.", file=file, seen=seen)
+            continue
+        try:
+            value = yaml.constructor.SafeConstructor().construct_document(value_node)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise UserError(f"{place}: the value of {key!r} can't be read ({_problem(error)})") from None
+        yield key, _Setting(value, place)
+
+
+def _read_override(override: str) -> Iterator[tuple[str, _Setting]]:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise UserError(f"override {_shown(override)} (command line), expected section.field=value")
+    try:
+        yield key, _Setting(yaml.safe_load(text) if text else None, "command line")
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UserError(f"override {_shown(override)} (command line): not valid YAML ({_problem(error)})") from None
+
+
+def _problem(error: Exception) -> str:
+    """Return the first line of what PyYAML says, without its excerpts."""
+    return str(getattr(error, "problem", None) or error).partition("\n")[0]
+
+
+def _shown(value: Any) -> str:
+    """Return a value for an error: one line of bounded length."""
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
+
+
+def _validate(settings: dict[str, _Setting]) -> Config:
+    known = dict(_leaves(Config()))
+    sections = {key.rpartition(".")[0] for key in known} - {""}
+    nested: dict[str, Any] = {}
+    for key, setting in settings.items():
+        if key in sections:
+            if setting.value in (None, {}):
+                continue
+            field = next(name for name in known if name.startswith(f"{key}."))
+            found = f"{key} is {_shown(setting.value)} ({setting.origin})"
+            raise UserError(f"{found}, expected its fields one by one, such as {field}")
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(sorted(sections))}.FIELD"
+            raise UserError(f"unknown key {_shown(key)} ({setting.origin}); {hint}")
+        target = nested
+        *path, name = key.split(".")
+        for part in path:
+            target = target.setdefault(part, {})
+        target[name] = setting.value
+    try:
+        return TypeAdapter(Config).validate_python(nested)
+    except ValidationError as error:
+        raise UserError(_first_line(error, settings)) from None
+
+
+def _first_line(error: ValidationError, settings: dict[str, _Setting]) -> str:
+    """Tell the first of pydantic's findings as `key is value (origin), expected ...`."""
+    first = error.errors(include_url=False)[0]
+    location = [str(part) for part in first["loc"]]
+    # The location goes deeper than the setting where one item of a list is at fault.
+    prefixes = (".".join(location[:length]) for length in range(len(location), 0, -1))
+    key = next((prefix for prefix in prefixes if prefix in settings), ".".join(location))
+    origin = settings[key].origin if key in settings else "default"
+    expected = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return f"{key} is {_shown(first['input'])} ({origin}), expected {expected}"
+
+
+def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for field in dataclasses.fields(node):
+        value = getattr(node, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from _leaves(value, f"{prefix}{field.name}.")
+        else:
+            yield prefix + field.name, value

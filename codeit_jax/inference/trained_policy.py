@@ -1,0 +1,95 @@
+"""A trained policy, read from a run directory: takes no lock and changes nothing there, even while the run goes on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import jax
+from jax.sharding import Mesh
+
+from codeit_jax.config.errors import StorageError, UserError
+from codeit_jax.config.schema import Config, ParallelConfig
+from codeit_jax.model import Params, T5Model
+from codeit_jax.parallel import make_mesh
+from codeit_jax.parallel.sharding_rules import param_shardings
+from codeit_jax.run.components import load_tokenizer, prepare_runtime
+from codeit_jax.storage import checkpoint
+from codeit_jax.storage.run_directory import RunDirectory
+from codeit_jax.storage.run_reader import read_run_config
+from codeit_jax.text import Tokenizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """The network with its parameters, and what belongs to it.
+
+    Attributes:
+        config: the run's.
+        tokenizer: for prompts and programs.
+        model: the network without parameters.
+        params: its parameters, on the devices of the mesh.
+        mesh: all devices of this machine.
+        checkpoint: number of the checkpoint that the parameters are from.
+        iteration: meta-iterations that were learnt from, -1 before pretraining.
+    """
+
+    config: Config
+    tokenizer: Tokenizer
+    model: T5Model
+    params: Params
+    mesh: Mesh
+    checkpoint: int
+    iteration: int
+
+
+def load_policy(run: Path, say: Callable[[str], None]) -> Policy:
+    """Read the policy of a run's newest whole checkpoint, on whatever devices there are.
+
+    Args:
+        run: the run directory.
+        say: told of damaged checkpoints.
+
+    Raises:
+        UserError: no run directory, none with a checkpoint, or the tokenizer's files changed since.
+        StorageError: no checkpoint is whole.
+    """
+    config = read_run_config(run)
+    # A run on eight accelerators is looked at on a laptop too.
+    prepare_runtime(replace(config.runtime, platform="auto"))
+    tokenizer = load_tokenizer(config.text)
+    cut = checkpoint.newest_whole(RunDirectory(run, writes=False), say)
+    if cut is None:
+        raise UserError(f"{run}: found no checkpoint, expected a run that has saved one")
+    if cut.meta["tokenizer"] != tokenizer.digest:
+        raise UserError(
+            f"the {tokenizer.name} tokenizer has digest {tokenizer.digest[:12]}, expected "
+            f"{cut.meta['tokenizer'][:12]} as in checkpoint {cut.number}: its vocabulary changed since"
+        )
+    mesh = make_mesh(ParallelConfig())
+    model = T5Model(config.model, tokenizer.vocabulary_size)
+    return Policy(
+        config=config,
+        tokenizer=tokenizer,
+        model=model,
+        params=_read_params(cut, model, mesh),
+        mesh=mesh,
+        checkpoint=cut.number,
+        iteration=cut.meta["iteration"],
+    )
+
+
+def _read_params(cut: checkpoint.Cut, model: T5Model, mesh: Mesh) -> Params:
+    shapes = model.abstract_params()
+    target = jax.tree.map(
+        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        shapes,
+        param_shardings(mesh, shapes),
+    )
+    try:
+        params: Params = checkpoint.restore_part(cut, {"params": target})["params"]
+    except (OSError, ValueError) as error:
+        problem = str(error).partition("\n")[0]
+        raise StorageError(
+            f"{cut.state}: can't be read ({problem}); a run that goes on removes old checkpoints, try again"
+        ) from None
+    return params

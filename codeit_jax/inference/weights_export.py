@@ -1,0 +1,62 @@
+"""A trained policy as a folder that transformers loads."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import jax
+from safetensors import SafetensorError
+
+from codeit_jax.config.errors import StorageError, UserError
+from codeit_jax.inference.trained_policy import Policy
+from codeit_jax.model.huggingface import save_pretrained
+from codeit_jax.storage.faults import fault_point
+
+
+def export_policy(policy: Policy, folder: Path) -> None:
+    """Write weights, configuration and tokenizer; the folder appears when it is whole.
+
+    Args:
+        policy: what to write.
+        folder: must not exist, or be empty.
+
+    Raises:
+        UserError: there is something at that path.
+        StorageError: the disk is full or can't be written.
+    """
+    folder = folder.expanduser().absolute()
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UserError(f"{folder}: is there already, expected a path for a new folder")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = folder.with_name(f".{folder.name}-{os.getpid()}")
+        unfinished.mkdir()
+        try:
+            _write(policy, unfinished)
+            fault_point("export")
+            unfinished.rename(folder)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+    except (OSError, SafetensorError) as error:
+        problem = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise StorageError(f"{folder}: can't be written ({problem})") from None
+
+
+def _write(policy: Policy, folder: Path) -> None:
+    tokenizer = policy.tokenizer
+    ids = {"pad_id": tokenizer.pad_id, "end_id": tokenizer.end_id, "start_id": tokenizer.start_id}
+    save_pretrained(folder, jax.device_get(policy.params), policy.model, **ids)
+    tokenizer.save(folder)
+    sampling = policy.config.sampling
+    generation = {
+        "do_sample": True,
+        "temperature": sampling.temperature,
+        "top_k": sampling.top_k,
+        "max_new_tokens": policy.config.text.max_program_tokens,
+        "pad_token_id": tokenizer.pad_id,
+        "eos_token_id": tokenizer.end_id,
+        "decoder_start_token_id": tokenizer.start_id,
+    }
+    (folder / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,77 @@
+"""Loading programs files, ours included, and writing them atomically."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from codeit_jax.config.errors import StorageError, UserError
+from codeit_jax.programs.solver_file import SeedProgram, format_programs, parse_programs
+
+BUILTIN_FILE = Path(__file__).parent / "builtin" / "arc1_training.txt"
+MAX_FILE_BYTES = 64 << 20
+
+
+def load_programs(source: str | os.PathLike[str]) -> list[SeedProgram]:
+    """Load a programs file.
+
+    Args:
+        source: a file, or `builtin` for the programs that ship with the package (tasks of `arc1/training`).
+
+    Raises:
+        UserError: the file is missing, unreadable, too large, or not a programs file.
+    """
+    path = BUILTIN_FILE if source == "builtin" else Path(source).expanduser()
+    return parse_programs(_read_text(path), where=str(path))
+
+
+def write_programs(path: str | os.PathLike[str], seeds: Sequence[SeedProgram], *, header: str = "") -> None:
+    """Write a programs file atomically: readers see the old content or the new one.
+
+    Args:
+        path: the file; its folder must exist.
+        seeds: at most one program a task.
+        header: lines of text for a comment at the top.
+
+    Raises:
+        UserError: the format can't carry these programs.
+        StorageError: the file can't be written.
+    """
+    target = Path(path).expanduser()
+    comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
+    content = (comment + "\n\n" if comment else "") + format_programs(seeds)
+    try:
+        _replace_file(target, content)
+    except OSError as error:
+        raise StorageError(f"{target}: can't be written ({error.strerror})") from None
+
+
+def _replace_file(target: Path, content: str) -> None:
+    """Write beside the target, flush to disk, then rename over it."""
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp makes the file private; a programs file is for sharing
+        os.replace(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _read_text(path: Path) -> str:
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise UserError(f"{path}: the file has {size} bytes, expected at most {MAX_FILE_BYTES}")
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file, expected a programs file or `builtin`") from None
+    except OSError as error:
+        raise UserError(f"{path}: can't be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path}: found bytes that are not UTF-8 at offset {error.start}, expected a text file"
+        ) from None

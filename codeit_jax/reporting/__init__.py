@@ -1,0 +1,1 @@
+"""What people look at: progress, the page of a run, grids in a terminal."""

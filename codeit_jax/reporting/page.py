@@ -1,0 +1,88 @@
+"""The page."""
+
+from collections.abc import Iterator, Sequence
+
+from codeit_jax.arc import Example
+from codeit_jax.reporting.curve import Line, chart_svg
+from codeit_jax.reporting.markup import escape, grid_svg
+from codeit_jax.reporting.run_result import RunResult, SolvedTask
+from interpreter import Outcome
+
+# Nothing is loaded and nothing runs, whatever gets into the page: only its own style sheet applies.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em; color: #222; }
+table { border-collapse: collapse; } th, td { padding: .2em .8em; border-bottom: 1px solid #ddd; text-align: right; }
+th:first-child, td:first-child { text-align: left; }
+pre { background: #f5f5f5; padding: .6em; overflow-x: auto; unicode-bidi: isolate; direction: ltr; }
+bdi { unicode-bidi: isolate; }
+figure { display: inline-block; margin: 0 .8em .8em 0; vertical-align: top; }
+figcaption { font-size: 12px; color: #666; } .none { color: #999; }
+svg .lines { stroke: #555; stroke-width: .5; fill: none; } svg .rule { stroke: #ddd; }
+svg polyline, svg path { fill: none; stroke-width: 2; } svg .rule, svg .lines { stroke-width: .5; }
+svg text { font-size: 12px; fill: #444; }
+"""
+_ROWS = {"policy": "sampled from the policy", "mutants": "seeds and mutants", "cumulative": "both"}
+_COLUMNS = ("demonstrations", "pass@1", "pass@3", "oracle")
+
+
+def build_page(runs: Sequence[RunResult]) -> str:
+    """Return the whole page."""
+    title = "CodeIt: " + ", ".join(run.name for run in runs)
+    body = [f"<h1>{escape(title)}</h1>", _chart(runs)]
+    for run in runs:
+        body += _run_section(run)
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body></html>\n"
+    )
+
+
+def _chart(runs: Sequence[RunResult]) -> str:
+    lines = [
+        Line(
+            f"{run.name}: {_ROWS[key]}", [(row["iteration"], row[key]["pass@3"]) for row in run.scores], number, dashed
+        )
+        for number, run in enumerate(runs)
+        for key, dashed in (("policy", False), ("cumulative", True))
+    ]
+    return chart_svg(lines, "tasks solved (pass@3)")
+
+
+def _run_section(run: RunResult) -> Iterator[str]:
+    yield f"<h2>{escape(run.name)}</h2>"
+    settings = "".join(f"<li>{escape(name)}: <bdi>{escape(value)}</bdi></li>" for name, value in run.settings.items())
+    yield f"<ul>{settings}</ul>"
+    head = "".join(f"<th>{column}</th>" for column in _COLUMNS)
+    yield f"<table><tr><th>tasks solved of {run.num_tasks}</th>{head}</tr>"
+    for key, name in _ROWS.items():
+        cells = "".join(f"<td>{run.report[key][column]}</td>" for column in _COLUMNS)
+        yield f"<tr><td>{name}</td>{cells}</tr>"
+    yield "</table>"
+    yield f"<h3>Tasks whose demonstrations all hold: {len(run.solved)}</h3>"
+    for solved in run.solved:
+        yield from _task_section(solved)
+
+
+def _task_section(solved: SolvedTask) -> Iterator[str]:
+    task, candidate = solved.task, solved.best.candidate
+    verdict = "the tests, too" if candidate.solves_tests else "not the tests"
+    when = "before the first meta-iteration" if solved.best.iteration < 0 else f"meta-iteration {solved.best.iteration}"
+    yield f"<h4><bdi>{escape(task.id)}</bdi></h4>"
+    yield (
+        f"<p>Solves {verdict}. Found by: {escape(solved.best.origin)}, {when}; "
+        f"{solved.num_programs} programs reproduce a demonstration or more.</p>"
+    )
+    yield f"<pre>{escape(candidate.program)}</pre>"
+    shown = len(task.demonstrations)
+    yield "<div>" + "".join(_pairs("demonstration", task.demonstrations, solved.outcomes[:shown])) + "</div>"
+    yield "<div>" + "".join(_pairs("test", task.tests, solved.outcomes[shown:])) + "</div>"
+
+
+def _pairs(kind: str, examples: Sequence[Example], outcomes: Sequence[Outcome]) -> Iterator[str]:
+    for number, (example, outcome) in enumerate(zip(examples, outcomes, strict=True), start=1):
+        yield grid_svg(example.input, f"{kind} {number}")
+        yield grid_svg(outcome.grid, "the program's output")

@@ -1,0 +1,108 @@
+"""What a report says of a run: its summary, its curve, and its solved tasks with the grids of their programs."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from codeit_jax.arc import Task, TaskSet, load_tasks
+from codeit_jax.config.errors import StorageError
+from codeit_jax.config.interpreter_limits import limits_of
+from codeit_jax.evaluation.solutions import Solution, SolutionTable
+from codeit_jax.storage.run_reader import best_solutions, check_same_task, read_lines, read_run_config, read_solutions
+from interpreter import InterpreterPool, Job, Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolvedTask:
+    """A task whose demonstrations a program reproduces all.
+
+    Attributes:
+        task: the task.
+        best: the program that the selection rule puts first.
+        num_programs: programs that reproduce at least one demonstration.
+        outcomes: the program's, on the demonstrations and then the tests.
+    """
+
+    task: Task
+    best: Solution
+    num_programs: int
+    outcomes: Sequence[Outcome]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """One run.
+
+    Attributes:
+        name: of its directory.
+        settings: what to name with a result, by what it is.
+        report: solved tasks as in `summary.json`, of the programs found so far.
+        num_tasks: tasks searched.
+        scores: rows of the scoring stage, one a meta-iteration.
+        solved: the solved tasks by id.
+    """
+
+    name: str
+    settings: dict[str, str]
+    report: dict[str, dict[str, int]]
+    num_tasks: int
+    scores: list[dict[str, Any]]
+    solved: list[SolvedTask]
+
+
+def read_run_result(run: Path) -> RunResult:
+    """Read a run, finished or not, and run its best programs again for their grids.
+
+    Raises:
+        UserError: not a run directory, or its tasks aren't there any more.
+        StorageError: a file of the run is damaged.
+    """
+    config = read_run_config(run)
+    tasks = load_tasks(config.data.search_tasks)[: config.data.num_search_tasks]
+    solutions = read_solutions(run)
+    with InterpreterPool(config.interpreter.num_workers, limits_of(config.interpreter)) as pool:
+        solved = list(_solved_tasks(solutions, tasks, pool))
+    return RunResult(
+        name=run.expanduser().resolve().name,
+        settings={
+            "tasks": f"{config.data.search_tasks}, {len(tasks)} ({tasks.snapshot}, digest {tasks.digest})",
+            "seed": str(config.seed),
+            "tokenizer": config.text.tokenizer,
+            "weights": config.model.weights or "from scratch",
+            "samples of a task": str(config.sampling.samples_per_task),
+        },
+        report=SolutionTable(solutions).report(tasks),
+        num_tasks=len(tasks),
+        scores=list(_score_rows(run)),
+        solved=solved,
+    )
+
+
+def _solved_tasks(solutions: Sequence[Solution], tasks: TaskSet, pool: InterpreterPool) -> Iterator[SolvedTask]:
+    by_task: dict[str, list[Solution]] = {}
+    for solution in solutions:
+        by_task.setdefault(solution.candidate.task_id, []).append(solution)
+    best = {task_id: best_solutions(found, 1) for task_id, found in by_task.items()}
+    for task in tasks:
+        for solution in best.get(task.id, []):
+            check_same_task(solution, task)
+    shown = [task for task in tasks if any(s.candidate.solves_demonstrations for s in best.get(task.id, []))]
+    inputs = [task.demonstration_inputs + task.test_inputs for task in shown]
+    jobs = [Job([best[task.id][0].candidate.program], grids) for task, grids in zip(shown, inputs, strict=True)]
+    for task, [outcomes] in zip(shown, pool.run(jobs), strict=True):
+        num_programs = len({solution.candidate.program for solution in by_task[task.id]})
+        yield SolvedTask(task=task, best=best[task.id][0], num_programs=num_programs, outcomes=outcomes)
+
+
+def _score_rows(run: Path) -> Iterator[dict[str, Any]]:
+    path = run.expanduser() / "metrics.jsonl"
+    for number, row in read_lines(path):
+        if isinstance(row, dict) and row.get("stage") == "score":
+            if not isinstance(row.get("iteration"), int) or not all(
+                isinstance(row.get(key), dict) and isinstance(row[key].get("pass@3"), int)
+                for key in ("policy", "cumulative")
+            ):
+                raise StorageError(f"{path}:{number}: not the scores of a meta-iteration ({json.dumps(row)[:60]})")
+            yield row

@@ -1,0 +1,1 @@
+"""A run: its state, the meta-iteration, saving and resuming, the summary."""

@@ -1,0 +1,144 @@
+"""What stays the same through a run: tasks, prompts, tokenizer, network, optimizer, sampler, interpreter pool."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import optax
+from jax.sharding import Mesh
+
+from codeit_jax.arc import TaskSet, load_tasks
+from codeit_jax.config.errors import UserError
+from codeit_jax.config.schema import Config, RuntimeConfig, TextConfig
+from codeit_jax.model import T5Model
+from codeit_jax.parallel import make_mesh
+from codeit_jax.parallel.hosts import ALONE, Hosts
+from codeit_jax.programs import SeedProgram, load_programs
+from codeit_jax.sampling import Sampler
+from codeit_jax.text import EncodedPrompt, Tokenizer, build_tokenizer
+from codeit_jax.training import make_optimizer
+from interpreter import InterpreterPool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workbench:
+    """The tools of a run.
+
+    Attributes:
+        config: the whole configuration; each tool has been given its own part.
+        search_tasks: the tasks to solve; their tests are read only to score.
+        training_tasks: the tasks of the seed programs.
+        seeds: the seed programs.
+        prompts: task id and encoded prompt of every search task.
+        tokenizer: for prompts and programs.
+        model: the network without parameters.
+        optimizer: of the fine-tuning step.
+        sampler: draws programs.
+        pool: runs programs.
+        mesh: the devices of all processes.
+        hosts: the processes.
+    """
+
+    config: Config
+    search_tasks: TaskSet
+    training_tasks: TaskSet
+    seeds: list[SeedProgram]
+    prompts: list[tuple[str, EncodedPrompt]]
+    tokenizer: Tokenizer
+    model: T5Model
+    optimizer: optax.GradientTransformation
+    sampler: Sampler
+    pool: InterpreterPool
+    mesh: Mesh
+    hosts: Hosts
+
+
+def build_workbench(config: Config, pool: InterpreterPool, hosts: Hosts = ALONE) -> Workbench:
+    """Load and build everything that a run needs, cheapest first, so that what the user got wrong shows early.
+
+    Args:
+        config: the run's configuration.
+        pool: running workers; the caller closes it.
+        hosts: the processes of the run.
+
+    Raises:
+        UserError: a task source, programs file, tokenizer, weights folder or device isn't as it should be.
+    """
+    search_tasks = load_tasks(config.data.search_tasks)[: config.data.num_search_tasks]
+    training_tasks = load_tasks(config.data.training_tasks)
+    seeds = _usable_seeds(load_programs(config.data.seeds), training_tasks, config.data.seeds)
+    tokenizer = load_tokenizer(config.text)
+    mesh = make_mesh(config.parallel)
+    model = T5Model(config.model, tokenizer.vocabulary_size)
+    return Workbench(
+        config=config,
+        search_tasks=search_tasks,
+        training_tasks=training_tasks,
+        seeds=seeds,
+        prompts=encode_prompts(search_tasks, tokenizer, config),
+        tokenizer=tokenizer,
+        model=model,
+        optimizer=make_optimizer(config.training),
+        sampler=make_sampler(config, model, tokenizer, mesh),
+        pool=pool,
+        mesh=mesh,
+        hosts=hosts,
+    )
+
+
+def prepare_runtime(config: RuntimeConfig) -> None:
+    """Choose JAX's platform and compilation cache; must run before anything computes.
+
+    Raises:
+        UserError: the platform that was asked for isn't there; a run never falls back to another one.
+    """
+    if config.platform != "auto":
+        jax.config.update("jax_platforms", config.platform)
+    if config.compilation_cache is not None:
+        jax.config.update("jax_compilation_cache_dir", str(Path(config.compilation_cache).expanduser()))
+    try:
+        jax.devices(None if config.platform == "auto" else config.platform)
+    except (RuntimeError, AssertionError) as error:  # JAX asserts where no plugin for the platform is installed
+        reason = str(error).partition("\n")[0] or "no plugin for it is installed"
+        raise UserError(f"runtime.platform is {config.platform!r}, which JAX can't use here ({reason})") from None
+
+
+def _usable_seeds(seeds: list[SeedProgram], tasks: TaskSet, source: str) -> list[SeedProgram]:
+    """Keep the programs of tasks that are there; none at all is an error."""
+    usable = [seed for seed in seeds if seed.task_id in tasks]
+    if not usable:
+        raise UserError(
+            f"{source}: none of its {len(seeds)} programs is for a task of {tasks.source}, expected at least one"
+        )
+    return usable
+
+
+def load_tokenizer(config: TextConfig) -> Tokenizer:
+    """Build the tokenizer, from its files if it has any.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    path = config.tokenizer_path
+    return build_tokenizer(config.tokenizer, None if path is None else Path(path).expanduser())
+
+
+def make_sampler(config: Config, model: T5Model, tokenizer: Tokenizer, mesh: Mesh) -> Sampler:
+    """Build the sampler for prompts and programs of the configured lengths."""
+    return Sampler(
+        model,
+        tokenizer,
+        config.sampling,
+        prompt_buckets=config.text.prompt_buckets,
+        max_program_tokens=config.text.max_program_tokens,
+        mesh=mesh,
+    )
+
+
+def encode_prompts(tasks: TaskSet, tokenizer: Tokenizer, config: Config) -> list[tuple[str, EncodedPrompt]]:
+    """Return task id and prompt of every task, of as many demonstrations as the policy is shown."""
+    shown = slice(config.hindsight.num_demonstrations)
+    return [
+        (task.id, tokenizer.encode_prompt(task.demonstrations[shown], max_tokens=config.text.max_prompt_tokens))
+        for task in tasks
+    ]

@@ -1,0 +1,53 @@
+"""The end of a run: summary.json, and its result for people."""
+
+import json
+from collections import defaultdict
+from typing import Any
+
+from codeit_jax.reporting.progress import Reporter
+from codeit_jax.run.components import Workbench
+from codeit_jax.run.state import RunState
+from codeit_jax.storage.run_directory import RunDirectory
+
+_ROWS = {"policy": "sampled from the policy", "mutants": "seeds and mutants", "cumulative": "both"}
+
+
+def write_summary(bench: Workbench, state: RunState, directory: RunDirectory) -> dict[str, Any]:
+    """Write summary.json and return it."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    policy_last = {"demonstrations": 0, "pass@1": 0, "pass@3": 0, "oracle": 0}
+    for row in directory.read("metrics.jsonl"):
+        seconds[row["stage"]] += row["t_seconds"]
+        policy_last = row.get("policy_last", policy_last)
+    summary = {
+        "tasks": len(bench.search_tasks),
+        "meta_iterations": state.iteration,
+        "programs_sampled": state.num_sampled,
+        "programs_unique": len(state.sampled),
+        "solved": state.solutions.report(bench.search_tasks),
+        "policy_last": policy_last,
+        "snapshot": f"{bench.search_tasks.snapshot}, digest {bench.search_tasks.digest}",
+        "seed": bench.config.seed,
+        "t_seconds": {stage: round(value, 1) for stage, value in seconds.items()},
+    }
+    directory.write("summary.json", json.dumps(summary, indent=2) + "\n")
+    return summary
+
+
+def tell_summary(bench: Workbench, state: RunState, summary: dict[str, Any], reporter: Reporter) -> None:
+    """Tell the programs that the policy solves tasks by, and the counts."""
+    say, tasks = reporter.say, bench.search_tasks
+    say("")
+    for task in tasks:
+        candidates = [c for c in state.solutions.candidates("policy") if c.task_id == task.id]
+        best = min((c for c in candidates if c.solves_demonstrations), key=lambda c: len(c.program), default=None)
+        if best is not None:
+            verdict = "tests too" if best.solves_tests else "not the tests"
+            program = best.program.replace("\n", "\n    ")
+            say(f"{task.id}: the policy solves all demonstrations, {verdict}, by\n    {program}")
+    say("")
+    say(f"{f'tasks solved of {len(tasks)}':<28}{'demonstrations':>16}{'pass@1':>10}{'pass@3':>10}{'oracle':>10}")
+    for key, name in _ROWS.items():
+        row = summary["solved"][key]
+        say(f"{name:<28}{row['demonstrations']:>16}{row['pass@1']:>10}{row['pass@3']:>10}{row['oracle']:>10}")
+    say(f"{summary['programs_sampled']} programs sampled, {summary['programs_unique']} of them distinct")

@@ -1,0 +1,238 @@
+"""Checkpoints: one consistent cut of everything that decides how a run goes on.
+
+A cut is the folder `checkpoints/<number>` with the train state (orbax) and `meta.json` (counters, sizes of the line
+files), and `replay/<number>` with the replay. It is written in this order: replay, state, meta, then the manifest
+`checkpoints/<number>.sha256` with size and SHA-256 of every file; the manifest's rename is the commit. Orbax doesn't
+check its array data: a flipped bit would restore as a wrong number without an error, so the manifest is verified before
+a restore.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import orbax.checkpoint as ocp
+
+from codeit_jax.config.errors import DivergedError, StorageError
+from codeit_jax.parallel.hosts import ALONE, Hosts
+from codeit_jax.storage.faults import fault_point
+from codeit_jax.storage.run_directory import MANIFEST_SUFFIX, RunDirectory, write_atomically
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """A checkpoint found on disk.
+
+    Attributes:
+        number: counts up with every checkpoint of a run.
+        state: folder of the train state.
+        replay: folder of the replay.
+        meta: what was given to `save`.
+    """
+
+    number: int
+    state: Path
+    replay: Path
+    meta: dict[str, Any]
+
+
+def save(
+    directory: RunDirectory,
+    number: int,
+    *,
+    state: Mapping[str, Any],
+    save_replay: Callable[[Path], None],
+    meta: Mapping[str, Any],
+    keep: int,
+    hosts: Hosts = ALONE,
+) -> None:
+    """Write a checkpoint and remove all but the newest `keep`; every process of the run has to call it.
+
+    Args:
+        directory: the run's.
+        number: larger than that of any checkpoint there.
+        state: nested dict of arrays.
+        save_replay: writes this process's part of the replay into the folder given.
+        meta: JSON values.
+        keep: how many checkpoints stay.
+        hosts: the processes; the first one commits when all have written their parts.
+
+    Raises:
+        DivergedError: an array holds NaN or infinity; nothing is written.
+        StorageError: the disk is full or can't be written; older checkpoints stay whole.
+    """
+    _check_finite(state)
+    folder, replay = directory.checkpoints / str(number), directory.replay / str(number)
+    try:
+        if hosts.is_first:
+            for leftover in (folder, replay):
+                shutil.rmtree(leftover, ignore_errors=True)
+                leftover.mkdir(parents=True)
+        hosts.wait()
+        save_replay(replay)
+        fault_point("replay")
+        with _checkpointer() as checkpointer:
+            checkpointer.save(folder / "state", state)
+        fault_point("state")
+        hosts.wait()
+        if hosts.is_first:
+            _commit(directory, number, meta, keep)
+    except (OSError, ValueError) as error:
+        free = shutil.disk_usage(directory.path).free >> 20
+        problem = str(error).partition("\n")[0]
+        raise StorageError(f"{folder}: the checkpoint can't be written ({problem}; {free} MiB free)") from error
+
+
+def _commit(directory: RunDirectory, number: int, meta: Mapping[str, Any], keep: int) -> None:
+    text = json.dumps({**meta, "line_files": directory.line_file_sizes()})
+    write_atomically(directory.checkpoints / str(number) / "meta.json", text)
+    write_atomically(_manifest(directory, number), json.dumps(_digests(directory, number)))
+    fault_point("commit")
+    for old in _numbers(directory)[:-keep]:
+        _remove(directory, old)
+
+
+def latest(directory: RunDirectory, say: Callable[[str], None], hosts: Hosts = ALONE) -> Cut | None:
+    """Find the newest checkpoint that is whole; newer ones, damaged, are told and lose their rank as checkpoints.
+
+    Args:
+        directory: the run's.
+        say: told of damaged checkpoints.
+        hosts: the processes, which all have to call this; the first one looks.
+
+    Returns:
+        None for a directory without any checkpoint.
+
+    Raises:
+        StorageError: there are checkpoints, but none is whole; all stay as they are.
+    """
+    cut = newest_whole(directory, say) if hosts.is_first else None
+    number = hosts.broadcast(str(cut.number).encode() if cut is not None else b"")
+    if not hosts.is_first:
+        return _read_cut(directory, int(number)) if number else None
+    if cut is not None:
+        for newer in _numbers(directory):
+            if newer > cut.number:
+                _manifest(directory, newer).rename(directory.checkpoints / f"{newer}.corrupt")
+    return cut
+
+
+def newest_whole(directory: RunDirectory, say: Callable[[str], None]) -> Cut | None:
+    """Find the newest checkpoint that is whole, and change nothing; see `latest`."""
+    numbers = _numbers(directory)
+    for number in reversed(numbers):
+        problem = _problem(directory, number)
+        if problem is None:
+            return _read_cut(directory, number)
+        say(f"checkpoint {number} is damaged: {problem}")
+    if numbers:
+        raise StorageError(f"{directory.checkpoints}: no checkpoint is whole; start again with another --run-dir")
+    return None
+
+
+def restore_state(cut: Cut, target: Any) -> Any:
+    """Read the train state into the shapes, types and shardings of `target`, a tree of `jax.ShapeDtypeStruct`."""
+    with _checkpointer() as checkpointer:
+        return checkpointer.restore(cut.state, target)
+
+
+def restore_part(cut: Cut, target: Any) -> Any:
+    """Read some of the train state: only what `target`, a nested dict of `jax.ShapeDtypeStruct`, names."""
+    arguments = ocp.checkpoint_utils.construct_restore_args(target)
+    with ocp.PyTreeCheckpointer() as checkpointer:
+        return checkpointer.restore(
+            cut.state, args=ocp.args.PyTreeRestore(item=target, restore_args=arguments, partial_restore=True)
+        )
+
+
+def abstract(tree: Any) -> Any:
+    """Describe a tree of arrays for `restore_state`."""
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), tree)
+
+
+@contextmanager
+def _checkpointer() -> Iterator[ocp.StandardCheckpointer]:
+    """Open orbax's checkpointer without its log, which prints several tracebacks for an error that is raised too."""
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with ocp.StandardCheckpointer() as checkpointer:
+            yield checkpointer
+    finally:
+        log.setLevel(level)
+
+
+@jax.jit
+def _finite(tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: jnp.isfinite(leaf).all(), tree)
+
+
+def _check_finite(state: Mapping[str, Any]) -> None:
+    for path, finite in jax.tree_util.tree_leaves_with_path(jax.device_get(_finite(dict(state)))):
+        if not finite:
+            name = jax.tree_util.keystr(path, simple=True, separator="/")
+            raise DivergedError(
+                f"{name} holds NaN or infinity, expected finite numbers; it isn't saved, the last checkpoint is sound: "
+                "lower training.learning_rate or set training.clip_norm"
+            )
+
+
+def _read_cut(directory: RunDirectory, number: int) -> Cut:
+    folder = directory.checkpoints / str(number)
+    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    return Cut(number=number, state=folder / "state", replay=directory.replay / str(number), meta=meta)
+
+
+def _manifest(directory: RunDirectory, number: int) -> Path:
+    return directory.checkpoints / f"{number}{MANIFEST_SUFFIX}"
+
+
+def _numbers(directory: RunDirectory) -> list[int]:
+    """Return the committed checkpoints, ascending."""
+    return sorted(int(file.stem) for file in directory.checkpoints.glob(f"*{MANIFEST_SUFFIX}") if file.stem.isdecimal())
+
+
+def _remove(directory: RunDirectory, number: int) -> None:
+    # The manifest goes first: without it the rest is no checkpoint, whenever the process dies.
+    _manifest(directory, number).unlink()
+    shutil.rmtree(directory.checkpoints / str(number), ignore_errors=True)
+    shutil.rmtree(directory.replay / str(number), ignore_errors=True)
+
+
+def _digests(directory: RunDirectory, number: int) -> dict[str, list[Any]]:
+    """Return size and SHA-256 of every file of a checkpoint, by path relative to the run directory."""
+    folders = (directory.checkpoints / str(number), directory.replay / str(number))
+    files = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file())
+    return {str(file.relative_to(directory.path)): [file.stat().st_size, _sha256(file)] for file in files}
+
+
+def _problem(directory: RunDirectory, number: int) -> str | None:
+    """Say in a few words what is wrong with a checkpoint, or return None."""
+    try:
+        expected = json.loads(_manifest(directory, number).read_text(encoding="utf-8"))
+        found = _digests(directory, number)
+    except (OSError, ValueError) as error:
+        return f"its manifest can't be read ({str(error).partition(chr(10))[0]})"
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            return f"{name} isn't as it was written"
+    return None
+
+
+def _sha256(file: Path) -> str:
+    sha = hashlib.sha256()
+    with open(file, "rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            sha.update(chunk)
+    return sha.hexdigest()

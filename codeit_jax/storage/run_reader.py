@@ -1,0 +1,79 @@
+"""What can be read of a run directory without JAX, without its lock, and while the run goes on."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from codeit_jax.arc import Task
+from codeit_jax.config.errors import StorageError, UserError
+from codeit_jax.config.loading import load_config
+from codeit_jax.config.schema import Config
+from codeit_jax.evaluation import select_candidates
+from codeit_jax.evaluation.solutions import Solution
+
+
+def read_run_config(run: Path) -> Config:
+    """Read a run's configuration.
+
+    Raises:
+        UserError: not a run directory, or its configuration is damaged.
+    """
+    file = run.expanduser() / "config.yaml"
+    if not file.is_file():
+        raise UserError(f"{run}: found no config.yaml, expected the directory of a run")
+    return load_config([file])
+
+
+def read_solutions(run: Path) -> list[Solution]:
+    """Read the programs that a run found so far.
+
+    Raises:
+        StorageError: a line is damaged.
+    """
+    path = run.expanduser() / "solutions.jsonl"
+    solutions = []
+    for number, row in read_lines(path):
+        try:
+            solutions.append(Solution.from_row(row))
+        except (KeyError, TypeError):
+            raise StorageError(f"{path}:{number}: not a found program, expected its task, text and results") from None
+    return solutions
+
+
+def best_solutions(found: Iterable[Solution], count: int) -> list[Solution]:
+    """Choose among one task's programs by `select_candidates`; the first finding of a text counts."""
+    first: dict[str, Solution] = {}
+    for solution in found:
+        first.setdefault(solution.candidate.program, solution)
+    return [first[c.program] for c in select_candidates((s.candidate for s in first.values()), count)]
+
+
+def check_same_task(solution: Solution, task: Task) -> None:
+    """Raise UserError if a program was found for another task of that id: the tasks' data changed since."""
+    found = (len(task.demonstrations), len(task.tests))
+    expected = (len(solution.candidate.demonstrations), len(solution.candidate.tests))
+    if found != expected:
+        raise UserError(
+            f"task {task.id!r} has {found[0]} demonstrations and {found[1]} tests, expected {expected[0]} and "
+            f"{expected[1]} as in the run: its data changed since"
+        )
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """Yield number and value of every line of a line file; a last line that is still being written is left out.
+
+    Raises:
+        StorageError: the file can't be read, or a line is damaged.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageError(f"{path}: can't be read ({error.strerror})") from None
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            yield number, json.loads(line)
+        except (ValueError, RecursionError):
+            raise StorageError(f"{path}:{number}: damaged, expected one JSON object a line") from None

@@ -1,0 +1,68 @@
+"""Twin test of screening: which programs solve which tasks, against running everything on everything."""
+
+import numpy as np
+import pytest
+
+import interpreter
+from codeit_jax.arc import Example, Task, TaskSet
+from codeit_jax.evaluation.screening import screen_programs
+from codeit_jax.mutation import random_program
+
+SMALL, LARGE, TEST = ((1, 2),), ((0, 3, 0), (4, 4, 0)), ((5, 0), (0, 5), (5, 5))
+
+
+def mirror(grid):
+    return grid[::-1]
+
+
+def rotate(grid):
+    return mirror(tuple(row[::-1] for row in grid))
+
+
+TASKS = TaskSet(
+    [
+        # The smallest demonstration isn't the first, and more than one program solves it.
+        Task("flip", (Example(LARGE, mirror(LARGE)), Example(SMALL, mirror(SMALL))), (Example(TEST, mirror(TEST)),)),
+        Task("turn", (Example(SMALL, rotate(SMALL)), Example(LARGE, rotate(LARGE))), (Example(TEST, TEST),)),
+        Task("none", (Example(SMALL, ((9,),)),), (Example(TEST, TEST),)),
+    ],
+    source="made",
+    snapshot="by hand",
+)
+TEXTS = ["O = hmirror(I)", "O = rot180(I)", "O = identity(I)", "O = size(I)", "x1 = vmirror(I)\nO = hmirror(x1)"]
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with interpreter.InterpreterPool(2) as pool:
+        yield pool
+
+
+def slowly_screened(programs):
+    for task in TASKS:
+        smallest = min(task.demonstrations, key=lambda example: len(example.input) * len(example.input[0]))
+        for position, program in enumerate(programs):
+
+            def solves(example, program=program):
+                return interpreter.run(program, example.input).grid == example.output
+
+            if solves(smallest):
+                flags = tuple(map(solves, task.demonstrations)), tuple(map(solves, task.tests))
+                yield position, (task.id, str(program), *flags)
+
+
+def test_screening_equals_running_everything(pool):
+    random = [random_program(np.random.default_rng(seed)) for seed in range(300)]
+    programs = [*map(interpreter.parse, TEXTS), *filter(None, random)]
+    found = [
+        (position, (c.task_id, c.program, c.demonstrations, c.tests))
+        for position, c in screen_programs(programs, TASKS, pool=pool)
+    ]
+    assert found == list(slowly_screened(programs))
+    assert {task_id for _, (task_id, *_) in found} == {"flip", "turn"}
+
+
+def test_progress_ends_with_all_tasks_and_no_program_finds_nothing(pool):
+    calls = []
+    assert screen_programs([], TASKS, pool=pool, on_progress=lambda *call: calls.append(call)) == []
+    assert calls[-1] == (3, 3)

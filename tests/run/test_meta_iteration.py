@@ -1,0 +1,248 @@
+"""Exact tests of a meta-iteration: known programs in, every stage's numbers, experiences and solutions out."""
+
+import itertools
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import pytest
+
+from codeit_jax.arc import Example, Task, TaskSet
+from codeit_jax.config.schema import Config, HindsightConfig, ReplayConfig, SamplingConfig, TextConfig
+from codeit_jax.evaluation.solutions import SolutionTable
+from codeit_jax.reporting.progress import Reporter
+from codeit_jax.run.meta_iteration import MetaIteration, current_candidates
+from codeit_jax.run.state import PRETRAINING, RunState, StageRecord, stage_key, stage_rng
+from codeit_jax.sampling import SampledProgram
+from codeit_jax.text import build_tokenizer
+from codeit_jax.training.experience_replay import ExperienceReplay
+from codeit_jax.training.learner import LearningMetrics
+from codeit_jax.training.throughput import LearningTimes
+from interpreter import InterpreterPool, Limits
+
+FLIP = "O = hmirror(I)"
+TURN = "O = rot180(I)"
+HALF = "x1 = hmirror(I)\nO = tophalf(x1)"
+BROKEN = "O = hmirror(I"
+FAILING = "O = first(ZERO)"
+TOKENIZER = build_tokenizer("native")
+
+
+def example(grid, output):
+    return Example(input=grid, output=output)
+
+
+def flipped(grid):
+    return example(grid, grid[::-1])
+
+
+# `flip` is solved by FLIP, its first demonstration by TURN too; nothing solves `none`.
+TASKS = TaskSet(
+    [
+        Task(
+            id="flip",
+            demonstrations=(flipped(((1, 1), (2, 2))), flipped(((1, 2), (3, 4)))),
+            tests=(flipped(((5, 6), (7, 8))),),
+        ),
+        Task(id="none", demonstrations=(example(((1,),), ((9, 9),)),), tests=(example(((1,),), ((9, 9),)),)),
+    ],
+    source="test",
+    snapshot="test",
+)
+SAMPLES = {"flip": [FLIP, TURN, FLIP, BROKEN], "none": [FLIP, BROKEN, FAILING, BROKEN]}
+
+
+class FakeSampler:
+    """Gives each task's known programs, a task a batch."""
+
+    def sample(self, params, prompts, key):
+        for task_id, _ in prompts:
+            yield [
+                SampledProgram(task_id=task_id, sample=n, text=text, log_prob=-float(n), finished=text != BROKEN)
+                for n, text in enumerate(SAMPLES[task_id])
+            ]
+
+
+TIMES = LearningTimes(
+    t_tokens_per_second=None,
+    t_mfu=None,
+    t_step_seconds=None,
+    t_feed_seconds=0.0,
+    t_compile_seconds=0.0,
+    t_compilations=0,
+    t_peak_bytes=None,
+)
+
+
+class FakeLearner:
+    """Plans four steps and takes them without training."""
+
+    def plan(self, draw, epochs, rng):
+        return list(range(4 * epochs))
+
+    def train(self, state, draw, plan, key, *, taken, should_stop, on_progress):
+        steps = list(taken)
+        while len(steps) < len(plan) and not should_stop():
+            steps.append(len(steps))
+        return state, steps, TIMES
+
+    def summarize(self, draw, plan, taken):
+        return LearningMetrics(
+            num_steps=len(taken),
+            num_skipped=0,
+            num_spikes=0,
+            loss=1.0,
+            final_loss=0.5,
+            num_target_tokens=1,
+            useful_share=1.0,
+        )
+
+
+class Bench:
+    """A meta-iteration on fakes, and what it recorded.
+
+    Args:
+        pool: runs the programs.
+        stop_after: how often it may ask whether to stop before the answer is yes.
+    """
+
+    def __init__(self, pool, stop_after=None, **config):
+        self.config = Config(
+            sampling=SamplingConfig(samples_per_task=4),
+            text=TextConfig(prompt_buckets=(64,), program_buckets=(16,)),
+            replay=ReplayConfig(capacity=64, **config.pop("replay", {})),
+            **config,
+        )
+        tools = SimpleNamespace(
+            config=self.config,
+            search_tasks=TASKS,
+            prompts=[(task.id, None) for task in TASKS],
+            sampler=FakeSampler(),
+            pool=pool,
+        )
+        asked = itertools.count(1)
+        self.rows = []
+        self.step = MetaIteration(
+            tools,
+            FakeLearner(),
+            Reporter(quiet=True),
+            lambda record: self.rows.append(record.to_row()),
+            lambda point: stop_after is not None and next(asked) > stop_after,
+        )
+        self.state = RunState(
+            iteration=0,
+            steps=None,
+            train=SimpleNamespace(params={}),
+            replay=ExperienceReplay(self.config.replay, self.config.text, TOKENIZER),
+            solutions=SolutionTable(),
+            sampled=set(),
+        )
+
+    def run(self):
+        self.state, found = self.step.run(self.state)
+        return found
+
+    def row(self, stage):
+        [row] = [row for row in self.rows if row["stage"] == stage]
+        return {key: value for key, value in row.items() if key not in ("iteration", "stage", "t_seconds")}
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with InterpreterPool(1, Limits()) as pool:
+        yield pool
+
+
+def test_every_stage_counts_what_it_did(pool):
+    bench = Bench(pool)
+    found = bench.run()
+    assert [
+        (s.candidate.task_id, s.candidate.program, s.candidate.demonstrations, s.candidate.tests) for s in found
+    ] == [
+        ("flip", FLIP, (True, True), (True,)),
+        ("flip", TURN, (True, False), (False,)),
+    ]
+    assert all((s.origin, s.iteration) == ("policy", 0) for s in found)
+    assert bench.row("sample") == {"programs": 8, "unique": 6, "finished_share": 0.625, "mean_log_prob": -1.5}
+    # flip: 3 programs on 2 demonstrations, one a syntax error; none: 3 on one, one a syntax error and one that fails.
+    shares = {"ok_share": 0.5556, "syntax_share": 0.3333, "error_share": 0.1111}
+    assert bench.row("execute") == {"programs": 6, "executions": 9, **shares}
+    assert bench.row("relabel") == {"experiences": 3, "solving": 2}
+    assert bench.row("find") == {"solving": 2, "new": 2}
+    assert bench.row("replay") == {"added": 3, "too_long": 0, "size": 3}
+    one, none = (
+        {"demonstrations": 1, "pass@1": 1, "pass@3": 1, "oracle": 1},
+        dict.fromkeys(("demonstrations", "pass@1", "pass@3", "oracle"), 0),
+    )
+    assert bench.row("score") == {"policy": one, "mutants": none, "cumulative": one, "policy_last": one}
+    learnt = bench.row("learn")
+    assert (learnt["experiences"], learnt["policy_experiences"], learnt["num_steps"]) == (3, 3, 4)
+    assert learnt["mean_performance"] == 0.5
+    state = bench.state
+    assert (state.iteration, state.steps, state.num_sampled, len(state.sampled)) == (1, None, 8, 6)
+    assert [row["iteration"] for row in bench.rows] == [0] * 7
+
+
+def test_what_was_found_before_is_not_found_again_but_scores_for_its_meta_iteration(pool):
+    bench = Bench(pool)
+    bench.run()
+    bench.rows.clear()
+    assert bench.run() == []
+    assert bench.row("find") == {"solving": 2, "new": 0}
+    assert bench.row("score")["policy_last"]["oracle"] == 1
+    assert (bench.row("replay")["size"], bench.state.num_sampled, len(bench.state.sampled)) == (3, 16, 6)
+
+
+def test_without_relabeling_only_solved_demonstrations_become_examples(pool):
+    bench = Bench(pool, hindsight=HindsightConfig(relabel=False))
+    bench.run()
+    assert bench.row("relabel") == {"experiences": 2, "solving": 2}
+    lengths = bench.state.replay["policy"].items().data["prompt"].lengths
+    assert lengths[1] < lengths[0]  # TURN solves one demonstration of the two
+
+
+def test_without_policy_experiences_nothing_is_remembered(pool):
+    bench = Bench(pool, replay={"policy_experiences": False})
+    assert len(bench.run()) == 2
+    assert [row["stage"] for row in bench.rows] == ["sample", "execute", "relabel", "find", "score", "learn"]
+    assert len(bench.state.replay["policy"]) == 0
+
+
+def test_stopped_while_sampling_nothing_has_changed(pool):
+    bench = Bench(pool, stop_after=0)
+    assert bench.run() == []
+    state = bench.state
+    assert (state.iteration, state.steps, state.num_sampled, state.sampled, bench.rows) == (0, None, 0, set(), [])
+
+
+def test_stopped_while_learning_the_stage_is_recorded_once_when_it_ends(pool):
+    bench = Bench(pool, stop_after=4)  # two batches of samples, two steps
+    assert len(bench.run()) == 2
+    assert (bench.state.iteration, bench.state.steps) == (0, [0, 1])
+    assert "learn" not in {row["stage"] for row in bench.rows}
+    rest = Bench(pool)
+    rest.state = bench.state
+    assert rest.run() == []
+    assert (rest.state.iteration, rest.state.steps, rest.row("learn")["num_steps"]) == (1, None, 4)
+
+
+def test_candidates_of_a_meta_iteration_are_those_that_ran_in_it(pool):
+    bench = Bench(pool)
+    bench.run()
+    ran = [SimpleNamespace(task_id="flip", program=TURN), SimpleNamespace(task_id="none", program=FLIP)]
+    assert [c.program for c in current_candidates(bench.state.solutions, ran)] == [TURN]
+
+
+def test_a_record_is_a_row_whose_clock_is_marked():
+    record = StageRecord(iteration=3, stage="find", seconds=1.23456, values={"new": 2})
+    assert record.to_row() == {"iteration": 3, "stage": "find", "new": 2, "t_seconds": 1.235}
+
+
+def test_keys_and_generators_are_functions_of_seed_iteration_and_stage():
+    places = list(itertools.product((0, 1), (PRETRAINING, 0, 1), ("sample", "draw")))
+    keys = {jax.random.key_data(stage_key(*place)).tobytes() for place in places}
+    numbers = {stage_rng(*place).bytes(16) for place in places}
+    assert len(keys) == len(numbers) == len(places)
+    for place in places:
+        np.testing.assert_array_equal(*(jax.random.key_data(stage_key(*place)) for _ in range(2)))
+        assert stage_rng(*place).bytes(16) in numbers
