@@ -29,7 +29,7 @@ class LearningMetrics:
 
     Attributes:
         num_steps: optimizer steps, skipped ones included.
-        num_skipped: steps left out because something wasn't finite, or the loss leapt and that was to be left out.
+        num_skipped: steps left out because something wasn't finite, or the loss spiked and that was to be left out.
         num_spikes: steps whose loss was far above the mean of those before.
         loss: mean over the steps of the mean loss of a target token, in nats; None if no step was taken.
         final_loss: the same over the last tenth of the steps.

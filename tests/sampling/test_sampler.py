@@ -77,9 +77,9 @@ def test_rows_packed_on_each_of_several_devices_give_the_same_samples(params, mo
 def test_the_next_batch_is_on_the_device_before_one_is_waited_for(params, monkeypatch):
     sampler = make_sampler(1)
     events = []
-    run, fetch = sampler._run, sampler._fetch
-    monkeypatch.setattr(sampler, "_run", lambda *arguments: events.append("dispatch") or run(*arguments))
-    monkeypatch.setattr(sampler, "_fetch", lambda samples: events.append("fetch") or fetch(samples))
+    dispatch, fetch = sample_tokens, jax.device_get
+    monkeypatch.setattr(sampler_module, "sample_tokens", lambda *given: events.append("dispatch") or dispatch(*given))
+    monkeypatch.setattr(jax, "device_get", lambda samples: events.append("fetch") or fetch(samples))
     for batch in sampler.sample(params, make_prompts([2] * 12), jax.random.key(9)):
         assert len(batch) == 12
         events.append("use")
