@@ -9,18 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from codeit_jax.replay import buffer_state
-from codeit_jax.replay.arrays import IN_RANGE, FloatArray, IntArray, distinct
-from codeit_jax.replay.batch import Addition, Batch
-from codeit_jax.replay.checks import check_priorities
-from codeit_jax.replay.columns import Schema, Table
-from codeit_jax.replay.duplicates import OnDuplicate, WritePlan, plan_writes
 from codeit_jax.replay.eviction import EvictionPolicy, Ring
-from codeit_jax.replay.groups import Groups
-from codeit_jax.replay.keys import DigestArray, KeyIndex, Keys, digests
-from codeit_jax.replay.persistence import load_state, save_state
 from codeit_jax.replay.priorities import MaxWeight, Priorities, ZeroPolicy
-from codeit_jax.replay.slots import SlotTable
-from codeit_jax.replay.sum_tree import Method
+from codeit_jax.replay.replay_batch import Addition, Batch
+from codeit_jax.replay.store.columns import Schema, Table
+from codeit_jax.replay.store.duplicates import OnDuplicate, WritePlan, plan_writes
+from codeit_jax.replay.store.groups import Groups
+from codeit_jax.replay.store.key_index import DigestArray, KeyIndex, Keys, digests
+from codeit_jax.replay.store.persistence import load_state, save_state
+from codeit_jax.replay.store.slot_table import SlotTable
+from codeit_jax.replay.tree.arrays import IN_RANGE, FloatArray, IntArray, distinct
+from codeit_jax.replay.tree.checks import check_priorities
+from codeit_jax.replay.tree.sum_tree import Method
 
 _NONE: IntArray = np.empty(0, np.int64)
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codeit_jax.replay.columns import Column, ColumnSpec, Payload, Schema, Tokens
 from codeit_jax.replay.eviction import EvictionPolicy, LowestPriority, MaxAge, Ring
+from codeit_jax.replay.store.columns import Column, ColumnSpec, Payload, Schema, Tokens
 
 if TYPE_CHECKING:
     from codeit_jax.replay.buffer import PrioritizedReplayBuffer  # only for its type: it imports this module

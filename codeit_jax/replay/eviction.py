@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from codeit_jax.replay.arrays import FloatArray, IntArray
-from codeit_jax.replay.slots import SlotTable
+from codeit_jax.replay.store.slot_table import SlotTable
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray
 
 EvictionPolicy = Callable[[SlotTable, FloatArray, int], IntArray]
 """(slot table, raw priorities by slot, slots needed) -> distinct taken slots to empty, at least as many as needed.

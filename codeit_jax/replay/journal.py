@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.batch import Addition
 from codeit_jax.replay.buffer import PrioritizedReplayBuffer
 from codeit_jax.replay.eviction import EvictionPolicy
-from codeit_jax.replay.keys import Keys, digests
-from codeit_jax.replay.persistence import load_state, read_state, save_state, write_state
-from codeit_jax.replay.segments import SegmentLog
-from codeit_jax.replay.token_arena import TokenRows
+from codeit_jax.replay.replay_batch import Addition
+from codeit_jax.replay.store.key_index import Keys, digests
+from codeit_jax.replay.store.persistence import load_state, read_state, save_state, write_state
+from codeit_jax.replay.store.segment_log import SegmentLog
+from codeit_jax.replay.store.token_arena import TokenRows
 
 
 class ReplayJournal:

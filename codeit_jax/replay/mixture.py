@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from codeit_jax.replay.arrays import FloatArray, IntArray
-from codeit_jax.replay.batch import Batch
 from codeit_jax.replay.buffer import PrioritizedReplayBuffer
-from codeit_jax.replay.columns import concatenate_columns
 from codeit_jax.replay.eviction import EvictionPolicy
-from codeit_jax.replay.persistence import load_state, save_state
+from codeit_jax.replay.replay_batch import Batch
+from codeit_jax.replay.store.columns import concatenate_columns
+from codeit_jax.replay.store.persistence import load_state, save_state
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray
 
 Shortage = Literal["take_all", "error"]
 """What happens if a partition has fewer items than are asked for without replacement."""

@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 
+from codeit_jax.bench import replay as bench_module
+from codeit_jax.bench.replay import interleave
 from codeit_jax.replay import PrioritizedReplayBuffer, SumTree, Tokens
-from codeit_jax.replay import bench as bench_module
-from codeit_jax.replay.bench import interleave
 
 
 def ratio(ours, baseline):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codeit_jax.replay import TokenArena, TokenRows
-from codeit_jax.replay.keys import KeyIndex, digest, digests
+from codeit_jax.replay.store.key_index import KeyIndex, digest, digests
 
 rows = st.lists(st.integers(0, 65_535), max_size=30)
 
@@ -110,7 +110,7 @@ def test_tuples_are_told_apart_by_their_parts():
 
 
 def test_digests_do_not_depend_on_the_process():
-    code = "from codeit_jax.replay.keys import digest; print(digest((('t', 1.5), frozenset('abc'))).hex())"
+    code = "from codeit_jax.replay.store.key_index import digest; print(digest((('t', 1.5), frozenset('abc'))).hex())"
     runs = set()
     for seed in ("0", "1"):
         environment = {"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from codeit_jax.replay.arrays import FloatArray, IntArray, distinct
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray, distinct
 
 _BLOCK = 64
 

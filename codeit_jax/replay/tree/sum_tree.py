@@ -7,12 +7,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.arrays import FloatArray, IntArray
-from codeit_jax.replay.checks import check_priorities
-from codeit_jax.replay.extrema import Extrema
-from codeit_jax.replay.tree_levels import TreeLevels
-from codeit_jax.replay.tree_walk import TreeWalk
-from codeit_jax.replay.without_replacement import draw_without_replacement, race_keys
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray
+from codeit_jax.replay.tree.checks import check_priorities
+from codeit_jax.replay.tree.extrema import Extrema
+from codeit_jax.replay.tree.tree_levels import TreeLevels
+from codeit_jax.replay.tree.tree_walk import TreeWalk
+from codeit_jax.replay.tree.without_replacement import draw_without_replacement, race_keys
 
 Method = Literal["iid", "stratified", "systematic"]
 Indices = int | np.integer[Any] | slice | npt.ArrayLike

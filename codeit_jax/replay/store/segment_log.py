@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from codeit_jax.replay.persistence import CorruptFileError, fsync_directory
+from codeit_jax.replay.store.persistence import CorruptFileError, fsync_directory
 
 _HEADER = struct.Struct("<4sIQ")
 _HEADER_CHECK = struct.Struct("<I")

@@ -7,9 +7,9 @@ import struct
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.arrays import IN_RANGE, FloatArray, IntArray, aligned_zeros
-from codeit_jax.replay.checks import check_priorities
-from codeit_jax.replay.node_sums import CHUNK_NODES, FANOUT, Chunk, NodeSums, PickedNodes, chunks
+from codeit_jax.replay.tree.arrays import IN_RANGE, FloatArray, IntArray, aligned_zeros
+from codeit_jax.replay.tree.checks import check_priorities
+from codeit_jax.replay.tree.node_sums import CHUNK_NODES, FANOUT, Chunk, NodeSums, PickedNodes, chunks
 
 SHIFT = 3
 NODE_BYTES = 8 * FANOUT

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from codeit_jax.replay.arrays import FloatArray
+from codeit_jax.replay.tree.arrays import FloatArray
 
 ALPHA, BETA = 0.6, 0.4
 

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.arrays import IN_RANGE, IntArray
-from codeit_jax.replay.token_arena import TokenArena, TokenRows
+from codeit_jax.replay.store.token_arena import TokenArena, TokenRows
+from codeit_jax.replay.tree.arrays import IN_RANGE, IntArray
 
 PAYLOAD = "payload"
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.arrays import FloatArray, IntArray
-from codeit_jax.replay.batch import Addition, Batch
 from codeit_jax.replay.buffer import PrioritizedReplayBuffer
 from codeit_jax.replay.buffer_state import settings
 from codeit_jax.replay.eviction import EvictionPolicy
-from codeit_jax.replay.keys import DigestArray
-from codeit_jax.replay.persistence import load_state
+from codeit_jax.replay.replay_batch import Addition, Batch
+from codeit_jax.replay.store.key_index import DigestArray
+from codeit_jax.replay.store.persistence import load_state
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray
 
 
 def split_counts(totals: npt.ArrayLike, n: int, seed: int) -> IntArray:

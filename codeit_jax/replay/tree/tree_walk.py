@@ -5,10 +5,10 @@ import itertools
 
 import numpy as np
 
-from codeit_jax.replay.arrays import IN_RANGE, FloatArray, IntArray
-from codeit_jax.replay.node_sums import FANOUT
-from codeit_jax.replay.top_table import GUIDE_FROM, TopTable
-from codeit_jax.replay.tree_levels import NODE_BYTES, SHIFT, TreeLevels, unpack_node
+from codeit_jax.replay.tree.arrays import IN_RANGE, FloatArray, IntArray
+from codeit_jax.replay.tree.node_sums import FANOUT
+from codeit_jax.replay.tree.top_table import GUIDE_FROM, TopTable
+from codeit_jax.replay.tree.tree_levels import NODE_BYTES, SHIFT, TreeLevels, unpack_node
 
 _NARROW_TOP = 4096  # nodes
 _WIDE_TOP = 32_768  # saves a level: for so many targets that its guide is worth making, or so few that none is made

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from codeit_jax.replay.arrays import FloatArray
+from codeit_jax.replay.tree.arrays import FloatArray
 
 _INFINITY_BITS = 0x7FF0_0000_0000_0000
 

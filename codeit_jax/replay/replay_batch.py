@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from codeit_jax.replay.arrays import FloatArray, IntArray
-from codeit_jax.replay.keys import DigestArray
+from codeit_jax.replay.store.key_index import DigestArray
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray
 
 
 @dataclass(slots=True)

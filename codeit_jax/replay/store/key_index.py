@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.arrays import IntArray
+from codeit_jax.replay.tree.arrays import IntArray
 
 DigestArray = npt.NDArray[np.uint64]
 """Digests as [n, 2] words."""

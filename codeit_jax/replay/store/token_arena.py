@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.arrays import IntArray
+from codeit_jax.replay.tree.arrays import IntArray
 
 _MIN_TOKENS = 1024
 _GROWTH = 1.5

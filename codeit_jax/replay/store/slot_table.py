@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from codeit_jax.replay.arrays import IntArray
+from codeit_jax.replay.tree.arrays import IntArray
 
 
 class SlotTable:

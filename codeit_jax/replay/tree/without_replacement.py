@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.arrays import FloatArray, IntArray, distinct
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray, distinct
 
 RACE_FROM_SHARE = 1 / 16
 _MIN_NEW_SHARE = 0.2

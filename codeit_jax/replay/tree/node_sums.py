@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.arrays import FloatArray
+from codeit_jax.replay.tree.arrays import FloatArray
 
 FANOUT = 8
 CHUNK_NODES = 16_384

@@ -1,13 +1,11 @@
-"""Times of this package beside every peer that is installed: `python -m codeit_jax.replay.bench [--json]`.
+"""Times of this package beside every peer that is installed: `codeit-jax bench replay [--json]`.
 
 All contenders of a case are alive in one process and take turns, so caches are as cold as in training; a figure is the
 minimum over repeats of the process's CPU time. Only ratios within one run mean anything.
 """
 
-import argparse
 import gc
 import itertools
-import json
 import platform
 import sys
 import tempfile
@@ -19,17 +17,17 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from codeit_jax.replay.arrays import FloatArray, IntArray
-from codeit_jax.replay.bench_buffers import ALPHA, BETA, BUFFERS, CHECKPOINTS, DISTINCT_DRAWS, PeerBuffer, available
-from codeit_jax.replay.bench_goals import GOALS, Goal
-from codeit_jax.replay.bench_peers import NEAREST, PeerTree, available_trees
+from codeit_jax.bench.replay_buffers import ALPHA, BETA, BUFFERS, CHECKPOINTS, DISTINCT_DRAWS, PeerBuffer, available
+from codeit_jax.bench.replay_goals import GOALS, Goal
+from codeit_jax.bench.replay_peers import NEAREST, PeerTree, available_trees
 from codeit_jax.replay.buffer import PrioritizedReplayBuffer
 from codeit_jax.replay.mixture import ReplayMixture
-from codeit_jax.replay.persistence import write_state
-from codeit_jax.replay.recipes import RECIPES
-from codeit_jax.replay.sum_tree import SumTree
-from codeit_jax.replay.token_arena import TokenArena
-from codeit_jax.replay.tree_levels import TreeLevels
+from codeit_jax.replay.store.persistence import write_state
+from codeit_jax.replay.store.token_arena import TokenArena
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray
+from codeit_jax.replay.tree.sum_tree import SumTree
+from codeit_jax.replay.tree.tree_levels import TreeLevels
+from codeit_jax.training.draw_rules import DRAW_RULES
 
 OURS = "ours"
 
@@ -180,13 +178,13 @@ def distinct_cases(sizes: tuple[tuple[int, int], ...], missing: dict[str, str]) 
 
 def codeit_cases() -> Figures:
     """Time CodeIt's draw, 90,000 of 1,000,000 and 10,000 of 19,600, beside a loop that lists all keys for each item."""
-    recipe = RECIPES["released"]
+    rule = DRAW_RULES["released"]
     rng = np.random.default_rng(3)
-    mixture = ReplayMixture({name: recipe.make_buffer(1_000_000, {"x": np.int32}) for name in ("policy", "train")})
+    mixture = ReplayMixture({name: rule.make_buffer(1_000_000, {"x": np.int32}) for name in ("policy", "train")})
     mixture["policy"].add({"x": np.arange(1_000_000)}, rng.choice([0.0, 0.5, 1.0], 1_000_000, p=[0.95, 0.03, 0.02]))
     mixture["train"].add({"x": np.arange(19_600)}, 0.0)
     counts = {"policy": 90_000, "train": 10_000}
-    times = interleave({OURS: lambda: recipe.sample(mixture, counts)}, 5)
+    times = interleave({OURS: lambda: rule.sample(mixture, counts)}, 5)
     entries = dict.fromkeys(range(1_000_000))
     one_draw = interleave({"list": lambda: list(entries.keys())[500_000]}, 5)["list"]
     return {"CodeIt's draw": times | {"key list per draw": one_draw * counts["policy"]}}
@@ -287,20 +285,3 @@ def print_report(result: dict[str, Any], file: TextIO) -> None:
         print(f"{goal['case']:36} {goal['ratio']:12.2f}x {goal['peer']:20} {bar:32} {goal['reached']}", file=file)
     for name, reason in result["work"]["not_installed"].items():
         print(f"not measured: {name}: {reason}", file=file)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Print the goals and how near we are; with `--json`, everything as one line on standard output."""
-    parser = argparse.ArgumentParser(prog="python -m codeit_jax.replay.bench", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print one line of JSON")
-    parser.add_argument("--max-slots", type=int, default=10_000_000, help="leave out larger trees")
-    parser.add_argument("--repeats", type=int, default=25, help="turns of each contender")
-    options = parser.parse_args(arguments)
-    result = run(options.max_slots, options.repeats)
-    print_report(result, sys.stderr if options.json else sys.stdout)
-    if options.json:
-        print(json.dumps(result))
-
-
-if __name__ == "__main__":
-    main()

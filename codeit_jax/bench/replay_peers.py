@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from codeit_jax.replay.arrays import FloatArray, IntArray
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray
 
 
 class PeerTree(Protocol):

@@ -4,8 +4,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from codeit_jax.replay.arrays import FloatArray, IntArray
-from codeit_jax.replay.keys import DigestArray, KeyIndex
+from codeit_jax.replay.store.key_index import DigestArray, KeyIndex
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray
 
 OnDuplicate = Literal["replace", "max", "keep", "error"]
 

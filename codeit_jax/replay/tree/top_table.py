@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from codeit_jax.replay.arrays import IN_RANGE, FloatArray, IntArray
-from codeit_jax.replay.tree_levels import TreeLevels
+from codeit_jax.replay.tree.arrays import IN_RANGE, FloatArray, IntArray
+from codeit_jax.replay.tree.tree_levels import TreeLevels
 
 _BITS = 62
 _BINS_PER_NODE = 2

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from codeit_jax.replay.arrays import FloatArray, IntArray
-from codeit_jax.replay.keys import DigestArray, KeyIndex
+from codeit_jax.replay.store.key_index import DigestArray, KeyIndex
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray
 
 NO_GROUP = -1
 
