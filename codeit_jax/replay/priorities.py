@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from codeit_jax.replay.tree.arrays import FloatArray, IntArray
-from codeit_jax.replay.tree.extrema import Extrema
+from codeit_jax.replay.tree.extremum import Extremum
 from codeit_jax.replay.tree.sum_tree import Method, SumTree
 from codeit_jax.replay.tree.without_replacement import draw_without_replacement
 
@@ -36,7 +36,8 @@ class Priorities:
         self.alpha = _checked_alpha(alpha)
         self.raw: FloatArray = np.zeros(capacity)
         self.tree = SumTree(capacity, rng=rng)
-        self._extrema: Extrema | None = None  # made at the first use of smallest() or largest()
+        self._smallest = Extremum(self.raw, largest=False)
+        self._largest = Extremum(self.raw, largest=True)
 
     def masses(self, raw: FloatArray, alpha: float | None = None) -> FloatArray:
         """Return (raw + eps) ** alpha; a positive priority keeps a positive mass.
@@ -64,8 +65,8 @@ class Priorities:
         """Set slots to raw priorities and the masses that belong to them."""
         self.tree[slots] = masses
         self.raw[slots] = raw
-        if self._extrema is not None:
-            self._extrema.mark(slots)
+        self._smallest.note(slots)
+        self._largest.note(slots)
 
     def clear(self, slots: IntArray) -> None:
         """Set empty slots to zero."""
@@ -83,15 +84,16 @@ class Priorities:
         self.raw[len(raw) :] = 0.0
         self.tree.load_priorities(np.zeros(0))
         self.set_alpha(alpha, taken)
-        self._extrema = None
+        self._smallest.forget()
+        self._largest.forget()
 
     def smallest(self) -> float:
         """Return the smallest positive raw priority, inf if there is none."""
-        return self._current_extrema().smallest_positive()
+        return self._smallest.value()
 
     def largest(self) -> float:
         """Return the largest raw priority."""
-        return self._current_extrema().largest()
+        return self._largest.value()
 
     def draw(
         self, n: int, method: Method, sort: bool, rng: np.random.Generator, taken: Callable[[], IntArray]
@@ -150,12 +152,6 @@ class Priorities:
             reference = self.tree.total() / size
         weights: FloatArray = np.power(masses / reference, -beta)
         return weights
-
-    def _current_extrema(self) -> Extrema:
-        if self._extrema is None:
-            self._extrema = Extrema(self.raw)
-            self._extrema.mark_all()
-        return self._extrema
 
 
 def _checked_alpha(alpha: float) -> float:

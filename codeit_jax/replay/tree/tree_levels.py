@@ -7,168 +7,158 @@ import struct
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.tree.arrays import IN_RANGE, FloatArray, IntArray, aligned_zeros
-from codeit_jax.replay.tree.checks import check_priorities
-from codeit_jax.replay.tree.node_sums import CHUNK_NODES, FANOUT, Chunk, NodeSums, PickedNodes, chunks
+from codeit_jax.replay.tree.arrays import IN_RANGE, FloatArray, IntArray, check_priorities
 
+FANOUT = 8
 SHIFT = 3
 NODE_BYTES = 8 * FANOUT
-_CHUNK = CHUNK_NODES * FANOUT
-_PICK_AT_ONCE = 4096
+_CHUNK = 4096  # nodes added up at a time: their children and the partial sums stay in the cache
 _FULL_SHARE = 2  # all nodes of a level are recomputed once 1 in so many has to be
 _SMALL_LEVEL = 512  # or if it has no more nodes than this
+
+_Addition = tuple[npt.NDArray[np.inexact], npt.NDArray[np.inexact], npt.NDArray[np.inexact]]
 
 unpack_node = struct.Struct(f"{FANOUT}d").unpack_from
 """(view, byte) -> the eight children there as floats: for a single node, 2x faster than anything NumPy has."""
 
 
 class TreeLevels:
-    """Leaves and their sums, level by level; `flat[0]` are the leaves, `flat[-1]` the eight children of the root.
+    """Leaves and their sums: `flat[0]` the leaves, `flat[k + 1]` the sums of eight of `flat[k]`, `flat[-1]` the root.
 
-    Writes to the leaves are remembered and flushed together. Every inner node is recomputed from its children, never
-    changed by a difference, so the tree is bitwise equal to one built afresh from the same leaves.
+    Writes to the leaves are remembered and flushed together. A node is recomputed from its children, never changed by
+    a difference: that would drift, and one huge priority would leave its rounding behind for good. So the levels are
+    bitwise equal to those of a fresh tree with the same leaves.
     """
 
     def __init__(self, num_leaves: int) -> None:
-        self.flat: list[FloatArray] = []
-        self.rows: list[npt.NDArray[np.float64]] = []
-        self.version = 0  # changes whenever an inner node may have changed: tables derived from them watch it
-        num_nodes = num_leaves
-        while len(self.flat) < 2 or num_nodes > 1:
-            num_nodes = -(-num_nodes // FANOUT)
-            level = aligned_zeros(num_nodes * FANOUT)
-            self.flat.append(level)
-            self.rows.append(level.reshape(num_nodes, FANOUT))
+        """Make levels of zeros."""
+        sizes = [num_leaves]
+        while len(sizes) < 2 or sizes[-1] > FANOUT:
+            sizes.append(-(-sizes[-1] // FANOUT))
+        self.flat: list[FloatArray] = [*map(_aligned_zeros, sizes), np.zeros(1)]
+        self.rows: list[npt.NDArray[np.float64]] = [level.reshape(-1, FANOUT) for level in self.flat[:-1]]  # [nodes, 8]
         self.views: list[memoryview[float]] = [level.data.cast("B").cast("d") for level in self.flat]
-        # Made once: on the small upper levels, slicing would cost more than the additions.
-        self._chunks: list[list[Chunk]] = [
-            list(chunks(lower, upper[: len(lower) >> SHIFT])) for lower, upper in itertools.pairwise(self.flat)
-        ]
-        self._node_sums = functools.lru_cache(maxsize=16)(NodeSums)
-        self._picked_nodes = functools.lru_cache(maxsize=4)(PickedNodes)
-        self._pending: list[IntArray] = []
+        self.version = 0  # changes whenever a sum may have changed: tables derived from the sums watch it
+        self._pending: list[IntArray] | None = []  # nodes whose leaves were written; None: all
         self._num_pending = 0
-        self._all_pending = False
-        self._total = 0.0
+        # Kept, as are the views of it: fresh pages would cost 3x the additions, and on small levels slicing more.
+        self._scratch = np.empty(2 * _CHUNK, np.complex128), np.empty(_CHUNK, np.complex128)
+        self._picked_nodes = functools.lru_cache(maxsize=4)(self._pick)
+        self._additions = [
+            self._plan(level, above[: len(level) >> SHIFT]) for level, above in itertools.pairwise(self.flat)
+        ]
 
     def fill(self, values: FloatArray) -> None:
-        """Set every leaf; raises ValueError and sets none if a value is negative or not finite.
+        """Set all leaves; raises ValueError and sets none if a value is negative or not finite.
 
         The sums are made on the way through the check, chunk by chunk, while a chunk is in the cache.
         """
-        self.invalidate()  # for the case that the check fails when sums are overwritten already
+        self._pending = None  # in case the check fails when sums are overwritten already
         num_whole = len(values) >> SHIFT
-        starts = range(0, len(values), _CHUNK)
-        with np.errstate(over="ignore", invalid="ignore"):
-            sums = chunks(values[: num_whole << SHIFT], self.flat[1][:num_whole])
-            for start, chunk in itertools.zip_longest(starts, sums):
-                if chunk is not None:
-                    self._add_up(chunk)
-                check_priorities(values[start : start + _CHUNK])
+        for first in range(0, num_whole + 1, _CHUNK):
+            chunk = values[first << SHIFT : (first + _CHUNK) << SHIFT]
+            check_priorities(chunk)
+            whole = chunk[: len(chunk) >> SHIFT << SHIFT]
+            with np.errstate(over="ignore"):
+                _add(self._plan(whole, self.flat[1][first : first + (len(whole) >> SHIFT)]))
         self.flat[0][: len(values)] = values
         if num_whole < len(self.rows[0]):
-            self._recompute_nodes(0, np.array([num_whole]))
+            self._recompute(0, np.array([num_whole]))
         self._recompute_all(1)
-        self._settle()
 
     def write(self, leaves: IntArray, values: FloatArray) -> None:
-        """Set leaves (valid indices, valid values); of equal indices the last one wins."""
+        """Set leaves (int64 [n], valid) to values (float64 [n], valid); of equal indices the last one wins."""
         if len(leaves) == 1:
             self._write_one(int(leaves[0]), float(values[0]))
             return
         self.flat[0][leaves] = values
-        if self._all_pending:
+        if self._pending is None:
             return
-        self._pending.append(leaves >> SHIFT)  # a new array: the caller may go on to change its own
+        self._pending.append(leaves >> SHIFT)  # a new array: the caller may change its own before the flush
         self._num_pending += len(leaves)
         if _FULL_SHARE * self._num_pending >= len(self.rows[0]):
-            self.invalidate()
+            self._pending = None
 
-    def invalidate(self) -> None:
-        """Have every inner node recomputed at the next flush."""
-        self._all_pending = True
-        self._pending.clear()
-        self._num_pending = 0
-
-    def flush(self) -> None:
-        """Bring the inner nodes up to date with the leaves."""
-        if self._all_pending:
-            self._recompute_all(0)
-        elif self._num_pending:
-            self._recompute_pending()
-        else:
-            return
-        self._settle()
+    def load(self, values: FloatArray) -> None:
+        """Set the first leaves of fresh levels to valid values."""
+        self.flat[0][: len(values)] = values
+        self._pending = None
 
     def total(self) -> float:
-        """Return the sum of all leaves."""
-        self.flush()
-        return self._total
-
-    def last_positive_before(self, leaf: int) -> int:
-        """Return the last leaf below `leaf` that is positive, or -1; needs a flushed tree."""
-        node, level = leaf, 0
-        while True:
-            first = node & ~(FANOUT - 1)
-            positive = np.flatnonzero(self.flat[level][first:node] > 0.0)
-            if positive.size:
-                node = first + int(positive[-1])
-                break
-            level += 1
-            if level == len(self.flat):
-                return -1
-            node >>= SHIFT
-        while level:
-            level -= 1
-            first = node << SHIFT
-            node = first + int(np.flatnonzero(self.flat[level][first : first + FANOUT] > 0.0)[-1])
-        return node
+        """Bring the sums up to date with the leaves; return the sum of all leaves."""
+        if self._pending is None:
+            self._recompute_all(0)
+        elif self._pending:
+            self._recompute_pending(self._pending[0] if len(self._pending) == 1 else np.concatenate(self._pending))
+        return self.views[-1][0]
 
     def _write_one(self, leaf: int, value: float) -> None:
         """Set one leaf and its ancestors at once: plain floats beat array calls for a single path."""
         children = self.views[0]
         children[leaf] = value
-        if self._all_pending:
+        if self._pending is None:
             return
         for parents in self.views[1:]:
             leaf >>= SHIFT
             a, b, c, d, e, f, g, h = unpack_node(children, leaf * NODE_BYTES)
-            parents[leaf] = ((a + c) + (e + g)) + ((b + d) + (f + h))
+            parents[leaf] = ((a + c) + (e + g)) + ((b + d) + (f + h))  # in the order of `_plan`
             children = parents
-        self._finish_root()
-
-    def _settle(self) -> None:
-        """Take note that the inner nodes are up to date."""
-        self._all_pending = False
-        self._pending.clear()
-        self._num_pending = 0
-        self._finish_root()
-
-    def _finish_root(self) -> None:
-        a, b, c, d, e, f, g, h = unpack_node(self.views[-1], 0)
-        self._total = ((a + c) + (e + g)) + ((b + d) + (f + h))
         self.version += 1
 
-    def _add_up(self, chunk: Chunk) -> None:
-        self._node_sums(len(chunk.sums)).add_up(chunk)
-
     def _recompute_all(self, first_level: int) -> None:
-        for chunk in itertools.chain.from_iterable(self._chunks[first_level:]):
-            self._add_up(chunk)
+        """Recompute the sums of a level and of all above it; they are up to date then."""
+        for additions in self._additions[first_level:]:
+            _add(additions)
+        self._pending, self._num_pending = [], 0
+        self.version += 1
 
-    def _recompute_pending(self) -> None:
+    def _recompute_pending(self, nodes: IntArray) -> None:
         """Recompute the ancestors of what was written; common ones more than once, as to find them would cost more."""
-        nodes = self._pending[0] if len(self._pending) == 1 else np.concatenate(self._pending)
-        for level, rows in enumerate(self.rows[:-1]):
+        for level, rows in enumerate(self.rows):
             if len(rows) <= max(_SMALL_LEVEL, _FULL_SHARE * len(nodes)):
                 self._recompute_all(level)
                 return
-            for start in range(0, len(nodes), _PICK_AT_ONCE):
-                self._recompute_nodes(level, nodes[start : start + _PICK_AT_ONCE])
+            for start in range(0, len(nodes), _CHUNK):
+                self._recompute(level, nodes[start : start + _CHUNK])
             nodes = nodes >> SHIFT
 
-    def _recompute_nodes(self, level: int, nodes: IntArray) -> None:
-        picked = self._picked_nodes(len(nodes))
-        self.rows[level].take(nodes, 0, picked.children, IN_RANGE)
-        picked.add_up()
-        self.flat[level + 1][nodes] = picked.sums
+    def _recompute(self, level: int, nodes: IntArray) -> None:
+        children, sums, additions = self._picked_nodes(len(nodes))
+        self.rows[level].take(nodes, 0, children, IN_RANGE)
+        _add(additions)
+        self.flat[level + 1][nodes] = sums
+
+    def _pick(self, count: int) -> tuple[FloatArray, FloatArray, list[_Addition]]:
+        children, sums = np.empty((count, FANOUT)), np.empty(count)
+        return children, sums, self._plan(children.reshape(-1), sums)
+
+    def _plan(self, children: FloatArray, sums: FloatArray) -> list[_Addition]:
+        """Return the additions that make sums ([n]) of children a to h ([8 n]), as ((a+c)+(e+g)) + ((b+d)+(f+h)).
+
+        Always in this order, so that a node depends on its children alone and never on which batch recomputed it; the
+        rounding of a matrix product depends on the position of the row. NumPy adds strided numbers one by one, so they
+        are added in couples, as complex numbers.
+        """
+        additions: list[_Addition] = []
+        for start in range(0, len(sums), _CHUNK):
+            out = sums[start : start + _CHUNK]
+            couples = children[start << SHIFT : (start + len(out)) << SHIFT].view(np.complex128)  # (a, b), (c, d), ...
+            halves, wholes = self._scratch[0][: 2 * len(out)], self._scratch[1][: len(out)]
+            additions.append((couples[0::2], couples[1::2], halves))
+            additions.append((halves[0::2], halves[1::2], wholes))
+            additions.append((wholes.real, wholes.imag, out))
+        return additions
+
+
+def _add(additions: list[_Addition]) -> None:
+    for first, second, out in additions:
+        np.add(first, second, out)
+
+
+def _aligned_zeros(count: int) -> FloatArray:
+    """Return zeros for `count` numbers, filled up to whole nodes, each of which is one 64-byte cache line."""
+    size = -(-count // FANOUT) * FANOUT
+    buffer = np.zeros(size + FANOUT - 1)
+    address: int = buffer.__array_interface__["data"][0]
+    offset = (-address // 8) % FANOUT
+    return buffer[offset : offset + size]
