@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from codeit_jax.replay import buffer_state
-from codeit_jax.replay.eviction import EvictionPolicy, Ring
+from codeit_jax.replay.eviction import EvictionPolicy, Ring, choose_victims
 from codeit_jax.replay.priorities import MaxWeight, Priorities, ZeroPolicy
 from codeit_jax.replay.replay_batch import Addition, Batch
 from codeit_jax.replay.store.columns import Schema, Table
 from codeit_jax.replay.store.duplicates import OnDuplicate, WritePlan, plan_writes
 from codeit_jax.replay.store.groups import Groups
-from codeit_jax.replay.store.key_index import DigestArray, KeyIndex, Keys, digests
+from codeit_jax.replay.store.key_index import DigestArray, KeyIndex, Keys, digests, digests_of_each
 from codeit_jax.replay.store.persistence import load_state, save_state
 from codeit_jax.replay.store.slot_table import SlotTable
 from codeit_jax.replay.tree.arrays import IN_RANGE, FloatArray, IntArray, check_priorities, distinct
@@ -52,7 +52,8 @@ class PrioritizedReplayBuffer:
         `schema` maps column names to `Column`, `Tokens`, `Payload` or a NumPy type; None stores any object per item.
         `eviction` decides what leaves a full buffer (default: `Ring()`), `on_duplicate` what a key that is there
         already does: "replace" and "max" (if the priority is higher) overwrite the item in its place, "keep" does
-        nothing, "error" raises. `max_per_group` caps the items of one group; the lowest priority leaves.
+        nothing, "error" raises. `max_per_group` caps the items of one group; the lowest priority leaves. Raises
+        ValueError for a setting out of range.
         """
         _check_choice("on_duplicate", on_duplicate, ("replace", "max", "keep", "error"))
         _check_choice("max_weight", max_weight, ("batch", "buffer", None))
@@ -71,10 +72,11 @@ class PrioritizedReplayBuffer:
         self.groups = Groups()
 
     def __len__(self) -> int:
-        """Number of items; a key counts once."""
+        """Return the number of items; a key counts once."""
         return self.slots.size
 
     def __contains__(self, key: Hashable) -> bool:
+        """Return whether an item with the key is there."""
         with self.lock:
             return bool(self.keys.find(digests([key]))[0] >= 0)
 
@@ -107,7 +109,7 @@ class PrioritizedReplayBuffer:
         key: Keys | Hashable | None = None,
         group: Keys | Hashable | None = None,
     ) -> Any:
-        """Add a batch of items, or one; return their slots (int for one).
+        """Add a batch of items, or one; return their slots, int64 [n] (int for one).
 
         `items`: a mapping from column to array (or sequence of token rows) with the batch first; without a schema, a
         list or array of objects. A single item's values have no batch axis. `priority`: one number for all or one
@@ -131,13 +133,13 @@ class PrioritizedReplayBuffer:
         columns, count, single = self.table.prepare(items)
         if count > self.capacity:
             raise ValueError(f"{count} items: capacity is {self.capacity}")
-        names = _digests_of_each("key", key, count, single)
-        labels = _digests_of_each("group", group, count, single)
+        names = digests_of_each("key", key, count, single)
+        labels = digests_of_each("group", group, count, single)
         with self.lock:
             return Addition(columns, self._raw_priorities(priority, count), names, labels, single)
 
     def apply(self, addition: Addition) -> IntArray:
-        """Store prepared items; return their slots."""
+        """Store prepared items; return their slots, int64 [n], -1 for an item that is not there in the end."""
         with self.lock:
             raw, names = addition.raw, addition.names
             masses = self.priorities.masses(raw)
@@ -145,6 +147,7 @@ class PrioritizedReplayBuffer:
                 plan = WritePlan(_NONE, _NONE, np.arange(len(raw)))
             else:
                 plan = plan_writes(self.keys, names, raw, self.priorities.raw, self.on_duplicate)
+            # A new generation first: updates drawn from what was there before must no longer find it.
             self.slots.stamp(plan.overwritten_slots)
             self._store(plan.overwritten_slots, plan.overwriting, addition, masses)
             new_slots = self._free_slots(len(plan.new))
@@ -188,7 +191,7 @@ class PrioritizedReplayBuffer:
             return self._batch(slots, masses, self.beta if beta is None else beta)
 
     def get(self, keys: Keys) -> Batch:
-        """Return the items with the given keys; raises KeyError if one is not there."""
+        """Return the items with the given keys, in that order; raises KeyError if one is not there."""
         with self.lock:
             slots = self.keys.find(digests(keys))
             if (slots < 0).any():
@@ -215,7 +218,7 @@ class PrioritizedReplayBuffer:
         if raw.shape != slots.shape:
             raw = np.broadcast_to(raw, slots.shape)
         with self.lock:
-            current = self.slots.generation.take(slots)
+            current = self.slots.generation.take(slots)  # [n]: 0 for an empty slot
             if generation is not None:
                 same = current == generation
                 if not same.all():
@@ -242,7 +245,7 @@ class PrioritizedReplayBuffer:
         """Apply the eviction policy now; return how many items left."""
         with self.lock:
             before = len(self)
-            self._remove_slots(self._victims(0))
+            self._remove_slots(choose_victims(self.eviction, self.slots, self.priorities.raw, 0))
             return before - len(self)
 
     def state_dict(self) -> dict[str, Any]:
@@ -317,18 +320,11 @@ class PrioritizedReplayBuffer:
         needed = count - self.slots.num_free
         if needed <= 0:
             return self.slots.reserve(count)
-        victims = self._victims(needed)
+        victims = choose_victims(self.eviction, self.slots, self.priorities.raw, needed)
         # The empty slots first: in a ring, the last items then lie where the first ones to leave were.
         free = self.slots.reserve(self.slots.num_free)
         self._remove_slots(victims)
         return np.concatenate([free, self.slots.reserve(needed)])
-
-    def _victims(self, needed: int) -> IntArray:
-        victims = np.asarray(self.eviction(self.slots, self.priorities.raw, needed), dtype=np.int64)
-        taken = self.slots.generation[victims] > 0
-        if len(victims) < needed or not taken.all() or len(distinct(np.sort(victims))) < len(victims):
-            raise ValueError(f"the eviction policy chose {victims}: must be distinct taken slots, {needed} are needed")
-        return victims
 
     def _remove_slots(self, slots: IntArray) -> None:
         """Empty distinct taken slots."""
@@ -348,15 +344,6 @@ class PrioritizedReplayBuffer:
             probabilities=self.priorities.probabilities(masses, self.slots.size),
             generation=self.slots.generation.take(slots, mode=IN_RANGE),
         )
-
-
-def _digests_of_each(name: str, values: Keys | Hashable | None, count: int, single: bool) -> DigestArray | None:
-    if values is None:
-        return None
-    each = digests([values] if single else values)  # type: ignore[list-item, arg-type]
-    if len(each) != count:
-        raise ValueError(f"{len(each)} values of {name} for {count} items")
-    return each
 
 
 def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:

@@ -7,13 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from codeit_jax.replay.store.slot_table import SlotTable
-from codeit_jax.replay.tree.arrays import FloatArray, IntArray
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray, distinct
 
 EvictionPolicy = Callable[[SlotTable, FloatArray, int], IntArray]
 """(slot table, raw priorities by slot, slots needed) -> distinct taken slots to empty, at least as many as needed.
 
 The user's own call, `evict()`, needs 0.
 """
+
+
+def choose_victims(policy: EvictionPolicy, slots: SlotTable, priorities: FloatArray, needed: int) -> IntArray:
+    """Return the slots that a policy empties; raises ValueError unless they are distinct, taken and enough."""
+    victims = np.asarray(policy(slots, priorities, needed), dtype=np.int64)
+    taken = slots.generation[victims] > 0
+    if len(victims) < needed or not taken.all() or len(distinct(np.sort(victims))) < len(victims):
+        raise ValueError(f"the eviction policy chose {victims}: must be distinct taken slots, {needed} are needed")
+    return victims
 
 
 @dataclass(frozen=True)
@@ -41,12 +50,13 @@ class LowestPriority:
         surplus = max(needed, len(taken) - math.ceil(slots.capacity * (1.0 - self.fraction)))
         if surplus == 0:
             return np.empty(0, np.int64)
-        values = priorities.take(taken)
+        values = priorities.take(taken)  # [taken]
+        # Of equal priorities not all may have to leave: those below the threshold do, of those at it the oldest.
         threshold = np.partition(values, surplus - 1)[surplus - 1]
         below = taken[values < threshold]
-        level = taken[values == threshold]
-        oldest = np.argsort(slots.inserted.take(level), kind="stable")[: surplus - len(below)]
-        return np.concatenate([below, level[oldest]])
+        tied = taken[values == threshold]
+        oldest = np.argsort(slots.inserted.take(tied), kind="stable")[: surplus - len(below)]
+        return np.concatenate([below, tied[oldest]])
 
 
 @dataclass(frozen=True)

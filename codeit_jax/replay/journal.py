@@ -89,6 +89,8 @@ class ReplayJournal:
     def checkpoint(self) -> None:
         """Write a snapshot and drop the segments before it."""
         with self.buffer.lock:
+            # In this order a kill at any point loses nothing: a snapshot names the first segment that it does not hold,
+            # and only once it is durable are older segments dropped.
             self._log.start_segment()
             save_state(self._snapshot_path, {"buffer": self.buffer.state_dict(), "first_segment": self._log.number})
             self._diverged = False
@@ -99,7 +101,7 @@ class ReplayJournal:
         """Hold the lock; after a change that could not be logged, refuse more until a snapshot holds it."""
         with self.buffer.lock:
             if self._diverged:
-                raise RuntimeError("an earlier change could not be logged: call checkpoint(), or open the journal anew")
+                raise RuntimeError("an earlier change could not be logged: checkpoint(), or open the journal again")
             yield
 
     def _append(self, operation: str, **arguments: Any) -> None:
@@ -110,11 +112,11 @@ class ReplayJournal:
         try:
             self._log.append(record.getvalue())
         except OSError:
-            self._diverged = True
+            self._diverged = True  # the buffer has the change, the log hasn't: later records would not fit
             raise
 
     def _repeat(self, record: bytes) -> None:
-        image = np.frombuffer(bytearray(record), np.uint8)
+        image = np.frombuffer(bytearray(record), np.uint8)  # writable, unlike views of bytes
         change = read_state(image, str(self._log.directory), allow_pickle=self._allow_pickle)
         arguments = change["arguments"]
         if change["operation"] == "add":
@@ -126,6 +128,7 @@ class ReplayJournal:
             self.buffer.remove_digests(arguments["names"])
         else:
             self.buffer.evict()
+        # Draws are not logged: with the random state after each change, the buffer continues as if they had been.
         self.buffer.rng.bit_generator.state = change["rng"]
 
 

@@ -26,14 +26,16 @@ class MixtureBatch:
     parts: dict[str, Batch]
 
     def __len__(self) -> int:
+        """Return the number of draws."""
         return sum(map(len, self.parts.values()))
 
     def __getitem__(self, partition: str) -> Batch:
+        """Return the draws from one partition."""
         return self.parts[partition]
 
     @cached_property
     def partition(self) -> IntArray:
-        """Number of the partition of each draw, in the order of `parts`."""
+        """Number of the partition of each draw, int64 [n], in the order of `parts`."""
         return np.repeat(np.arange(len(self.parts)), [len(part) for part in self.parts.values()])
 
     @cached_property
@@ -43,12 +45,12 @@ class MixtureBatch:
 
     @cached_property
     def weights(self) -> FloatArray:
-        """The importance weights of all parts, normalized within each."""
+        """The importance weights of all parts, [n], normalized within each."""
         return np.concatenate([part.weights for part in self.parts.values()])
 
     @cached_property
     def indices(self) -> IntArray:
-        """The slots of all draws, each in the buffer of its partition."""
+        """The slots of all draws, [n], each in the buffer of its partition."""
         return np.concatenate([part.indices for part in self.parts.values()])
 
 
@@ -56,18 +58,21 @@ class ReplayMixture:
     """Named partitions, each a buffer of its own."""
 
     def __init__(self, partitions: Mapping[str, PrioritizedReplayBuffer]) -> None:
+        """Name buffers; raises ValueError if there are none."""
         if not partitions:
             raise ValueError("partitions is empty: name at least one buffer")
         self.partitions = dict(partitions)
 
     def __getitem__(self, partition: str) -> PrioritizedReplayBuffer:
+        """Return the buffer of a partition."""
         return self.partitions[partition]
 
     def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
         return iter(self.partitions)
 
     def __len__(self) -> int:
-        """Number of items in all partitions."""
+        """Return the number of items in all partitions."""
         return sum(map(len, self.partitions.values()))
 
     def sample(
@@ -90,7 +95,7 @@ class ReplayMixture:
         parts = {}
         for name, count in counts.items():
             buffer = self.partitions[name]
-            with buffer.lock:
+            with buffer.lock:  # or another thread could remove items between the count and the draw
                 available = count if replacement and len(buffer) else min(count, len(buffer))
                 if available < count and shortage == "error":
                     raise ValueError(f"{count} draws from {name!r}: it has {len(buffer)} items")

@@ -27,6 +27,7 @@ class Priorities:
     """Raw priorities by slot and the tree of masses (raw + eps) ** alpha that draws are proportional to."""
 
     def __init__(self, capacity: int, alpha: float, eps: float, zero: ZeroPolicy, rng: np.random.Generator) -> None:
+        """Make zeros for `capacity` slots; raises ValueError for a setting out of range."""
         if zero not in ("uniform", "error", "never"):
             raise ValueError(f"zero is {zero!r}: must be 'uniform', 'error' or 'never'")
         if not 0.0 <= eps < np.inf:
@@ -34,13 +35,13 @@ class Priorities:
         self.eps = eps
         self.zero: ZeroPolicy = zero
         self.alpha = _checked_alpha(alpha)
-        self.raw: FloatArray = np.zeros(capacity)
+        self.raw: FloatArray = np.zeros(capacity)  # [capacity]
         self.tree = SumTree(capacity, rng=rng)
         self._smallest = Extremum(self.raw, largest=False)
         self._largest = Extremum(self.raw, largest=True)
 
     def masses(self, raw: FloatArray, alpha: float | None = None) -> FloatArray:
-        """Return (raw + eps) ** alpha; a positive priority keeps a positive mass.
+        """Return (raw + eps) ** alpha, [n]; a positive priority keeps a positive mass.
 
         With alpha = 0 all masses are 1, except those of zero priorities under "never". Raises ValueError for a zero
         that the policy refuses and OverflowError if a mass is beyond float64.
@@ -56,7 +57,7 @@ class Priorities:
             mass: FloatArray = np.power(shifted, exponent)
         if np.maximum.reduce(mass, axis=None) == np.inf:
             raise OverflowError(f"a priority to the power alpha = {exponent} is beyond float64")
-        np.maximum(mass, _SMALLEST, out=mass)
+        np.maximum(mass, _SMALLEST, out=mass)  # a power that underflows to zero would never be drawn
         if has_zero and (exponent > 0.0 or self.zero == "never"):
             mass[shifted == 0.0] = 0.0
         return mass
@@ -79,7 +80,7 @@ class Priorities:
         self.alpha = alpha
 
     def restore(self, raw: FloatArray, alpha: float, taken: IntArray) -> None:
-        """Start afresh from the raw priorities of the first slots."""
+        """Start again from the raw priorities of the first slots."""
         self.raw[: len(raw)] = raw
         self.raw[len(raw) :] = 0.0
         self.tree.load_priorities(np.zeros(0))
@@ -110,7 +111,7 @@ class Priorities:
         self, n: int, sort: bool, rng: np.random.Generator, taken: Callable[[], IntArray]
     ) -> tuple[IntArray, FloatArray]:
         """Draw without replacement; return slots and masses."""
-        self.tree.total()
+        self.tree.total()  # raises OverflowError if it is infinite
         slots = draw_without_replacement(self.tree, n, rng)
         missing = n - len(slots)
         if missing:
@@ -119,6 +120,7 @@ class Priorities:
             rest = candidates[~drawn[candidates]]
             if self.zero == "never" or missing > len(rest):
                 raise ValueError(f"n is {n}: only {len(slots)} priorities are positive and {len(rest)} are zero")
+            # Zeros come after every positive priority; shuffled, or they would all be at the end.
             slots = np.concatenate([slots, rng.choice(rest, missing, replace=False)])
             rng.shuffle(slots)
         if sort:

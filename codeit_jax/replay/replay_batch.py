@@ -13,25 +13,30 @@ class Batch:
     """Draws from a buffer; row i of everything belongs to draw i."""
 
     data: Any
-    """Columns by name, token columns as TokenRows; an array of objects for a buffer without a schema."""
+    """Columns by name, [n, ...], token columns as TokenRows; an array of objects for a buffer without a schema."""
     indices: IntArray
-    """Slots."""
+    """Slots, [n]."""
     weights: FloatArray
-    """Importance weights."""
+    """Importance weights, [n]."""
     probabilities: FloatArray
-    """Chance of the item in one draw with replacement."""
+    """Chance of the item in one draw with replacement, [n]."""
     generation: IntArray
-    """Stamp of each slot's content, for `update_priorities`."""
+    """Stamp of each slot's content, [n], for `update_priorities`."""
 
     def __len__(self) -> int:
+        """Return the number of draws."""
         return len(self.indices)
 
 
 class Addition(NamedTuple):
-    """Items on their way into a buffer, checked; keys and groups as digests."""
+    """Items on their way into a buffer, checked."""
 
     columns: Mapping[str, Any]
     raw: FloatArray
+    """Raw priorities, [n]."""
     names: DigestArray | None
+    """Digests of the keys, [n, 2]."""
     labels: DigestArray | None
+    """Digests of the groups, [n, 2]; zeros are no group."""
     single: bool
+    """Whether one item was given, without a batch axis."""

@@ -21,7 +21,7 @@ from codeit_jax.replay.tree.arrays import FloatArray, IntArray
 
 
 def split_counts(totals: npt.ArrayLike, n: int, seed: int) -> IntArray:
-    """Return how many of n independent draws fall on each shard: multinomial, the same on every host."""
+    """Return how many of n independent draws fall on each shard, [shards]: multinomial, the same on every host."""
     masses = np.asarray(totals, dtype=np.float64)
     if not (masses >= 0.0).all() or not 0.0 < masses.sum() < np.inf:
         raise ValueError(f"totals are {masses.tolist()}: must be finite, not negative, not all zero")
@@ -34,6 +34,7 @@ def merge_race_keys(keys_by_shard: Sequence[FloatArray], n: int) -> IntArray:
     if sum(lengths) < n:
         raise ValueError(f"n is {n}: only {sum(lengths)} priorities are positive, and draws are without replacement")
     shards = np.repeat(np.arange(len(lengths)), lengths)
+    # Stable, so that every host breaks ties alike.
     smallest = np.argsort(np.concatenate(keys_by_shard), kind="stable")[:n]
     return np.bincount(shards[smallest], minlength=len(lengths)).astype(np.int64)
 
@@ -45,6 +46,7 @@ class ShardedSampler:
     """
 
     def __init__(self, local: PrioritizedReplayBuffer, shard: int, n_shards: int) -> None:
+        """Speak for shard `shard` of `n_shards`, whose items are in `local`."""
         if not 0 <= shard < n_shards:
             raise ValueError(f"shard is {shard}: must be in [0, {n_shards})")
         self.local = local
@@ -80,7 +82,7 @@ class ShardedSampler:
         return self._slots[: merge_race_keys(keys_by_shard, n)[self.shard]]
 
     def _generator(self, seed: int) -> np.random.Generator:
-        return np.random.default_rng([seed, self.shard])
+        return np.random.default_rng([seed, self.shard])  # one seed for all would repeat the same draws on each
 
 
 def restore_shards(
@@ -95,7 +97,7 @@ def restore_shards(
     """Return shard `shard` of `n_shards` of a buffer that was saved as `len(paths)` shards.
 
     With as many shards as files, file `shard` is restored as it is, random state included. Otherwise items are dealt
-    anew: those with a key by the key, so that a key has one home, the others in turn; files are memory-mapped, and
+    again: those with a key by the key, so that a key has one home, the others in turn; files are memory-mapped, and
     only the rows that stay here are copied. The random state then descends from that of the first file.
     """
     if not 0 <= shard < n_shards or not paths:

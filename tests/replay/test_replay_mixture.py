@@ -116,7 +116,7 @@ def test_merging_refuses_what_does_not_fit():
 
 @pytest.mark.parametrize(("num_files", "num_hosts"), [(3, 2), (2, 5), (1, 4), (3, 1)])
 @pytest.mark.parametrize("keyed", [True, False])
-def test_shards_are_dealt_anew_without_loss(tmp_path, num_files, num_hosts, keyed):
+def test_shards_are_dealt_again_without_loss(tmp_path, num_files, num_hosts, keyed):
     rng = np.random.default_rng(0)
     priorities = rng.random(300)
     paths = [tmp_path / f"shard{i}" for i in range(num_files)]

@@ -11,7 +11,7 @@ OnDuplicate = Literal["replace", "max", "keep", "error"]
 
 
 class WritePlan(NamedTuple):
-    """Positions in the batch of the items to store."""
+    """Positions in the batch of the items to store, int64, and the slots of those that overwrite."""
 
     overwriting: IntArray
     overwritten_slots: IntArray
@@ -27,7 +27,7 @@ def plan_writes(
     came; "error": raises ValueError at the first repetition.
     """
     winners = _winners_in_batch(names, raw, on_duplicate)
-    held = index.find(names[winners])
+    held = index.find(names[winners])  # slots, -1 for new keys
     known = held >= 0
     if on_duplicate == "error" and known.any():
         raise ValueError(f"{int(known.sum())} keys are in the buffer already: on_duplicate='error' refuses them")

@@ -35,11 +35,11 @@ def save_state(path: str | Path, state: Mapping[str, Any]) -> None:
         with temporary.open("wb") as file:
             write_state(file, state)
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # before the name changes, or a crash could leave the new name with old bytes
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    fsync_directory(target.parent)
+    fsync_directory(target.parent)  # else a crash could still bring the old file back
 
 
 def load_state(path: str | Path, *, mmap: bool = False, allow_pickle: bool = False, verify: bool = True) -> Any:
@@ -64,6 +64,7 @@ def write_state(file: BinaryIO, state: Mapping[str, Any]) -> None:
         entry["offset"] = offset
         offset += -(-entry["nbytes"] // _ALIGNMENT) * _ALIGNMENT
     header = json.dumps({"state": tree, "arrays": entries}, allow_nan=False).encode()
+    # Blanks are no change to JSON; the arrays then start on a boundary in the file, so also in a map of it.
     header += b" " * (-(_PREFIX.size + len(header)) % _ALIGNMENT)
     file.write(_PREFIX.pack(_MAGIC, FORMAT_VERSION, zlib.crc32(header), len(header)))
     file.write(header)
@@ -86,6 +87,7 @@ def read_state(image: npt.NDArray[np.uint8], name: str, *, allow_pickle: bool, v
     if len(header) != length or zlib.crc32(header) != checksum:
         raise CorruptFileError(f"{name}: the header is damaged")
     content = json.loads(header)
+    # Before any array is read: a pickle can run code as it is loaded, whatever its checksum says.
     if not allow_pickle and any(entry["pickled"] for entry in content["arrays"]):
         raise ValueError(f"{name}: has pickled objects, which can run code: pass allow_pickle=True if you trust it")
     arrays = [_read_array(image, start, entry, name, verify) for entry in content["arrays"]]

@@ -64,13 +64,13 @@ class SegmentLog:
                 _write_all(file.fileno(), _frame(content))
                 os.fsync(file.fileno())
             except OSError:
-                file.truncate(start)
+                file.truncate(start)  # half a record, then a whole one, would read as damage
                 raise
         if is_new:
-            fsync_directory(self.directory)
+            fsync_directory(self.directory)  # the record is durable, its file's name isn't yet
 
     def start_segment(self) -> None:
-        """Have the next record start a segment of its own."""
+        """Make the next record start a segment of its own."""
         if self._path(self._number).exists():
             self._number += 1
 
