@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from codeit_jax.replay.tree.arrays import FloatArray, IntArray
-from codeit_jax.replay.tree.extremum import Extremum
+from codeit_jax.replay.tree.extrema import Extrema
 from codeit_jax.replay.tree.sum_tree import Method, SumTree
 from codeit_jax.replay.tree.without_replacement import draw_without_replacement
 
@@ -37,8 +37,7 @@ class Priorities:
         self.alpha = _checked_alpha(alpha)
         self.raw: FloatArray = np.zeros(capacity)  # [capacity]
         self.tree = SumTree(capacity, rng=rng)
-        self._smallest = Extremum(self.raw, largest=False)
-        self._largest = Extremum(self.raw, largest=True)
+        self._extrema = Extrema(self.raw)
 
     def masses(self, raw: FloatArray, alpha: float | None = None) -> FloatArray:
         """Return (raw + eps) ** alpha, [n]; a positive priority keeps a positive mass.
@@ -66,8 +65,7 @@ class Priorities:
         """Set slots to raw priorities and the masses that belong to them."""
         self.tree[slots] = masses
         self.raw[slots] = raw
-        self._smallest.note(slots)
-        self._largest.note(slots)
+        self._extrema.note(slots)
 
     def clear(self, slots: IntArray) -> None:
         """Set empty slots to zero."""
@@ -85,16 +83,15 @@ class Priorities:
         self.raw[len(raw) :] = 0.0
         self.tree.load_priorities(np.zeros(0))
         self.set_alpha(alpha, taken)
-        self._smallest.forget()
-        self._largest.forget()
+        self._extrema.forget()
 
     def smallest(self) -> float:
         """Return the smallest positive raw priority, inf if there is none."""
-        return self._smallest.value()
+        return self._extrema.smallest_positive()
 
     def largest(self) -> float:
         """Return the largest raw priority."""
-        return self._largest.value()
+        return self._extrema.largest()
 
     def draw(
         self, n: int, method: Method, sort: bool, rng: np.random.Generator, taken: Callable[[], IntArray]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codeit_jax.replay.tree.arrays import FloatArray, IntArray, check_priorities
-from codeit_jax.replay.tree.extremum import Extremum
+from codeit_jax.replay.tree.extrema import Extrema
 from codeit_jax.replay.tree.tree_levels import TreeLevels
 from codeit_jax.replay.tree.tree_walk import TreeWalk
 from codeit_jax.replay.tree.without_replacement import draw_without_replacement, race_keys
@@ -51,8 +51,7 @@ class SumTree:
         if isinstance(indices, slice) and indices == slice(None):
             self.levels.fill(np.ascontiguousarray(np.broadcast_to(values, (self._capacity,))))
             self._end = self._capacity
-            self._smallest.forget()
-            self._largest.forget()
+            self._extrema.forget()
             return
         check_priorities(values)
         slots, end = self._checked_slots(indices)
@@ -63,8 +62,7 @@ class SumTree:
         if len(slots):
             self._end = max(self._end, end)
             self.levels.write(slots, values)
-            self._smallest.note(slots)
-            self._largest.note(slots)
+            self._extrema.note(slots)
 
     def __getitem__(self, indices: Indices) -> FloatArray:
         """Return the priorities of the given slots."""
@@ -86,11 +84,11 @@ class SumTree:
 
     def min(self) -> float:
         """Return the smallest *positive* priority, inf if there is none: slots of priority zero are never drawn."""
-        return self._smallest.value()
+        return self._extrema.smallest_positive()
 
     def max(self) -> float:
         """Return the largest priority."""
-        return self._largest.value()
+        return self._extrema.largest()
 
     def sample(
         self,
@@ -175,17 +173,19 @@ class SumTree:
         self._end = len(priorities)
         self.levels.load(priorities)
 
-    __getstate__ = state_dict
-    __setstate__ = load_state_dict
+    def __getstate__(self) -> dict[str, Any]:
+        return self.state_dict()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.load_state_dict(state)
 
     def _allocate(self, capacity: int) -> None:
         self._capacity = capacity
         self._end = 0  # slots from here on were never set
-        self.levels = TreeLevels(capacity)
+        self.levels: TreeLevels = TreeLevels(capacity)
         self._leaves = self.levels.flat[0][:capacity]
         self._walk = TreeWalk(self.levels)
-        self._smallest = Extremum(self._leaves, largest=False)
-        self._largest = Extremum(self._leaves, largest=True)
+        self._extrema: Extrema = Extrema(self._leaves)
 
     def _checked_slots(self, indices: Indices) -> tuple[IntArray, int]:
         """Return indices as int64 and one more than the largest."""

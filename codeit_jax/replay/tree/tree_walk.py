@@ -3,8 +3,10 @@
 import functools
 import itertools
 import math
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from codeit_jax.replay.tree.arrays import IN_RANGE, FloatArray, IntArray
 from codeit_jax.replay.tree.tree_levels import FANOUT, NODE_BYTES, SHIFT, TreeLevels, unpack_node
@@ -13,7 +15,7 @@ _NARROW_TOP = 4096  # nodes
 _WIDE_TOP = 32_768  # nodes: saves a level, for so many targets that the larger table is worth making
 _WIDE_FROM = 4096  # targets
 _GUIDE_FROM = 64  # targets: to make the guide takes longer than fewer binary searches
-_COLUMNS_FROM = 1024  # targets
+_COLUMNS_FROM = 1024  # targets: picked child by child, not node by node
 _PIECE = 4096  # targets that walk together: what they need stays in the second-level cache
 _TOTAL_BITS = 62
 _BINS_PER_NODE = 2
@@ -75,12 +77,12 @@ class TreeWalk:
         for depth in range(level, -1, -1):
             self._add_prefixes(depth, nodes, scratch)
             np.less_equal(scratch.after_first, targets, scratch.not_above)  # the first is zero, never above
-            child = np.add.reduce(scratch.flags, 0, np.int8).astype(np.int64)  # [n]
+            child = np.add.reduce(scratch.flags, 0, np.int8).astype(np.int64)  # [n] in 0 .. 7
             nodes <<= _SHIFT
             nodes += child
             if depth:
                 child *= len(targets)
-                child += scratch.column
+                child += scratch.column  # the place in prefix of what is skipped
                 targets -= scratch.prefix_flat.take(child, mode=IN_RANGE)
         np.minimum(nodes, len(self._levels.flat[0]) - 1, out=nodes)
 
@@ -179,7 +181,7 @@ class _TopTable:
         return nodes
 
 
-def _scaled(values: FloatArray | IntArray, exponent: int) -> FloatArray:
+def _scaled(values: npt.NDArray[Any], exponent: int) -> FloatArray:
     """Return values times a power of two; `ldexp` is for what 2.0 ** exponent can't be."""
     scaled: FloatArray = values * 2.0**exponent if abs(exponent) < 1000 else np.ldexp(values, exponent)
     return scaled
