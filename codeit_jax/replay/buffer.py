@@ -21,7 +21,7 @@ from codeit_jax.replay.store.slot_table import SlotTable
 from codeit_jax.replay.tree.arrays import IN_RANGE, FloatArray, IntArray, check_priorities, distinct
 from codeit_jax.replay.tree.sum_tree import Method
 
-_NONE: IntArray = np.empty(0, np.int64)
+_NONE: IntArray = np.empty(0, np.int64)  # no slots
 
 
 class PrioritizedReplayBuffer:
@@ -59,13 +59,13 @@ class PrioritizedReplayBuffer:
         _check_choice("max_weight", max_weight, ("batch", "buffer", None))
         self.capacity = capacity
         self.beta = beta
-        self.lock = threading.RLock()
+        self.lock = threading.RLock()  # reentrant: methods call one another
         self.table = Table(schema)
         self.eviction = Ring() if eviction is None else eviction
         self.on_duplicate: OnDuplicate = on_duplicate
         self.max_weight: MaxWeight = max_weight
         self.max_per_group = max_per_group
-        self.rng = np.random.default_rng(seed)
+        self.rng = np.random.default_rng(seed)  # shared with the tree: one stream, in the order of the calls
         self.priorities = Priorities(capacity, alpha, eps, zero, self.rng)
         self.slots = SlotTable(capacity)
         self.keys = KeyIndex()
@@ -118,6 +118,7 @@ class PrioritizedReplayBuffer:
         first, then the others, which may push some of them out: -1 is the slot of an item that is not there in the
         end. Nothing changes if anything is wrong; raises ValueError for more than `capacity` items.
         """
+        # Two steps, so that a journal can log what was checked before it is stored.
         addition = self.prepare(items, priority, key, group)
         slots = self.apply(addition)
         return int(slots[0]) if addition.single else slots
@@ -141,7 +142,8 @@ class PrioritizedReplayBuffer:
     def apply(self, addition: Addition) -> IntArray:
         """Store prepared items; return their slots, int64 [n], -1 for an item that is not there in the end."""
         with self.lock:
-            raw, names = addition.raw, addition.names
+            raw, names = addition.raw, addition.names  # [n], [n, 2]
+            # Whatever can be refused is refused in the next lines, before anything is written.
             masses = self.priorities.masses(raw)
             if names is None:
                 plan = WritePlan(_NONE, _NONE, np.arange(len(raw)))
@@ -150,6 +152,7 @@ class PrioritizedReplayBuffer:
             # A new generation first: updates drawn from what was there before must no longer find it.
             self.slots.stamp(plan.overwritten_slots)
             self._store(plan.overwritten_slots, plan.overwriting, addition, masses)
+            # Room is made after the overwriting, whose new priorities decide who leaves.
             new_slots = self._free_slots(len(plan.new))
             self.slots.fill(new_slots)
             if names is not None:
@@ -159,6 +162,7 @@ class PrioritizedReplayBuffer:
                 surplus = self.groups.surplus(self.max_per_group, self.priorities.raw, self.slots.inserted)
                 self._remove_slots(surplus)
             if names is None:
+                # A group's cap may have removed what was just stored.
                 return np.where(self.slots.generation[new_slots] > 0, new_slots, -1)
             return self.keys.find(names)
 
@@ -177,6 +181,7 @@ class PrioritizedReplayBuffer:
         ValueError if the buffer is empty or the zero policy forbids what is asked.
         """
         with self.lock:
+            # Under the lock from the draw to the copy: what is read is what was drawn.
             rng = self.rng if rng is None else rng
             if n and not self.slots.size:
                 raise ValueError("the buffer is empty")
@@ -218,6 +223,7 @@ class PrioritizedReplayBuffer:
         if raw.shape != slots.shape:
             raw = np.broadcast_to(raw, slots.shape)
         with self.lock:
+            # Generations only grow, so a slot that was emptied and filled again never looks the same.
             current = self.slots.generation.take(slots)  # [n]: 0 for an empty slot
             if generation is not None:
                 same = current == generation
@@ -237,6 +243,7 @@ class PrioritizedReplayBuffer:
         """Remove as `remove` does, by the digests of the keys."""
         with self.lock:
             slots = self.keys.find(names)
+            # A key given twice must not free its slot twice.
             slots = distinct(np.sort(slots[slots >= 0]))
             self._remove_slots(slots)
         return len(slots)
@@ -285,6 +292,7 @@ class PrioritizedReplayBuffer:
         cls, state: Mapping[str, Any], *, eviction: EvictionPolicy | None = None
     ) -> "PrioritizedReplayBuffer":
         """Return a buffer with the settings and the content of a `state_dict`."""
+        # Settings first: a state fits only a buffer with its schema.
         buffer = cls(**buffer_state.settings(state, eviction))
         buffer_state.load_state_dict(buffer, state)
         return buffer
@@ -297,11 +305,13 @@ class PrioritizedReplayBuffer:
 
     def _raw_priorities(self, priority: npt.ArrayLike | None, count: int) -> FloatArray:
         if priority is None:
+            # As in Schaul et al. (2016, algorithm 1): new items come up soon.
             return np.full(count, self.priorities.largest() or 1.0)
         raw = np.asarray(priority, dtype=np.float64)
         check_priorities(raw)
         if raw.shape not in ((), (count,)):
             raise ValueError(f"priority has shape {raw.shape}: must be one number or ({count},)")
+        # A view with stride 0: one number is not copied `count` times.
         return np.broadcast_to(raw, (count,))
 
     def _store(self, slots: IntArray, positions: IntArray, addition: Addition, masses: FloatArray) -> None:
@@ -338,6 +348,7 @@ class PrioritizedReplayBuffer:
 
     def _batch(self, slots: IntArray, masses: FloatArray, beta: float) -> Batch:
         return Batch(
+            # Copies, so later writes to the slots do not change a batch.
             data=self.table.read(slots),
             indices=slots,
             weights=self.priorities.importance_weights(masses, self.slots.size, beta, self.max_weight),

@@ -19,6 +19,7 @@ The user's own call, `evict()`, needs 0.
 def choose_victims(policy: EvictionPolicy, slots: SlotTable, priorities: FloatArray, needed: int) -> IntArray:
     """Return the slots that a policy empties; raises ValueError unless they are distinct, taken and enough."""
     victims = np.asarray(policy(slots, priorities, needed), dtype=np.int64)
+    # A policy can be anyone's function; a slot emptied twice would be handed out twice.
     taken = slots.generation[victims] > 0
     if len(victims) < needed or not taken.all() or len(distinct(np.sort(victims))) < len(victims):
         raise ValueError(f"the eviction policy chose {victims}: must be distinct taken slots, {needed} are needed")
@@ -71,7 +72,8 @@ class MaxAge:
     def __call__(self, slots: SlotTable, priorities: FloatArray, needed: int) -> IntArray:
         """Return the slots to empty."""
         taken = slots.occupied()
-        ages = slots.ages(taken)
+        ages = slots.ages(taken)  # [taken], in items added since
         expired = int(np.count_nonzero(ages > self.max_age))
         count = max(expired, needed)
+        # argpartition and not a sort: O(n), and all that leave are alike.
         return taken[np.argpartition(-ages, count - 1)[:count]] if count else np.empty(0, np.int64)

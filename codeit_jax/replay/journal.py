@@ -56,6 +56,7 @@ class ReplayJournal:
         """Add as `PrioritizedReplayBuffer.add` does; what has returned is on disk."""
         with self._changing():
             addition = self.buffer.prepare(items, priority, key, group)
+            # Applied first: what the buffer refuses must not be in the log.
             slots = self.buffer.apply(addition)
             columns = {name: _portable(values) for name, values in addition.columns.items()}
             self._append("add", columns=columns, raw=addition.raw, names=addition.names, labels=addition.labels)
@@ -67,6 +68,7 @@ class ReplayJournal:
         """Set priorities as `PrioritizedReplayBuffer.update_priorities` does; what has returned is on disk."""
         with self._changing():
             updated = self.buffer.update_priorities(indices, priority, generation)
+            # As the caller gave them: generations decide again, alike, when this is repeated.
             arrays = {"indices": np.asarray(indices), "priority": np.asarray(priority, dtype=np.float64)}
             self._append("update", **arrays, generation=None if generation is None else np.asarray(generation))
         return updated
@@ -139,5 +141,6 @@ def _portable(values: Any) -> Any:
 def _from_portable(values: Any) -> Any:
     if not isinstance(values, Mapping):
         return values
+    # Starts follow from lengths.
     lengths = values["lengths"]
     return TokenRows(values["tokens"], np.cumsum(lengths) - lengths, lengths)

@@ -36,6 +36,7 @@ class MixtureBatch:
     @cached_property
     def partition(self) -> IntArray:
         """Number of the partition of each draw, int64 [n], in the order of `parts`."""
+        # Made on demand: most callers take `data` or one part.
         return np.repeat(np.arange(len(self.parts)), [len(part) for part in self.parts.values()])
 
     @cached_property
@@ -92,6 +93,7 @@ class ReplayMixture:
         unknown = set(counts) - set(self.partitions)
         if unknown:
             raise ValueError(f"counts name {sorted(unknown)}: partitions are {sorted(self.partitions)}")
+        # In the order of `counts`, which decides what a shared `rng` draws.
         parts = {}
         for name, count in counts.items():
             buffer = self.partitions[name]
@@ -108,6 +110,7 @@ class ReplayMixture:
             raise ValueError(f"{len(priorities)} priorities for {len(batch)} draws")
         updated, start = 0, 0
         for name, part in batch.parts.items():
+            # Generations are each buffer's own, so each part goes to its buffer.
             chunk = priorities[start : start + len(part)]
             updated += self.partitions[name].update_priorities(part.indices, chunk, part.generation)
             start += len(part)

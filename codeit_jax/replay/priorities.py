@@ -46,12 +46,14 @@ class Priorities:
         that the policy refuses and OverflowError if a mass is beyond float64.
         """
         exponent = self.alpha if alpha is None else alpha
+        # Not `+ 0.0`, which would copy; and 1e-19 vanishes beside 0.5, but not beside 0.
         shifted = raw + self.eps if self.eps else raw
         has_zero = bool(shifted.size) and not np.minimum.reduce(shifted, axis=None) > 0.0
         if has_zero and self.zero == "error":
             raise ValueError("a priority is zero: zero='error' refuses it")
         if exponent == 1.0 or not shifted.size:
             return shifted
+        # Both are met below: too large raises, too small becomes the smallest normal number.
         with np.errstate(over="ignore", under="ignore"):
             mass: FloatArray = np.power(shifted, exponent)
         if np.maximum.reduce(mass, axis=None) == np.inf:
@@ -63,6 +65,7 @@ class Priorities:
 
     def set(self, slots: IntArray, raw: FloatArray, masses: FloatArray) -> None:
         """Set slots to raw priorities and the masses that belong to them."""
+        # The tree first: it checks, and refuses before anything is changed.
         self.tree[slots] = masses
         self.raw[slots] = raw
         self._extrema.note(slots)
@@ -81,6 +84,7 @@ class Priorities:
         """Start again from the raw priorities of the first slots."""
         self.raw[: len(raw)] = raw
         self.raw[len(raw) :] = 0.0
+        # Empty, then only what is taken: masses of removed items must not linger.
         self.tree.load_priorities(np.zeros(0))
         self.set_alpha(alpha, taken)
         self._extrema.forget()
@@ -100,6 +104,7 @@ class Priorities:
         if n and self.tree.total() == 0.0:
             if self.zero == "never":
                 raise ValueError("all priorities are zero: zero='never' leaves nothing to draw")
+            # `taken` is a function, since to list the slots is O(capacity) and hardly ever needed.
             slots = rng.choice(taken(), n)
             return (np.sort(slots) if sort else slots), np.zeros(n)
         return self.tree.draw(n, method, sort, rng)
@@ -137,6 +142,7 @@ class Priorities:
         """
         if beta == 0.0 or not len(masses):
             return np.ones(len(masses))
+        # The smallest mass has the largest weight.
         smallest = np.minimum.reduce(masses)
         if smallest <= 0.0:
             smallest = masses[masses > 0.0].min(initial=np.inf)
@@ -148,6 +154,7 @@ class Priorities:
         elif max_weight == "buffer":
             reference = self.tree.min()
         else:
+            # size * mass / total, divided out once.
             reference = self.tree.total() / size
         weights: FloatArray = np.power(masses / reference, -beta)
         return weights

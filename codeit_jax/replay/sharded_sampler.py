@@ -22,6 +22,7 @@ from codeit_jax.replay.tree.arrays import FloatArray, IntArray
 
 def split_counts(totals: npt.ArrayLike, n: int, seed: int) -> IntArray:
     """Return how many of n independent draws fall on each shard, [shards]: multinomial, the same on every host."""
+    # Every host has the same totals and seed, so no host need be asked.
     masses = np.asarray(totals, dtype=np.float64)
     if not (masses >= 0.0).all() or not 0.0 < masses.sum() < np.inf:
         raise ValueError(f"totals are {masses.tolist()}: must be finite, not negative, not all zero")
@@ -63,6 +64,7 @@ class ShardedSampler:
         """Return this shard's share of n draws with replacement; all hosts pass the same arguments."""
         if np.shape(totals) != (self.n_shards,):
             raise ValueError(f"totals have shape {np.shape(totals)}: must be ({self.n_shards},)")
+        # The whole split, of which this host takes its part: no counts are exchanged.
         return int(split_counts(totals, n, seed)[self.shard])
 
     def sample(self, totals: npt.ArrayLike, n: int, seed: int) -> Batch:
@@ -72,6 +74,7 @@ class ShardedSampler:
     def race_keys(self, n: int, seed: int) -> FloatArray:
         """Return this shard's n smallest race keys, ascending, to exchange; remembers the slots they belong to."""
         with self.local.lock:
+            # Each key is Exp(1) / mass, whichever host it is made on: that is what makes them comparable.
             keys, self._slots = self.local.priorities.tree.race_keys(n, self._generator(seed))
         return keys
 
@@ -79,6 +82,7 @@ class ShardedSampler:
         """Return this shard's slots among n draws without replacement, after `race_keys`."""
         if len(keys_by_shard) != self.n_shards or len(keys_by_shard[self.shard]) != len(self._slots):
             raise ValueError("keys_by_shard must hold the keys of every shard from the same race")
+        # Keys are ascending, so this host's winners are its first ones.
         return self._slots[: merge_race_keys(keys_by_shard, n)[self.shard]]
 
     def _generator(self, seed: int) -> np.random.Generator:
@@ -108,11 +112,13 @@ def restore_shards(
     arguments = settings(states[0], eviction)
     buffer = PrioritizedReplayBuffer(**(arguments if capacity is None else {**arguments, "capacity": capacity}))
     buffer.rng.bit_generator.state = states[0]["rng"]
+    # Children of one seed sequence are independent; copies of one state would draw alike.
     buffer.rng.bit_generator.state = buffer.rng.spawn(n_shards)[shard].bit_generator.state
     dealt = 0
     for state in states:
         source = PrioritizedReplayBuffer.from_state(state, eviction=eviction)
         slots = source.slots.occupied()
+        # Oldest first, so that ages keep their order.
         slots = slots[np.argsort(source.slots.inserted[slots], kind="stable")]
         _adopt(buffer, source, slots[_homes(source.keys.digests_of(slots), dealt, n_shards) == shard])
         dealt += len(slots)
@@ -122,6 +128,7 @@ def restore_shards(
 def _homes(names: DigestArray, dealt: int, n_shards: int) -> IntArray:
     """Return the shard of each item: by its key, or in turn if it has none."""
     in_turn = (dealt + np.arange(len(names))) % n_shards
+    # The second word: the first one decides the bucket within a host.
     by_key = (names[:, 1] % np.uint64(n_shards)).astype(np.int64)
     return np.where(names.any(axis=1), by_key, in_turn)
 

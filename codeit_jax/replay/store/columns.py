@@ -95,6 +95,7 @@ class _DenseStore:
         return self._values[:num_slots].copy()
 
     def load_state(self, state: Any) -> None:
+        # A map is used as it is; other arrays are copied, as the state may be loaded again.
         values = state if isinstance(state, np.memmap) else np.array(state)  # maps stay on disk until written to
         if values.dtype != self._values.dtype or values.shape[1:] != self._shape:
             raise ValueError(f"state has {values.dtype}{values.shape[1:]}: column is {self._values.dtype}{self._shape}")
@@ -134,6 +135,7 @@ class _TokenStore:
     def prepare(self, values: Any, single: bool) -> TokenRows:
         if isinstance(values, TokenRows) and values.dtype == self._dtype:
             return values
+        # NumPy can't tell one row from a batch of tokens; the caller can.
         rows = [np.asarray(values)] if single else list(values)
         return TokenRows.from_rows(rows, self._dtype)
 
@@ -175,6 +177,7 @@ class Table:
             raise ValueError(f"items have columns {given}: must be {sorted(self.columns)}")
         first = min(self.columns, key=lambda name: isinstance(self.schema[name], Tokens))  # an empty row is ambiguous
         single = self.columns[first].is_single(items[first])
+        # All columns are checked before any is written.
         prepared = {name: column.prepare(items[name], single) for name, column in self.columns.items()}
         lengths = {name: len(values) for name, values in prepared.items()}
         if len(set(lengths.values())) != 1:

@@ -42,6 +42,7 @@ def plan_writes(
 
 def _winners_in_batch(names: DigestArray, raw: FloatArray, on_duplicate: OnDuplicate) -> IntArray:
     """Return the position of the item to store for each distinct key, in the order in which the keys first came."""
+    # Equal digests become neighbors, without a Python loop over keys.
     order = np.lexsort((names[:, 1], names[:, 0]))  # stable: positions ascend among equals
     ranked = names[order]
     differs = (ranked[1:] != ranked[:-1]).any(axis=1)
@@ -54,8 +55,10 @@ def _winners_in_batch(names: DigestArray, raw: FloatArray, on_duplicate: OnDupli
     if on_duplicate == "replace":
         winners = order[np.append(differs, True)]
     elif on_duplicate == "max":
+        # By key, then by falling priority: stable, so the first of equal ones comes first.
         winners = np.lexsort((-raw, names[:, 1], names[:, 0]))[starts]
     else:
         winners = first
+    # In the order of arrival, which decides slots and ages.
     in_order: IntArray = winners[np.argsort(first)]
     return in_order

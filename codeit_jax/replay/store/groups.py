@@ -45,11 +45,13 @@ class Groups:
 
     def surplus(self, cap: int, priorities: FloatArray, inserted: IntArray) -> IntArray:
         """Return the slots by which groups exceed `cap`: the lowest priorities, of equal ones the oldest."""
+        # Nearly always none, and then nothing by slot is looked at.
         over = self._counts > cap
         if not over.any():
             return np.empty(0, np.int64)
         slots = np.flatnonzero(np.append(over, False)[self._group_of])  # group -1 reads the appended False
         groups = self._group_of[slots]
+        # By group, then by falling priority, then the newest first; what comes after the cap leaves.
         order = np.lexsort((-inserted[slots], -priorities[slots], groups))
         slots, groups = slots[order], groups[order]
         first_of_group = np.searchsorted(groups, groups, "left")

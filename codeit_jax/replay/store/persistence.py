@@ -48,6 +48,7 @@ def load_state(path: str | Path, *, mmap: bool = False, allow_pickle: bool = Fal
     `verify` checks every array's checksum, which reads the whole file. Raises CorruptFileError.
     """
     with Path(path).open("rb") as file:
+        # Mode "c", copy on write: changes go to memory, never to the file.
         image = np.memmap(file, np.uint8, "c") if mmap else np.frombuffer(bytearray(file.read()), np.uint8)
     return read_state(image, str(path), allow_pickle=allow_pickle, verify=verify)
 
@@ -83,6 +84,7 @@ def read_state(image: npt.NDArray[np.uint8], name: str, *, allow_pickle: bool, v
     if version != FORMAT_VERSION:
         raise CorruptFileError(f"{name}: format version {version}: this code reads version {FORMAT_VERSION}")
     start = _PREFIX.size + length
+    # The header's checksum first: offsets of a damaged one would lead anywhere.
     header = image[_PREFIX.size : start].tobytes()
     if len(header) != length or zlib.crc32(header) != checksum:
         raise CorruptFileError(f"{name}: the header is damaged")
@@ -108,6 +110,7 @@ def _detach_arrays(value: Any, arrays: list[npt.NDArray[Any]]) -> Any:
     if isinstance(value, Mapping):
         return {key: _detach_arrays(inner, arrays) for key, inner in value.items()}
     if isinstance(value, np.ndarray):
+        # A number in its place, so the header stays small and the arrays in one piece.
         arrays.append(value)
         return {_ARRAY_MARK: len(arrays) - 1}
     if isinstance(value, list | tuple):
@@ -128,6 +131,7 @@ def _attach_arrays(value: Any, arrays: list[npt.NDArray[Any]]) -> Any:
 def _as_bytes(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return a contiguous array; objects as the bytes of their pickle."""
     if array.dtype == object:
+        # Written like any other array, with a checksum of its own.
         return np.frombuffer(pickle.dumps(array, protocol=5), np.uint8)
     return np.ascontiguousarray(array)
 

@@ -54,6 +54,7 @@ class SegmentLog:
     def append(self, content: bytes) -> None:
         """Write one record durably; on an OSError the log is as before."""
         path = self._path(self._number)
+        # Never across segments: a record lies in one file.
         if path.exists() and path.stat().st_size + len(content) > self._max_segment_bytes:
             self.start_segment()
             path = self._path(self._number)
@@ -110,6 +111,7 @@ class SegmentLog:
         while offset < len(image):
             content = _record_at(image, offset)
             if content is None:
+                # Only the last record can be torn; damage with sound records after it is no torn tail.
                 if not is_last or _any_record_after(image, offset + 1):
                     raise CorruptFileError(f"{path}: the record at byte {offset} is damaged")
                 warnings.warn(
@@ -117,6 +119,7 @@ class SegmentLog:
                     TornTailWarning,
                     stacklevel=3,
                 )
+                # Or the next record would follow half a record, and read as damage.
                 with path.open("r+b") as file:
                     file.truncate(offset)
                     os.fsync(file.fileno())
@@ -132,12 +135,14 @@ def _frame(content: bytes) -> bytes:
 def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
+        # A write may be cut short, by a signal or a full disk.
         view = view[os.write(descriptor, view) :]
 
 
 def _record_at(image: bytes, offset: int) -> bytes | None:
     """Return the content of the record at a byte, None if there is no sound one."""
     header = image[offset : offset + _HEADER.size]
+    # The header has a checksum of its own: a damaged length would point past the next records.
     check = image[offset + _HEADER.size : offset + _PREFIX_BYTES]
     if len(check) < _HEADER_CHECK.size or _HEADER_CHECK.unpack(check)[0] != zlib.crc32(header):
         return None

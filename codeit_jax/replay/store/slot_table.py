@@ -43,10 +43,12 @@ class SlotTable:
 
     def ages(self, slots: IntArray) -> IntArray:
         """Return how many items were added since each of the given slots was filled."""
+        # The clock counts overwriting too: a replaced item ages the others.
         return self.clock - self.inserted.take(slots)
 
     def reserve(self, count: int) -> IntArray:
         """Hand out empty slots, holes first; there have to be enough. They stay empty until `fill`."""
+        # Holes first, so a buffer that shrinks and grows stays within the same memory.
         num_holes = min(count, len(self._holes))
         fresh = np.arange(self.end, self.end + count - num_holes)
         slots = np.concatenate([self._holes[:num_holes], fresh]) if num_holes else fresh
@@ -75,6 +77,7 @@ class SlotTable:
     def next_in_ring(self, count: int) -> IntArray:
         """Return the next taken slots in circular order and move on; there have to be enough."""
         reach = min(self.capacity, count + self.num_free)  # even if all that are free come first
+        # Only so far: to look at all slots would be O(capacity) for each item.
         ahead = (self._ring_position + np.arange(reach)) % self.capacity
         slots = ahead[self.generation[ahead] > 0][:count]
         if len(slots):

@@ -80,6 +80,7 @@ class TokenRows:
         column = np.arange(width)
         inside = column < kept[:, None] if side == "right" else column >= width - kept[:, None]
         source = self if int(self.lengths.max(initial=0)) <= width else TokenRows(self._tokens, self._starts, kept)
+        # Row by row in both, so one assignment places all tokens.
         padded[inside] = source.flat()
         return padded
 
@@ -129,6 +130,7 @@ class TokenArena:
             return
         flat = _checked_tokens(packed.flat(), self._tokens.dtype)
         self._ensure_rows(int(numbers.max()) + 1)
+        # Their old tokens are dead from here on, and squeezed out when room is needed.
         self.clear(numbers)
         self._ensure_tokens(len(flat))
         self._tokens[self._used : self._used + len(flat)] = flat

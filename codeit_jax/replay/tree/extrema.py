@@ -32,6 +32,7 @@ class Extrema:
         """Return the smallest value above zero, inf if there is none."""
         if self._smallest_at == _UNKNOWN:
             self._smallest_at = _argmin_positive(self._values)
+        # Zero if nothing is positive: then `argmin` points anywhere.
         return float(self._values[self._smallest_at]) or np.inf
 
     def note(self, positions: IntArray) -> None:
@@ -44,6 +45,7 @@ class Extrema:
         self._largest_at = self._smallest_at = _UNKNOWN
 
     def _after(self, positions: IntArray, known: int, best: Callable[[FloatArray], int]) -> int:
+        # Where the extremum itself was written, anything may be the new one.
         if known == _UNKNOWN or (positions == known).any():
             return _UNKNOWN
         # What is stored is compared, not what was given: of equal positions only the last one counts.

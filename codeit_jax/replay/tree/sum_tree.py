@@ -48,6 +48,7 @@ class SumTree:
         infinite.
         """
         values = np.asarray(priorities, dtype=np.float64)
+        # All at once: check and sums in one pass over the values.
         if isinstance(indices, slice) and indices == slice(None):
             self.levels.fill(np.ascontiguousarray(np.broadcast_to(values, (self._capacity,))))
             self._end = self._capacity
@@ -125,6 +126,7 @@ class SumTree:
             return np.empty(0, np.int64), np.empty(0)
         if total == 0.0:
             raise ValueError("all priorities are zero: nothing can be drawn")
+        # One target alone: array calls would cost 5x as much.
         if n == 1:
             leaf = self._walk.find_one(rng.random() * total)
             return np.array([leaf]), self._leaves[leaf : leaf + 1].copy()
@@ -171,7 +173,7 @@ class SumTree:
         check_priorities(priorities)
         self._allocate(self._capacity)
         self._end = len(priorities)
-        self.levels.load(priorities)
+        self.levels.load(priorities)  # their sums are made at the first question
 
     def __getstate__(self) -> dict[str, Any]:
         return self.state_dict()
@@ -216,6 +218,7 @@ def _targets(n: int, total: float, method: Method, sort: bool, rng: np.random.Ge
     elif method in ("stratified", "systematic"):
         targets = np.arange(n, dtype=np.float64)
         targets += rng.random(n) if method == "stratified" else rng.random()
+        # Shares of the mass, each of width total / n.
         targets *= total / n
         if not sort:
             rng.shuffle(targets)
