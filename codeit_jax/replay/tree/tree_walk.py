@@ -15,7 +15,7 @@ _NARROW_TOP = 4096  # nodes
 _WIDE_TOP = 32_768  # nodes: saves a level, for so many targets that the larger table is worth making
 _WIDE_FROM = 4096  # targets
 _GUIDE_FROM = 64  # targets: to make the guide takes longer than fewer binary searches
-_COLUMNS_FROM = 1024  # targets: picked child by child, not node by node
+_COLUMNS_FROM = 256  # targets: picked child by child, not node by node
 _PIECE = 4096  # targets that walk together: what they need stays in the second-level cache
 _TOTAL_BITS = 62
 _BINS_PER_NODE = 2
@@ -34,6 +34,7 @@ class TreeWalk:
         self._levels = levels
         self._narrow_top = _TopTable(levels, _NARROW_TOP)
         self._wide_top = _TopTable(levels, _WIDE_TOP)
+        self._children = [[level[child:] for child in range(FANOUT - 1)] for level in levels.flat[:-1]]
         self._scratch = functools.lru_cache(maxsize=4)(_Scratch)
 
     def find(self, targets: FloatArray) -> tuple[IntArray, FloatArray]:
@@ -98,8 +99,8 @@ class TreeWalk:
             return
         first = np.minimum(nodes, len(self._levels.rows[depth]) - 1)
         first <<= SHIFT
-        for child, row in enumerate(scratch.rows):
-            self._levels.flat[depth][child:].take(first, 0, row, IN_RANGE)
+        for children, row in zip(self._children[depth], scratch.rows, strict=True):
+            children.take(first, 0, row, IN_RANGE)
         for before, row in itertools.pairwise(scratch.rows):
             np.add(before, row, out=row)
 
