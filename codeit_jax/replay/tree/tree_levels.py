@@ -16,7 +16,9 @@ _CHUNK = 4096  # nodes added up at a time: their children and the partial sums s
 _FULL_SHARE = 2  # all nodes of a level are recomputed once 1 in so many has to be
 _SMALL_LEVEL = 512  # or if it has no more nodes than this
 
+_Couples = npt.NDArray[np.complex128]
 _Addition = tuple[npt.NDArray[np.inexact], npt.NDArray[np.inexact], npt.NDArray[np.inexact]]
+"""Two arrays and where their sum goes."""
 
 unpack_node = struct.Struct(f"{FANOUT}d").unpack_from
 """(view, byte) -> the eight children there as floats: for a single node, 2x faster than anything NumPy has."""
@@ -42,11 +44,9 @@ class TreeLevels:
         self._pending: list[IntArray] | None = []  # nodes whose leaves were written; None: all
         self._num_pending = 0
         # Kept, as are the views of it: fresh pages would cost 3x the additions, and on small levels slicing more.
-        self._scratch = np.empty(2 * _CHUNK, np.complex128), np.empty(_CHUNK, np.complex128)
-        self._picked_nodes = functools.lru_cache(maxsize=4)(self._pick)
-        self._additions = [
-            self._plan(level, above[: len(level) >> SHIFT]) for level, above in itertools.pairwise(self.flat)
-        ]
+        self._scratch = np.empty(3 * min(_CHUNK, len(self.rows[0])), np.complex128)
+        self._picked_nodes = functools.lru_cache(maxsize=4)(functools.partial(_pick, self._scratch))
+        self._additions = [_plan(self._scratch, *pair) for pair in itertools.pairwise(self.flat)]
 
     def fill(self, values: FloatArray) -> None:
         """Set all leaves; raises ValueError and sets none if a value is negative or not finite.
@@ -60,7 +60,7 @@ class TreeLevels:
             check_priorities(chunk)
             whole = chunk[: len(chunk) >> SHIFT << SHIFT]
             with np.errstate(over="ignore"):
-                _add(self._plan(whole, self.flat[1][first : first + (len(whole) >> SHIFT)]))
+                _add(_plan(self._scratch, whole, self.flat[1][first:]))
         self.flat[0][: len(values)] = values
         if num_whole < len(self.rows[0]):
             self._recompute(0, np.array([num_whole]))
@@ -128,26 +128,30 @@ class TreeLevels:
         _add(additions)
         self.flat[level + 1][nodes] = sums
 
-    def _pick(self, count: int) -> tuple[FloatArray, FloatArray, list[_Addition]]:
-        children, sums = np.empty((count, FANOUT)), np.empty(count)
-        return children, sums, self._plan(children.reshape(-1), sums)
 
-    def _plan(self, children: FloatArray, sums: FloatArray) -> list[_Addition]:
-        """Return the additions that make sums ([n]) of children a to h ([8 n]), as ((a+c)+(e+g)) + ((b+d)+(f+h)).
+def _pick(scratch: _Couples, count: int) -> tuple[FloatArray, FloatArray, list[_Addition]]:
+    """Return room for the children of some nodes ([count, 8]) and their sums, and how to add them up."""
+    children, sums = np.empty((count, FANOUT)), np.empty(count)
+    return children, sums, _plan(scratch, children.reshape(-1), sums)
 
-        Always in this order, so that a node depends on its children alone and never on which batch recomputed it; the
-        rounding of a matrix product depends on the position of the row. NumPy adds strided numbers one by one, so they
-        are added in couples, as complex numbers.
-        """
-        additions: list[_Addition] = []
-        for start in range(0, len(sums), _CHUNK):
-            out = sums[start : start + _CHUNK]
-            couples = children[start << SHIFT : (start + len(out)) << SHIFT].view(np.complex128)  # (a, b), (c, d), ...
-            halves, wholes = self._scratch[0][: 2 * len(out)], self._scratch[1][: len(out)]
-            additions.append((couples[0::2], couples[1::2], halves))
-            additions.append((halves[0::2], halves[1::2], wholes))
-            additions.append((wholes.real, wholes.imag, out))
-        return additions
+
+def _plan(scratch: _Couples, children: FloatArray, sums: FloatArray) -> list[_Addition]:
+    """Return the additions that make sums ([n] or more) of children a to h ([8 n]), as ((a+c)+(e+g)) + ((b+d)+(f+h)).
+
+    Always in this order, so that a node depends on its children alone and never on which batch recomputed it; the
+    rounding of a matrix product depends on the position of the row. NumPy adds strided numbers one by one, so they
+    are added in couples, as complex numbers.
+    """
+    couples = children.view(np.complex128)  # [4 n]: (a, b), (c, d), (e, f), (g, h)
+    additions: list[_Addition] = []
+    for start in range(0, len(couples) // 4, _CHUNK):
+        part = couples[4 * start : 4 * (start + _CHUNK)]
+        count = len(part) // 4
+        halves, wholes = scratch[: 2 * count], scratch[2 * count : 3 * count]
+        additions.append((part[0::2], part[1::2], halves))
+        additions.append((halves[0::2], halves[1::2], wholes))
+        additions.append((wholes.real, wholes.imag, sums[start : start + count]))
+    return additions
 
 
 def _add(additions: list[_Addition]) -> None:
