@@ -55,7 +55,8 @@ class Work:
 
     def random_params(self) -> Params:
         """Draw weights."""
-        return jax.jit(self.model.init)(jax.random.key(0))
+        params: Params = jax.jit(self.model.init)(jax.random.key(0))
+        return params
 
 
 def make_work(model: T5Model, *, prompts: int, prompt_tokens: int, samples: int, tokens: int) -> Work:

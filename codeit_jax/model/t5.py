@@ -111,12 +111,12 @@ class T5(nnx.Module):
         bias = self.decoder.relative_bias[...][jnp.asarray(distances)[jnp.maximum(distance, 0)]].T
         return jnp.where(distance >= 0, bias, MASKED)[None, :, None, :]
 
-    def _run(self, stack: Stack, tokens: Array, key: Array | None, *arguments: Any) -> Array:
+    def _run(self, stack: Stack[Any], tokens: Array, key: Array | None, *arguments: Any) -> Array:
         before, inside, after = [None] * 3 if key is None else jax.random.split(key, 3)
         x = dropout(self.embed(tokens), self.config.dropout, before)
         return dropout(stack.scan(x, inside, *arguments), self.config.dropout, after)
 
-    def _position_bias(self, stack: Stack, queries: np.ndarray, keys: np.ndarray, *, bidirectional: bool) -> Array:
+    def _position_bias(self, stack: Stack[Any], queries: np.ndarray, keys: np.ndarray, *, bidirectional: bool) -> Array:
         """Return [1, H, Q, L] in float32."""
         buckets = self._buckets(queries, keys, bidirectional=bidirectional)
         return jnp.moveaxis(stack.relative_bias[...][buckets], -1, 0)[None]
@@ -142,11 +142,13 @@ class T5Model:
 
     def init(self, key: Array) -> Params:
         """Draw fresh parameters: a nested dict of float32 arrays, layers stacked on the leading axis."""
-        return nnx.to_pure_dict(nnx.state(T5(self.config, self.vocabulary_size, key)))
+        params: Params = nnx.to_pure_dict(nnx.state(T5(self.config, self.vocabulary_size, key)))
+        return params
 
     def abstract_params(self) -> Params:
         """Return the parameters' shapes and dtypes, without computing anything."""
-        return jax.eval_shape(self.init, jax.random.key(0))
+        shapes: Params = jax.eval_shape(self.init, jax.random.key(0))
+        return shapes
 
     def bind(self, params: Params) -> T5:
         """Return the network with these parameters; for use inside a traced function."""
@@ -161,6 +163,6 @@ class T5Model:
 
 
 @lru_cache(maxsize=32)
-def _skeleton(model: T5Model) -> tuple[nnx.GraphDef[T5], nnx.State]:
+def _skeleton(model: T5Model) -> tuple[nnx.GraphDef[T5], nnx.State[Any, Any]]:
     """Return structure and abstract parameters, once: tracing the constructor takes longer than a small step."""
     return nnx.split(nnx.eval_shape(lambda: T5(model.config, model.vocabulary_size, jax.random.key(0))))
