@@ -87,7 +87,7 @@ class StopAtLength:
 
     def allowed(self, state: jax.Array) -> jax.Array:
         """Return the end token alone for the last token, and all but it before."""
-        return (jnp.arange(self.num_columns) == self.end) == (state[:, None] == 1)
+        return (jnp.arange(self.num_columns) == self.end)[None, :] == (state[:, None] == 1)
 
     def advance(self, state: jax.Array, column: jax.Array) -> jax.Array:
         """Count down."""

@@ -45,7 +45,7 @@ class Norm(nnx.Module):
     def __call__(self, x: Array) -> Array:
         y = x.astype(jnp.float32)
         y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + self.epsilon)
-        return (y * self.scale[...]).astype(x.dtype)
+        return (y * jnp.broadcast_to(self.scale[...], y.shape)).astype(x.dtype)
 
 
 class Attention(nnx.Module):

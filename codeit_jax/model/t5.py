@@ -71,7 +71,7 @@ class T5(nnx.Module):
         """
         positions = np.arange(tokens.shape[1])
         bias = self._position_bias(self.decoder, positions, positions, bidirectional=False)
-        bias = bias + jnp.where(positions[:, None] >= positions[None, :], 0.0, MASKED)
+        bias = bias + jnp.where(positions[:, None] >= positions[None, :], 0.0, MASKED)[None, None]
         return self._run(self.decoder, tokens, key, (bias,), encoded, mask_bias(mask))
 
     def logits(self, hidden: Array, token_ids: Array | None = None) -> Array:
@@ -109,7 +109,7 @@ class T5(nnx.Module):
         positions = jnp.arange(num_keys)
         distance = query_position - positions
         bias = self.decoder.relative_bias[...][jnp.asarray(distances)[jnp.maximum(distance, 0)]].T
-        return jnp.where(distance >= 0, bias, MASKED)[None, :, None, :]
+        return jnp.where((distance >= 0)[None, :], bias, MASKED)[None, :, None, :]
 
     def _run(self, stack: Stack[Any], tokens: Array, key: Array | None, *arguments: Any) -> Array:
         before, inside, after = [None] * 3 if key is None else jax.random.split(key, 3)

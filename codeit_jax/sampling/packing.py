@@ -86,8 +86,8 @@ def pack(unfinished: jax.Array, prompts: jax.Array, num_prompts: int, rung: Rung
     prompts_of_rows = jnp.take_along_axis(prompts, index, axis=1)
     of_prompt = _count(unfinished, prompts, num_prompts)
     first = jnp.cumsum(of_prompt, axis=1) - of_prompt
-    row_of_lane = first[:, :, None] + jnp.arange(rung.lanes)
-    lane = jnp.arange(rung.rows) - jnp.take_along_axis(first, prompts_of_rows, axis=1)
+    row_of_lane = first[:, :, None] + jnp.arange(rung.lanes)[None, None, :]
+    lane = jnp.arange(rung.rows)[None, :] - jnp.take_along_axis(first, prompts_of_rows, axis=1)
     return Packing(
         index=index,
         prompts=prompts_of_rows,
@@ -123,4 +123,4 @@ def put_back(tree: Any, index: jax.Array, rows: Any) -> Any:
 
 def _count(unfinished: jax.Array, prompts: jax.Array, num_prompts: int) -> jax.Array:
     """Count the unfinished rows of each prompt, int32 [G, Q]."""
-    return jnp.sum(unfinished[:, :, None] & (prompts[:, :, None] == jnp.arange(num_prompts)), axis=1)
+    return jnp.sum(unfinished[:, :, None] & (prompts[:, :, None] == jnp.arange(num_prompts)[None, None, :]), axis=1)
