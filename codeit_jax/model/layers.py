@@ -43,6 +43,7 @@ class Norm(nnx.Module):
         self.epsilon = config.norm_epsilon
 
     def __call__(self, x: Array) -> Array:
+        """Normalize x [..., D]."""
         y = x.astype(jnp.float32)
         y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + self.epsilon)
         return (y * jnp.broadcast_to(self.scale[...], y.shape)).astype(x.dtype)
@@ -130,6 +131,7 @@ class FeedForward(nnx.Module):
         self.dropout = config.dropout
 
     def __call__(self, x: Array, dropout_key: Array | None = None) -> Array:
+        """Run x [..., D] through the hidden width F."""
         hidden = x @ self.inner[...].astype(x.dtype)
         if self.gated:
             hidden = hidden * jax.nn.gelu(x @ self.gate[...].astype(x.dtype), approximate=True)
