@@ -15,6 +15,7 @@ from codeit_jax.training import make_optimizer
 from codeit_jax.training.train_step import abstract_state
 from tests.run.tiny_run import learning_rows, newest, state_of
 
+pytestmark = pytest.mark.floats
 MESHES = {"8x1": (8, 1), "4x2": (8, 2), "1x1": (1, 1)}  # devices, and how many of them split the model's width
 TOLERANCE = 1e-5
 
