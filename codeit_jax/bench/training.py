@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -141,13 +142,14 @@ def _full_batch(preset: Preset) -> TrainBatch:
     shape = (1, preset.rows, preset.program_length)
     targets = rng.integers(3, preset.vocabulary_size - 100, shape, dtype=np.int32)
     prompts = rng.integers(3, preset.vocabulary_size - 100, (1, preset.rows, preset.prompt_length), dtype=np.int32)
-    return TrainBatch(
-        encoder_input_tokens=prompts,
-        encoder_mask=np.ones(prompts.shape, bool),
-        decoder_input_tokens=np.insert(targets, 0, 0, axis=2)[..., :-1],
-        decoder_target_tokens=targets,
-        loss_mask=np.ones(shape, bool),
-    )
+    arrays: dict[str, Any] = {
+        "encoder_input_tokens": prompts,
+        "encoder_mask": np.ones(prompts.shape, bool),
+        "decoder_input_tokens": np.insert(targets, 0, 0, axis=2)[..., :-1],
+        "decoder_target_tokens": targets,
+        "loss_mask": np.ones(shape, bool),
+    }
+    return TrainBatch(**arrays)
 
 
 def compare_losses(case: str, steps: Mapping[str, Callable[[], float]], report: BenchReport) -> None:
