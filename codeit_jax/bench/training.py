@@ -6,10 +6,11 @@ Figures are of the processor, over all threads: on a shared machine they move le
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -91,6 +92,7 @@ class JaxStep:
         self.state: TrainState = init_state(model, self._optimizer, mesh, jax.random.key(0))
 
     def __call__(self, batch: TrainBatch) -> float:
+        """Take one step."""
         placed = jax.device_put(batch, self._sharding)
         limit = np.float32(np.inf)
         self.state, metrics = train_step(self._model, self._optimizer, self.state, placed, jax.random.key(0), limit)
@@ -128,10 +130,10 @@ def _run_preset(name: str, preset: Preset, arguments: argparse.Namespace, report
     batch = _full_batch(preset)
     case = f"{name}: step of {preset.rows} x ({preset.prompt_length} + {preset.program_length}) tokens"
     calls = {contender: partial(step, batch) for contender, step in steps.items()}
-    _compare_losses(case, calls, report)
+    compare_losses(case, calls, report)
     _note(case, take_turns(calls, arguments.repeats, warm_up=False), MUST_AND_GOAL["step"], report)
     if preset.mix_batches:
-        _run_mix(name, preset, model, steps, arguments, report)
+        time_mix(name, preset, model, steps, arguments, report)
 
 
 def _full_batch(preset: Preset) -> TrainBatch:
@@ -140,16 +142,22 @@ def _full_batch(preset: Preset) -> TrainBatch:
     shape = (1, preset.rows, preset.program_length)
     targets = rng.integers(3, preset.vocabulary_size - 100, shape, dtype=np.int32)
     prompts = rng.integers(3, preset.vocabulary_size - 100, (1, preset.rows, preset.prompt_length), dtype=np.int32)
-    return TrainBatch(
-        encoder_input_tokens=prompts,
-        encoder_mask=np.ones(prompts.shape, bool),
-        decoder_input_tokens=np.insert(targets, 0, 0, axis=2)[..., :-1],
-        decoder_target_tokens=targets,
-        loss_mask=np.ones(shape, bool),
-    )
+    arrays: dict[str, Any] = {
+        "encoder_input_tokens": prompts,
+        "encoder_mask": np.ones(prompts.shape, bool),
+        "decoder_input_tokens": np.insert(targets, 0, 0, axis=2)[..., :-1],
+        "decoder_target_tokens": targets,
+        "loss_mask": np.ones(shape, bool),
+    }
+    return TrainBatch(**arrays)
 
 
-def _compare_losses(case: str, steps: dict[str, Callable[[], float]], report: BenchReport) -> None:
+def compare_losses(case: str, steps: Mapping[str, Callable[[], float]], report: BenchReport) -> None:
+    """Take the first steps of each contender, and note by how much their losses differ.
+
+    Raises:
+        UserError: by more than rounding.
+    """
     losses = {name: [step() for _ in range(LOSS_STEPS)] for name, step in steps.items()}
     if TORCH not in losses:
         return
@@ -167,7 +175,7 @@ def _note(case: str, times: dict[str, Times], goals: tuple[float, float], report
     report.notes[f"{case}, by the wall"] = wall
 
 
-def _run_mix(
+def time_mix(
     name: str,
     preset: Preset,
     model: T5Model,
@@ -197,7 +205,7 @@ def _run_mix(
     times = {}
     for contender, plan in ((OURS, ours), (TORCH, theirs)):
         if contender in steps:
-            chosen = _spread(plan, preset.mix_batches)
+            chosen = spread(plan, preset.mix_batches)
             work = [collate(draw, batch, tokenizer) for batch in chosen]
             calls = {str(number): partial(steps[contender], batch) for number, batch in enumerate(work)}
             taken = take_turns(calls, 1, warm_up=contender == OURS).values()
@@ -228,7 +236,7 @@ def _in_order(mix: LengthMix, order: np.ndarray) -> list[PlannedBatch]:
     return batches
 
 
-def _spread(plan: Sequence[PlannedBatch], number: int) -> list[PlannedBatch]:
+def spread(plan: Sequence[PlannedBatch], number: int) -> list[PlannedBatch]:
     """Choose batches from the shortest to the longest, each in the middle of an equal share of them."""
     ordered = sorted(plan, key=lambda batch: batch.shape[2:])
     return [ordered[int((n + 0.5) * len(ordered) / number)] for n in range(number)]

@@ -33,4 +33,4 @@ def relative_buckets(
     )
     logarithmic = exact + (ratio * np.float32(num_buckets - exact)).astype(np.int32)
     bucket = np.where(distance < exact, distance, np.minimum(logarithmic, num_buckets - 1))
-    return (offset + bucket).astype(np.int32)
+    return np.asarray(offset + bucket, np.int32)

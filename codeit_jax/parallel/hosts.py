@@ -11,18 +11,29 @@ from typing import Protocol
 import numpy as np
 from jax.experimental import multihost_utils
 
-_CHUNK_BYTES = 1 << 20  # one shape, compiled once; short messages take a shape of their own
-_SHORT_BYTES = 1 << 10
+CHUNK_BYTES = 1 << 20  # one shape, compiled once; short messages take a shape of their own
+SHORT_BYTES = 1 << 10
 _VOTE_SECONDS = 24 * 3600  # another process may be busy for long; one that is dead ends this one (see `watch`)
 
 
 class KeyValueStore(Protocol):
     """What is used of the coordinator's store: JAX's distributed client has these methods."""
 
-    def key_value_set(self, key: str, value: str, allow_overwrite: bool = False) -> None: ...
-    def key_value_delete(self, key: str) -> None: ...
-    def key_value_dir_get(self, key: str) -> list[tuple[str, str]]: ...
-    def blocking_key_value_get(self, key: str, timeout_in_ms: int) -> str: ...
+    def key_value_set(self, key: str, value: str, allow_overwrite: bool = False) -> None:
+        """Write a value; an error if the key has one, unless it may be overwritten."""
+        ...
+
+    def key_value_delete(self, key: str) -> None:
+        """Remove a key, and all below it."""
+        ...
+
+    def key_value_dir_get(self, key: str) -> list[tuple[str, str]]:
+        """Return the keys below one, with their values."""
+        ...
+
+    def blocking_key_value_get(self, key: str, timeout_in_ms: int) -> str:
+        """Return a value, waiting until somebody has written it."""
+        ...
 
 
 Gather = Callable[[np.ndarray], np.ndarray]
@@ -61,7 +72,7 @@ class Hosts:
         if self.count == 1:
             return [payload]
         lengths = self._gather(np.array([len(payload)], np.uint32)).ravel().tolist()
-        chunk = _SHORT_BYTES if max(lengths) <= _SHORT_BYTES else _CHUNK_BYTES
+        chunk = SHORT_BYTES if max(lengths) <= SHORT_BYTES else CHUNK_BYTES
         received = [bytearray() for _ in lengths]
         for start in range(0, max(lengths), chunk):
             own = np.zeros(chunk, np.uint8)

@@ -43,4 +43,4 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 def num_batch_shards(mesh: Mesh) -> int:
     """Return by what a batch's number of rows must be divisible."""
-    return mesh.shape["data"] * mesh.shape["fsdp"]
+    return int(mesh.shape["data"] * mesh.shape["fsdp"])

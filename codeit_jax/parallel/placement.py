@@ -21,7 +21,9 @@ def put(tree: Any, sharding: NamedSharding) -> Any:
 
 def _put_leaf(leaf: Any, sharding: NamedSharding) -> jax.Array:
     if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        return jax.random.wrap_key_data(put(jax.device_get(jax.random.key_data(leaf)), sharding))
+        key_data: jax.Array = put(jax.device_get(jax.random.key_data(leaf)), sharding)
+        keys: jax.Array = jax.random.wrap_key_data(key_data)
+        return keys
     return jax.make_array_from_callback(leaf.shape, sharding, lambda index: leaf[index])
 
 

@@ -47,7 +47,7 @@ def _best(logits: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
     blocks = _blocks(logits, _SHORT_BLOCK)
     chosen = jnp.sort(jax.lax.top_k(blocks.max(axis=-1), k)[1], axis=-1)
     candidates = jnp.take_along_axis(blocks, chosen[:, :, None], axis=1).reshape(num_rows, -1)
-    columns = (chosen[:, :, None] * _SHORT_BLOCK + jnp.arange(_SHORT_BLOCK)).reshape(num_rows, -1)
+    columns = (chosen[:, :, None] * _SHORT_BLOCK + jnp.arange(_SHORT_BLOCK)[None, None, :]).reshape(num_rows, -1)
     best, places = jax.lax.top_k(candidates, k)
     return best, jnp.take_along_axis(columns, places, axis=-1)
 
@@ -72,9 +72,9 @@ def _pick(weights: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]
     Never a place of weight 0, whatever the rounding: it would be a token that top-k or the grammar excludes.
     """
     sums = jnp.cumsum(weights, axis=-1)
-    places = jnp.arange(weights.shape[-1], dtype=jnp.int32)
+    places = jnp.arange(weights.shape[-1], dtype=jnp.int32)[None, :]
     passes = (sums > targets[:, None]) & (weights > 0)
-    first = jnp.min(jnp.where(passes, places, len(places)), axis=-1)
+    first = jnp.min(jnp.where(passes, places, places.shape[1]), axis=-1)
     last = jnp.max(jnp.where(weights > 0, places, 0), axis=-1)
     place = jnp.minimum(first, last)
     before = jnp.take_along_axis(sums - weights, place[:, None], axis=-1)[:, 0]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from codeit_jax.config.schema import ReplayConfig, TextConfig
 from codeit_jax.hindsight import Experience
@@ -64,7 +65,7 @@ class ExperienceReplay:
         self._text = text
         self._tokenizer = tokenizer
         self._hosts = hosts
-        schema = {
+        schema: dict[str, Tokens | DTypeLike] = {
             "prompt": Tokens(),
             "program": Tokens(),
             "home": np.uint32,
@@ -185,7 +186,8 @@ def _join(parts: Sequence[TokenRows], homes: np.ndarray) -> TokenRows:
     """Put the rows of several parts in one order, in which `homes` says whose row is next."""
     position = np.empty(len(homes), np.int64)
     position[np.argsort(homes, kind="stable")] = np.arange(len(homes))
-    return TokenRows.concatenate(parts)[position]
+    rows: TokenRows = TokenRows.concatenate(parts)[position]
+    return rows
 
 
 def _shard_file(index: int | str, count: int | str) -> str:

@@ -3,9 +3,9 @@
 import threading
 
 import pytest
-from thread_hosts import MemoryStore
 
 from codeit_jax.parallel.watch import Watch
+from tests.parallel.thread_hosts import MemoryStore
 
 TIMEOUT = 1.0
 
@@ -30,7 +30,7 @@ class Watched:
 
     def wait_for(self, *indices):
         for index in indices:
-            assert self._ended[index].wait(timeout=20), index
+            assert self._ended[index].wait(timeout=60), index
 
 
 @pytest.fixture

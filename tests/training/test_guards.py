@@ -64,8 +64,9 @@ def test_the_rate_decays_to_its_least_and_stays():
     decay = {"warmup_steps": 10, "decay_steps": 100, "min_learning_rate": 0.2}
     linear = rates([5, 10, 60, 110, 500], schedule="linear", **decay)
     np.testing.assert_allclose(linear, [0.5, 1.0, 0.6, 0.2, 0.2], rtol=1e-6)
+    # The cosine is the processor's, in float32.
     cosine = rates([5, 10, 35, 60, 110, 500], schedule="cosine", **decay)
-    np.testing.assert_allclose(cosine, [0.5, 1.0, 0.2 + 0.4 * (1 + np.sqrt(0.5)), 0.6, 0.2, 0.2], rtol=1e-6)
+    np.testing.assert_allclose(cosine, [0.5, 1.0, 0.2 + 0.4 * (1 + np.sqrt(0.5)), 0.6, 0.2, 0.2], rtol=1e-5)
 
 
 @pytest.mark.parametrize(
