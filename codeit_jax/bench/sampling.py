@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeit_jax.arc import load_tasks
-from codeit_jax.bench.contest import OURS, BenchReport, Times, take_turns
+from codeit_jax.bench.comparison import OURS, BenchReport, Times, interleave
 from codeit_jax.bench.sampling_memory import peak_memory
 from codeit_jax.bench.sampling_peers import CTRANSLATE2, TORCH, ctranslate2_generate, torch_generate
 from codeit_jax.bench.sampling_work import END, PAD, Work, float32_model, load_preset, make_work, our_sampling
@@ -113,7 +113,7 @@ def _time_heads(
     full, full_seconds = our_sampling(work, params, allowed_only=False)
     allowed, allowed_seconds = our_sampling(work, params, allowed_only=True)
     report.compile_seconds = full_seconds + allowed_seconds
-    times = take_turns({FULL: full, ALLOWED: allowed, **peers}, turns)
+    times = interleave({FULL: full, ALLOWED: allowed, **peers}, turns)
     for case in (FULL, ALLOWED):
         _add(report, case, times[case], {name: times[name] for name in peers})
 
@@ -138,7 +138,7 @@ def _time_lengths(
     if TORCH in peers:
         generate: Callable[..., object] = peers[TORCH]
         contenders[TORCH] = lambda: generate(longest)
-    times = take_turns(contenders, arguments.repeats, warm_up=False)
+    times = interleave(contenders, arguments.repeats, warm_up=False)
     _add(report, LENGTHS, times.pop(OURS), times)
 
 
@@ -200,7 +200,7 @@ def _run_native(config: Config, arguments: argparse.Namespace) -> BenchReport:
     start = time.perf_counter()
     sample()
     first = time.perf_counter() - start
-    times = take_turns({OURS: sample}, arguments.repeats, warm_up=False)[OURS]
+    times = interleave({OURS: sample}, arguments.repeats, warm_up=False)[OURS]
     case, budget = f"{len(prompts) * per_task} programs", f"{PROGRAMS_MUST:g} s"
     report = BenchReport(bench="sampling", work={"preset": arguments.preset, "tasks": len(tasks), "samples": per_task})
     report.figures[case] = {OURS: times.wall, budget: PROGRAMS_MUST}

@@ -14,9 +14,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from codeit_jax.bench.contest import OURS, BenchReport, Times, take_turns
+from codeit_jax.bench.comparison import OURS, BenchReport, Times, interleave
 from codeit_jax.bench.length_mix import LengthMix, choose_buckets, draw_of, measure_lengths, planned_share
-from codeit_jax.bench.torch_training import torch_step
+from codeit_jax.bench.training_peers import torch_step
 from codeit_jax.config.errors import UserError
 from codeit_jax.config.schema import ModelConfig, ParallelConfig, TextConfig, TrainingConfig
 from codeit_jax.model import T5Model
@@ -130,7 +130,7 @@ def _run_preset(name: str, preset: Preset, arguments: argparse.Namespace, report
     case = f"{name}: step of {preset.rows} x ({preset.prompt_length} + {preset.program_length}) tokens"
     calls = {contender: partial(step, [batch]) for contender, step in steps.items()}
     _compare_losses(case, calls, report)
-    _note(case, take_turns(calls, arguments.repeats, warm_up=False), MUST_AND_GOAL["step"], report)
+    _note(case, interleave(calls, arguments.repeats, warm_up=False), MUST_AND_GOAL["step"], report)
     if preset.mix_batches:
         _run_mix(name, preset, model, steps, arguments, report)
 
@@ -201,7 +201,7 @@ def _run_mix(
             chosen = _spread(plan, preset.mix_batches)
             work = [[collate(draw, part, tokenizer) for part in batch.parts] for batch in chosen]
             calls = {str(number): partial(steps[contender], parts) for number, parts in enumerate(work)}
-            taken = take_turns(calls, 1, warm_up=contender == OURS).values()
+            taken = interleave(calls, 1, warm_up=contender == OURS).values()
             unit = useful_flops(model, draw, chosen) / 1e12
             times[contender] = Times(sum(t.wall for t in taken) / unit, sum(t.cpu for t in taken) / unit)
     _note(f"{name}: 1e12 useful operations of the length mix", times, MUST_AND_GOAL["mix"], report)

@@ -10,8 +10,7 @@ from codeit_jax.model.huggingface import load_pretrained
 from codeit_jax.model.published_config import SpecialIds
 from codeit_jax.text import Tokenizer
 from codeit_jax.text.bpe import BpeTokenizer
-from codeit_jax.text.native import NativeTokenizer
-from codeit_jax.text.pieces import token_pieces
+from codeit_jax.text.native import NativeTokenizer, token_pieces
 
 
 def load_initial_params(config: ModelConfig, tokenizer: Tokenizer) -> Params | None:

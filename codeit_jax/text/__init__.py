@@ -3,14 +3,12 @@
 from codeit_jax.text.buckets import Bucket, choose_bucket_lengths, group_rows, pad_rows
 from codeit_jax.text.build import build_tokenizer
 from codeit_jax.text.tokenizer import EncodedPrompt, TokenIds, Tokenizer
-from codeit_jax.text.truncation import TruncationReport
 
 __all__ = [
     "Bucket",
     "EncodedPrompt",
     "TokenIds",
     "Tokenizer",
-    "TruncationReport",
     "build_tokenizer",
     "choose_bucket_lengths",
     "group_rows",

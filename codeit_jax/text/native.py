@@ -15,16 +15,20 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 import interpreter
 from codeit_jax.arc import Example
+from codeit_jax.text.bpe import BpeTokenizer
 from codeit_jax.text.grid_tokens import GridTokens
-from codeit_jax.text.program_text import VARIABLES, canonical_text
 from codeit_jax.text.prompt import MAX_DEMONSTRATIONS
-from codeit_jax.text.published import write_tokenizer
-from codeit_jax.text.tokenizer import EncodedPrompt, TokenIds, digest_of
+from codeit_jax.text.tokenizer import VARIABLES, EncodedPrompt, TokenIds, canonical_text, digest_of
+from codeit_jax.text.tokenizer_files import write_tokenizer
 
 _PAD, _START, _END = "<pad>", "<start>", "<end>"
 _LINE_END = "="
 _NAME = re.compile(r"\w+")
 _CACHED_GRIDS = 1 << 13
+_HEIGHT = re.compile(r"height:(\d+)")
+_WIDTH = re.compile(r"width:(\d+)")
+_COLOR = re.compile(r"colour:(\d)")
+_CELL = re.compile(r"cell:(\d+),(\d+)")
 
 
 class NativeTokenizer:
@@ -45,6 +49,7 @@ class NativeTokenizer:
         self.token_names = (*program_names, *grids.names)
         self._ids = {token_name: index for index, token_name in enumerate(self.token_names)}
         self.pad_id, self.start_id, self.end_id = (self._ids[special] for special in (_PAD, _START, _END))
+        # The end token and the names of programs stand together, so these ids are one range.
         self.program_token_ids = np.arange(self.end_id, len(program_names), dtype=np.int32)
 
     @property
@@ -68,7 +73,9 @@ class NativeTokenizer:
         if not demonstrations or max_tokens < 1:
             raise ValueError(f"{len(demonstrations)} demonstrations in {max_tokens} tokens, expected 1 in 1 at least")
         encoded = sorted((self._encode_example(example) for example in demonstrations), key=len)[:MAX_DEMONSTRATIONS]
+        # Whole demonstrations only, and the shortest first: as many as can fit.
         ends = np.cumsum([len(tokens) for tokens in encoded])
+        # Side "right": a demonstration that ends exactly at the limit still fits.
         num_whole = int(np.searchsorted(ends, max_tokens, side="right"))
         return EncodedPrompt(
             token_ids=np.concatenate(encoded[: max(num_whole, 1)])[:max_tokens],
@@ -89,7 +96,7 @@ class NativeTokenizer:
         for line in canonical_text(program_text).split("\n"):
             target, *call = _NAME.findall(line)
             names += [*call, _LINE_END + target]
-        names[-1] = _END
+        names[-1] = _END  # in place of the line end of `O`, which the last line always assigns
         return np.array([self._ids[name] for name in names], np.int32)
 
     def decode_program(self, token_ids: Iterable[int]) -> str:
@@ -102,6 +109,7 @@ class NativeTokenizer:
         for index in token_ids:
             if index == self.end_id:
                 return "\n".join([*lines, f"O = {_call_text(call)}"])
+            # A name in angle brackets is none of the language: the parser refuses the text, as it should.
             name = self.token_names[index] if 0 <= index < self.vocabulary_size else f"<{index}>"
             if name.startswith(_LINE_END):
                 lines.append(f"{name.removeprefix(_LINE_END)} = {_call_text(call)}")
@@ -117,6 +125,32 @@ class NativeTokenizer:
         words.add_special_tokens([_PAD, _START, _END])
         roles = {"pad_token": _PAD, "eos_token": _END, "unk_token": _PAD}
         write_tokenizer(folder, words, frame=f"$A {_END}", roles=roles)
+
+
+def token_text(token_name: str) -> str:
+    """Return what a native token stands for, as the paper's prompts and programs write it.
+
+    A line end `=x7` is `x7 =`; a height `12x`, a width `30`, a background `background=0`, a color `4=`, a cell `5,6`.
+    Other names, which the paper's text lacks, stand for themselves: `input:runs`, `run:3*4`, `same_row`.
+    """
+    if token_name.startswith(_LINE_END):
+        return f"{token_name[1:]} ="
+    for pattern, template in ((_HEIGHT, r"\1x"), (_WIDTH, r"\1"), (_COLOR, r"\1="), (_CELL, r"\1,\2")):
+        if pattern.fullmatch(token_name):
+            return pattern.sub(template, token_name)
+    return token_name.replace("background:", "background=")
+
+
+def token_pieces(native: NativeTokenizer, bpe: BpeTokenizer) -> list[list[int]]:
+    """Return for every native token its text in another tokenizer's pieces: for weights that were trained on those.
+
+    The special tokens are the other vocabulary's: padding, the decoder's first token, the end.
+
+    Returns:
+        The pieces' ids, at least one, for each native token in the order of ids.
+    """
+    special = dict(zip((_PAD, _START, _END), (bpe.pad_id, bpe.start_id, bpe.end_id), strict=True))
+    return [[special[name]] if name in special else bpe.piece_ids(token_text(name)) for name in native.token_names]
 
 
 def _call_text(call: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Exact and property: what a prompt keeps when the encoder window is too short, and the report of it."""
+"""Exact and property: what a prompt keeps when the encoder window is too short."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from codeit_jax.arc import Example
-from codeit_jax.text import EncodedPrompt, TruncationReport
 
 UNBOUNDED = 10**6
 
@@ -104,18 +103,3 @@ def test_bpe_cuts_each_side_at_half_of_the_window(bpe):
 def test_impossible_prompts_are_refused(tokenizer, demonstrations, max_tokens):
     with pytest.raises(ValueError, match="expected 1 in"):
         tokenizer.encode_prompt(demonstrations, max_tokens=max_tokens)
-
-
-def test_report_exact():
-    prompts = [
-        EncodedPrompt(token_ids=np.zeros(length, np.int32), num_tokens_uncut=uncut, truncated=length < uncut)
-        for length, uncut in [(10, 10), (50, 90), (50, 200), (40, 40)]
-    ]
-    report = TruncationReport.of(prompts, max_tokens=50)
-    assert (report.num_prompts, report.num_truncated, report.num_tokens, report.num_tokens_uncut) == (4, 2, 150, 340)
-    assert str(report) == "2 of 4 prompts truncated at 50 tokens (50.0%; 44.1% of the tokens kept, median 65 uncut)"
-
-
-def test_report_of_nothing():
-    report = TruncationReport.of([], max_tokens=50)
-    assert (report.share_truncated, report.median_tokens_uncut) == (0.0, 0.0)
