@@ -77,12 +77,14 @@ def measure_lengths(
         return len(tokenizer.encode_prompt(demonstrations, max_tokens=text.max_prompt_tokens).token_ids)
 
     rows = [(row.task_id, len(tokenizer.encode_program(str(row.program)))) for row in [*seeds, *mutants]]
+    # As a run does: programs that are too long are left out, not cut.
     rows = [row for row in rows if row[1] <= text.max_program_tokens]
     own = {task.id: prompt_length(task.demonstrations) for task in training}
     searched = np.array([prompt_length(task.demonstrations) for task in evaluation])
     rng = np.random.default_rng(seed)
     chosen = [rows[index] for index in rng.integers(len(rows), size=num_rows)]
     prompts = np.array([own[task_id] for task_id, _ in chosen])
+    # The policy's share of the rows: a search task's prompt with any of the programs.
     policy = rng.random(num_rows) < POLICY_SHARE
     prompts[policy] = rng.choice(searched, int(policy.sum()))
     return LengthMix(prompts=prompts, programs=np.array([length for _, length in chosen]))
@@ -91,6 +93,7 @@ def measure_lengths(
 def draw_of(mix: LengthMix) -> Draw:
     """Return a draw of rows of these lengths; every token is 3."""
     number = len(mix.prompts)
+    # Planning looks at lengths alone, so all rows may share one run of an ordinary token.
     tokens = np.full(max(mix.prompts.max(), mix.programs.max()), 3, np.uint16)
     starts = np.zeros(number, np.int64)
     return Draw(
@@ -114,6 +117,7 @@ def choose_buckets(
 
     Each axis is chosen exactly for the other's buckets, in turns: a local optimum.
     """
+    # Begin with a bucket for every length, as if the other axis cost no padding.
     prompt_buckets = tuple(range(multiple, mix.prompts.max() + multiple, multiple))
     program_buckets = tuple(range(multiple, mix.programs.max() + multiple, multiple))
     for _ in range(ROUNDS):
@@ -122,6 +126,7 @@ def choose_buckets(
             mix.prompts,
             num_buckets=num_prompt_buckets,
             multiple=multiple,
+            # Bound as a default: a closure would see the next round's array.
             row_costs=lambda length, programs=programs: row_flops(model, length, programs),
         )
         prompts = _padded(mix.prompts, prompt_buckets)

@@ -1,4 +1,4 @@
-"""The processes of a run: their numbers, and what they tell each other.
+"""The processes of a run: their numbers, and what they exchange.
 
 Every process is the same deterministic state machine: it makes the same calls in the same order, so that exchanges need
 no names. Bytes in bulk go over the devices' network; votes go over the coordinator, since a vote through the devices
@@ -12,24 +12,35 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 _CHUNK_BYTES = 1 << 20  # one shape, compiled once; short messages take a shape of their own
-_SHORT_BYTES = 1 << 10
+_SHORT_BYTES = 1 << 10  # padded to a chunk, a short message would be a thousand times as large
 _VOTE_SECONDS = 24 * 3600  # another process may be busy for long; one that is dead ends this one (see `watch`)
 
 
 class KeyValueStore(Protocol):
     """What is used of the coordinator's store: JAX's distributed client has these methods."""
 
-    def key_value_set(self, key: str, value: str, allow_overwrite: bool = False) -> None: ...
-    def key_value_delete(self, key: str) -> None: ...
-    def key_value_dir_get(self, key: str) -> list[tuple[str, str]]: ...
-    def blocking_key_value_get(self, key: str, timeout_in_ms: int) -> str: ...
+    def key_value_set(self, key: str, value: str, allow_overwrite: bool = False) -> None:
+        """Store a value."""
+        ...
+
+    def key_value_delete(self, key: str) -> None:
+        """Forget a key."""
+        ...
+
+    def key_value_dir_get(self, key: str) -> list[tuple[str, str]]:
+        """Return the keys below this one, whole, and their values."""
+        ...
+
+    def blocking_key_value_get(self, key: str, timeout_in_ms: int) -> str:
+        """Wait for a key and return its value."""
+        ...
 
 
 Gather = Callable[[np.ndarray], np.ndarray]
 
 
 class Hosts:
-    """This process and its peers.
+    """This process and its peers; `ALONE` is a run of one process.
 
     Args:
         index: number of this process.
@@ -60,6 +71,7 @@ class Hosts:
         """Give every process a payload of each, in the order of their numbers; all have to call it."""
         if self.count == 1:
             return [payload]
+        # Lengths first: a gather takes arrays of one shape from all, so each payload is padded to the longest.
         lengths = self._gather(np.array([len(payload)], np.uint32)).ravel().tolist()
         chunk = _SHORT_BYTES if max(lengths) <= _SHORT_BYTES else _CHUNK_BYTES
         received = [bytearray() for _ in lengths]
@@ -76,9 +88,10 @@ class Hosts:
         return self.exchange(payload if self.is_first else b"")[0]
 
     def any(self, flag: bool) -> bool:
-        """Tell every process whether one of them says yes; all have to call it."""
+        """Return in every process whether one of them says yes; all have to call it."""
         if self._store is None:
             return flag
+        # Numbered, not named: all processes vote in the same order, and a key can be written once only.
         vote, self._votes = self._votes, self._votes + 1
         self._store.key_value_set(f"votes/{vote}/{self.index}", "yes" if flag else "no")
         timeout = _VOTE_SECONDS * 1000

@@ -10,7 +10,7 @@ from codeit_jax.config.errors import PreemptedError, UserError
 from codeit_jax.config.interpreter_limits import limits_of
 from codeit_jax.config.loading import changed_settings, from_yaml, to_yaml
 from codeit_jax.config.schema import Config
-from codeit_jax.parallel.distributed import joined
+from codeit_jax.parallel.distributed import initialize
 from codeit_jax.parallel.host_pool import HostPool
 from codeit_jax.parallel.hosts import Hosts
 from codeit_jax.reporting.progress import Reporter, format_seconds
@@ -40,7 +40,7 @@ def train(config: Config, run_directory: Path, reporter: Reporter) -> dict[str, 
     Raises:
         CodeitError: see its subclasses for what can go wrong and how the command exits.
     """
-    with joined(config.distributed) as hosts:
+    with initialize(config.distributed) as hosts:
         directory = RunDirectory(run_directory, writes=hosts.is_first)
         try:
             _settle(config, directory, hosts, reporter)

@@ -13,8 +13,7 @@ from jax.sharding import Mesh, NamedSharding
 from codeit_jax.config.errors import UserError
 from codeit_jax.config.schema import SamplingConfig
 from codeit_jax.model import Params, T5Model
-from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards, replicated
-from codeit_jax.parallel.placement import put, readable
+from codeit_jax.parallel.mesh import batch_sharding, fully_replicated, num_batch_shards, put, replicated
 from codeit_jax.sampling.automaton import Automaton, stop_at_bad_token
 from codeit_jax.sampling.decoding import DecodingSettings, SampledTokens, sample_tokens
 from codeit_jax.sampling.encoding import encoder_parts
@@ -25,7 +24,7 @@ from codeit_jax.text.native import NativeTokenizer
 from codeit_jax.text.tokenizer import EncodedPrompt, Tokenizer
 
 CACHE_SEGMENT = 64
-SMALLEST_RUNG = 12  # below it reading the weights decides, whatever the number of rows
+SMALLEST_COMPACTION = 12  # below it reading the weights decides, whatever the number of rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +80,7 @@ class Sampler:
         self._settings = DecodingSettings(
             max_tokens=max_program_tokens,
             segment=CACHE_SEGMENT,
-            smallest_rung=SMALLEST_RUNG,
+            smallest_compaction=SMALLEST_COMPACTION,
             top_k=config.top_k,
             start_id=tokenizer.start_id,
             end_id=tokenizer.end_id,
@@ -147,7 +146,7 @@ class Sampler:
         constants = (np.float32(self._config.temperature), self._automaton)
         temperature, automaton = self._place(constants, replicated(self._mesh))
         samples = sample_tokens(self._model, self._settings, policy, tokens, mask, keys, temperature, automaton)
-        return readable(samples, self._mesh)
+        return fully_replicated(samples, self._mesh)
 
     def _place(self, arrays: Any, sharding: NamedSharding) -> Any:
         """Put arrays that every process holds whole onto the devices."""

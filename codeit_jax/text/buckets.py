@@ -64,7 +64,7 @@ def choose_bucket_lengths(
     for _ in range(min(num_buckets, len(candidates))):
         # total[i, j]: candidates[i:j] share one bucket of length candidates[j - 1].
         between = np.diagonal(costs_up_to[1:])[None, :] - costs_up_to[:-1]
-        # Above the diagonal only: a bucket holds one candidate at least.
+        # Column j - 1 on and above the diagonal only: a bucket holds one candidate at least.
         total = np.where(np.tri(len(candidates), dtype=bool).T, cost[:-1, None] + between, np.inf)
         choices.append(total.argmin(axis=0))
         cost = np.concatenate([[0.0], total.min(axis=0)])

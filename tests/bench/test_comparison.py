@@ -1,4 +1,4 @@
-"""Exact tests of how contenders take turns."""
+"""Exact tests of how contenders are interleaved."""
 
 import gc
 

@@ -8,7 +8,7 @@ from jax import Array
 from codeit_jax.config.schema import ModelConfig
 from codeit_jax.model import Params, T5Model
 from codeit_jax.model.huggingface import load_pretrained, save_pretrained
-from codeit_jax.model.relative_position import relative_buckets
+from codeit_jax.model.t5 import relative_buckets
 from codeit_jax.training.loss import token_nll
 
 
