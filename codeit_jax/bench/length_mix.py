@@ -33,7 +33,7 @@ ROUNDS = 4  # of choosing one axis for the other's buckets; the second changes l
 
 @dataclass(frozen=True, kw_only=True)
 class LengthMix:
-    """Token counts of experiences; what is longer than the windows is cut or left out, as in a run.
+    """Token counts of experiences; what is longer than the windows is truncated or left out, as in a run.
 
     Attributes:
         prompts: int64 [N].
@@ -77,7 +77,7 @@ def measure_lengths(
         return len(tokenizer.encode_prompt(demonstrations, max_tokens=text.max_prompt_tokens).token_ids)
 
     rows = [(row.task_id, len(tokenizer.encode_program(str(row.program)))) for row in [*seeds, *mutants]]
-    # As a run does: programs that are too long are left out, not cut.
+    # As a run does: programs that are too long are left out, not truncated.
     rows = [row for row in rows if row[1] <= text.max_program_tokens]
     own = {task.id: prompt_length(task.demonstrations) for task in training}
     searched = np.array([prompt_length(task.demonstrations) for task in evaluation])
@@ -105,7 +105,7 @@ def draw_of(mix: LengthMix) -> Draw:
 
 
 def planned_share(model: T5Model, mix: LengthMix, text: TextConfig, sizes: BatchSizes) -> float:
-    """Return the share of useful FLOPs when a draw of these lengths is cut into batches."""
+    """Return the share of useful FLOPs when a draw of these lengths is split into batches."""
     draw = draw_of(mix)
     return useful_share(model, draw, plan_batches(draw, text, sizes, np.random.default_rng(0)))
 

@@ -147,7 +147,7 @@ def _time_lengths(
 
 
 def _program_lengths(tokenizer_path: Path | None, count: int) -> NDArray[np.int32]:
-    """Draw lengths of seed programs, int32 [count], longer ones cut."""
+    """Draw lengths of seed programs, int32 [count], longer ones capped."""
     tokenizer = build_tokenizer("native" if tokenizer_path is None else "bpe", tokenizer_path)
     all_lengths = [len(tokenizer.encode_program(str(seed.program))) for seed in load_programs("builtin")]
     # Seeded, so that every run and every contender has the same lengths.

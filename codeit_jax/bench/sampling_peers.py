@@ -83,7 +83,7 @@ def ctranslate2_generate(folder: Path, work: Work, kind: str) -> Callable[[], ob
             sampling_temperature=TEMPERATURE,
             min_decoding_length=work.num_tokens,
             max_decoding_length=work.num_tokens,
-            max_input_length=0,  # no limit; by default prompts are cut at 1,024 tokens
+            max_input_length=0,  # no limit; by default prompts are truncated at 1,024 tokens
         )
 
     return generate

@@ -227,7 +227,7 @@ def _measured(model: T5Model, tokenizer_path: Path | None) -> tuple[Tokenizer, T
 
 
 def _in_order(mix: LengthMix, order: np.ndarray) -> list[PlannedBatch]:
-    """Cut rows in an order into batches padded to their longest."""
+    """Split rows in an order into batches padded to their longest."""
     batches = []
     for at in range(0, len(order) - ROWS + 1, ROWS):
         chosen = order[at : at + ROWS]

@@ -106,7 +106,7 @@ class T5(nnx.Module):
         return self.embedding[...][tokens].astype(self.config.dtype)
 
     def decoder_bias(self, query_position: Array, num_keys: int) -> Array:
-        """Position bias of one decoding step: scalar position -> [1, H, 1, num_keys], keys after it masked."""
+        """Return the position bias of one step: scalar position -> [1, H, 1, num_keys], keys after it masked."""
         # A causal bucket depends on the distance alone, so one table over distances serves every step.
         distances = self._buckets(np.zeros(1, int), -np.arange(num_keys), bidirectional=False)[0]  # [num_keys]
         positions = jnp.arange(num_keys)

@@ -58,7 +58,7 @@ class SharedPending:
 
     @property
     def done(self) -> bool:
-        """Whether this process has run its share; the others' answers differ, so nothing may depend on it."""
+        """Return whether this process has run its share; the others' answers differ, so nothing may depend on it."""
         return self._own.done
 
     def result(self, on_progress: Progress | None = None) -> Results:
@@ -100,7 +100,7 @@ def share_programs(number: int, job: Job, count: int) -> list[range]:
 
 
 def encode_outcomes(outcomes: Iterable[Outcome]) -> bytes:
-    """Encode outcomes as workers do; `interpreter.answers.decode_outcomes` decodes them."""
+    """Encode outcomes as workers do; `decode_outcomes` decodes them."""
     writer = AnswerWriter(sequence=0, first=0, num_grids=1)
     for outcome in outcomes:
         writer.add([outcome])

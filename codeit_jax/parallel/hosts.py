@@ -64,7 +64,7 @@ class Hosts:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes the run's files and talks to people."""
+        """Return whether this process writes the run's files and talks to people."""
         return self.index == 0
 
     def exchange(self, payload: bytes) -> list[bytes]:

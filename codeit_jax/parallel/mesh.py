@@ -63,7 +63,7 @@ def put(tree: Any, sharding: NamedSharding) -> Any:
 
 
 def _put_leaf(leaf: Any, sharding: NamedSharding) -> jax.Array:
-    # Arrays of keys can't be cut by the host; the numbers under them can.
+    # Arrays of keys can't be split by the host; the numbers under them can.
     if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return jax.random.wrap_key_data(put(jax.device_get(jax.random.key_data(leaf)), sharding))
     return jax.make_array_from_callback(leaf.shape, sharding, lambda index: leaf[index])

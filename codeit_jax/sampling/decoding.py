@@ -97,7 +97,10 @@ def sample_tokens(
 ) -> SampledTokens:
     """Draw S programs for each prompt.
 
+    Compiles once for each model, settings and shapes; nothing is donated.
+
     Args:
+        model, settings: static.
         policy: parameters, and the tokens that may be drawn.
         prompt_tokens: int32 [P, L].
         prompt_mask: bool [P, L]; a prompt without any token fills up the batch and gets no samples.

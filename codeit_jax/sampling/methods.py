@@ -88,7 +88,7 @@ def _pick(weights: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]
 
 
 def _blocks(values: jax.Array, size: int) -> jax.Array:
-    """Cut [R, A] into [R, A / size, size], filled up at the end with -inf."""
+    """Split [R, A] into [R, A / size, size], filled up at the end with -inf."""
     num_rows, num_columns = values.shape
     padded = jnp.pad(values, ((0, 0), (0, -num_columns % size)), constant_values=-jnp.inf)
     return padded.reshape(num_rows, -1, size)

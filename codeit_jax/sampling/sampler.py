@@ -17,8 +17,8 @@ from codeit_jax.parallel.mesh import batch_sharding, fully_replicated, num_batch
 from codeit_jax.sampling.automaton import Automaton, stop_at_bad_token
 from codeit_jax.sampling.decoding import DecodingSettings, SampledTokens, sample_tokens
 from codeit_jax.sampling.encoding import encoder_parts
-from codeit_jax.sampling.grammar import build_grammar
 from codeit_jax.sampling.output_head import SamplingPolicy, make_policy
+from codeit_jax.sampling.program_grammar import build_grammar
 from codeit_jax.text.buckets import group_rows, pad_rows
 from codeit_jax.text.native import NativeTokenizer
 from codeit_jax.text.tokenizer import EncodedPrompt, Tokenizer

@@ -54,7 +54,7 @@ class BpeTokenizer:
 
     @cached_property
     def program_token_ids(self) -> TokenIds:
-        """Every id that a program can contain, int32 [A] ascending.
+        """Return every id that a program can contain, int32 [A] ascending.
 
         Found by encoding each name of the language in each place where it can stand. The pre-tokenizer splits between
         letters, digits and signs, so no token spans a name and its surroundings, save for a space before it.
@@ -67,7 +67,7 @@ class BpeTokenizer:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 in hex of the tokens in the order of their ids, then of the merges."""
+        """Return the SHA-256 in hex of the tokens in the order of their ids, then of the merges."""
         model = json.loads(self._bpe.to_str())["model"]
         vocabulary = self._bpe.get_vocab(with_added_tokens=True)
         # Files write a merge as "a b" or as ["a", "b"]; both are the same vocabulary.
@@ -77,8 +77,8 @@ class BpeTokenizer:
     def encode_prompt(self, demonstrations: Sequence[Example], *, max_tokens: int) -> EncodedPrompt:
         """Encode `<s>` inputs, newline, outputs `</s>`, demonstrations from the smallest to the largest.
 
-        Inputs and outputs have half of `max_tokens` each and are cut at its end, so the largest grids go first; what
-        one half leaves free the other doesn't get (the paper's windows: 512 + 512).
+        Inputs and outputs have half of `max_tokens` each and are truncated at its end, so the largest grids go first;
+        what one half leaves free the other doesn't get (the paper's windows: 512 + 512).
 
         Raises:
             ValueError: no demonstration, or max_tokens below 4.
@@ -91,11 +91,11 @@ class BpeTokenizer:
         window = max_tokens // 2
         # The frame counts as part of the halves: `<s>` is in the first, `</s>` takes the last place of the second.
         kept = [*inputs[:window], *outputs[: window - 1], self.end_id]
-        num_tokens_uncut = len(inputs) + len(outputs) + 1
+        full_length = len(inputs) + len(outputs) + 1
         return EncodedPrompt(
             token_ids=np.array(kept, np.int32),
-            num_tokens_uncut=num_tokens_uncut,
-            truncated=len(kept) < num_tokens_uncut,
+            full_length=full_length,
+            truncated=len(kept) < full_length,
         )
 
     def encode_program(self, program_text: str) -> TokenIds:

@@ -54,18 +54,18 @@ class NativeTokenizer:
 
     @property
     def vocabulary_size(self) -> int:
-        """Number of ids."""
+        """Return the number of ids."""
         return len(self.token_names)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 in hex of the token names in order."""
+        """Return the SHA-256 in hex of the token names in order."""
         return digest_of((self.name, *self.token_names))
 
     def encode_prompt(self, demonstrations: Sequence[Example], *, max_tokens: int) -> EncodedPrompt:
         """Encode demonstrations from the shortest to the longest, as many whole ones as fit.
 
-        Only if not even the shortest fits is it cut at `max_tokens`.
+        Only if not even the shortest fits is it truncated at `max_tokens`.
 
         Raises:
             ValueError: no demonstration, a grid that isn't one, or max_tokens below 1.
@@ -79,7 +79,7 @@ class NativeTokenizer:
         num_whole = int(np.searchsorted(ends, max_tokens, side="right"))
         return EncodedPrompt(
             token_ids=np.concatenate(encoded[: max(num_whole, 1)])[:max_tokens],
-            num_tokens_uncut=int(ends[-1]),
+            full_length=int(ends[-1]),
             truncated=num_whole < len(encoded),
         )
 
@@ -102,7 +102,8 @@ class NativeTokenizer:
     def decode_program(self, token_ids: Iterable[int]) -> str:
         """Return the text before the first end token; ids that spell no program give a text that doesn't parse.
 
-        Without an end token the last line has no target: a program cut by a length limit must not pass for a whole one.
+        Without an end token the last line has no target: a program truncated by a length limit must not pass for a
+        whole one.
         """
         lines: list[str] = []
         call: list[str] = []

@@ -29,12 +29,12 @@ class EncodedPrompt:
 
     Attributes:
         token_ids: int32 [L], without padding.
-        num_tokens_uncut: how many tokens the demonstrations, ten at most, have before anything is left out.
+        full_length: how many tokens the demonstrations, ten at most, have before anything is left out.
         truncated: whether something was left out.
     """
 
     token_ids: TokenIds
-    num_tokens_uncut: int
+    full_length: int
     truncated: bool
 
 
@@ -92,7 +92,7 @@ class Tokenizer(Protocol):
         ...
 
     def encode_program(self, program_text: str) -> TokenIds:
-        """Encode a program, int32 [T] with `end_id` last, uncut; ValueError if it is outside the grammar."""
+        """Encode a program, int32 [T] with `end_id` last, never truncated; ValueError if it is outside the grammar."""
         ...
 
     def decode_program(self, token_ids: Iterable[int]) -> str:

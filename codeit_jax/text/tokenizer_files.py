@@ -24,7 +24,7 @@ def load_bpe(path: Path) -> Tokenizer:
         path: a `tokenizer.json`, or a folder with a `tokenizer.json` or with `vocab.json` and `merges.txt`.
 
     Raises:
-        UserError: a file is missing, damaged or cut short, they don't belong together, or a special token is missing.
+        UserError: a file is missing, damaged or truncated, they don't belong together, or a special token is missing.
     """
     if path.is_file():
         tokenizer = _from_tokenizer_json(path)
@@ -97,7 +97,7 @@ def _read_vocabulary(path: Path) -> dict[str, int]:
     try:
         vocabulary = json.loads(_read_text(path))
     except ValueError as error:
-        raise UserError(f"{path}: not JSON, perhaps cut short ({first_line(error)})") from None
+        raise UserError(f"{path}: not JSON, perhaps truncated ({first_line(error)})") from None
     if not isinstance(vocabulary, dict) or not all(type(index) is int for index in vocabulary.values()):
         raise UserError(f"{path}: expected one object from token to id")
     _check_ids(vocabulary, path)
@@ -123,7 +123,7 @@ def _read_merges(path: Path) -> list[tuple[str, str]]:
 
 
 def _check_merges(vocabulary: dict[str, int], merges: list[tuple[str, str]], path: Path) -> None:
-    """Raise UserError unless vocabulary and merges make each other: a file cut short shows here and nowhere else."""
+    """Raise UserError unless vocabulary and merges make each other: a truncated file shows here and nowhere else."""
     products = {left + right for left, right in merges}
     unknown = sorted(token for token in products.union(*merges) if token not in vocabulary)
     if unknown:
@@ -137,7 +137,7 @@ def _check_merges(vocabulary: dict[str, int], merges: list[tuple[str, str]], pat
     if unmade:
         raise UserError(
             f"{path}: {len(merges)} merges don't make {len(unmade)} tokens of vocab.json, {unmade[0]!r} for one; "
-            "the file is cut short or belongs to another vocabulary"
+            "the file is truncated or belongs to another vocabulary"
         )
 
 

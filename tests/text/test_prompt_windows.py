@@ -36,11 +36,11 @@ def names(native, prompt):
 def test_no_prompt_is_longer_than_its_window(tokenizer, demonstrations, max_tokens):
     prompt = tokenizer.encode_prompt(demonstrations, max_tokens=max_tokens)
     assert prompt.token_ids.dtype == np.int32
-    assert len(prompt.token_ids) <= min(max_tokens, prompt.num_tokens_uncut)
-    assert prompt.truncated == (len(prompt.token_ids) < prompt.num_tokens_uncut)
+    assert len(prompt.token_ids) <= min(max_tokens, prompt.full_length)
+    assert prompt.truncated == (len(prompt.token_ids) < prompt.full_length)
     whole = tokenizer.encode_prompt(demonstrations, max_tokens=UNBOUNDED)
     assert not whole.truncated
-    assert len(whole.token_ids) == whole.num_tokens_uncut == prompt.num_tokens_uncut
+    assert len(whole.token_ids) == whole.full_length == prompt.full_length
 
 
 @settings(deadline=None, max_examples=80)
@@ -73,7 +73,7 @@ def test_native_drops_the_longest_demonstration_first(native):
     demonstrations = [bars(20), solid(3, 1), bars(5)]  # 46, 8 and 16 tokens
     for max_tokens, num_tokens in [(70, 70), (69, 24), (24, 24), (23, 8), (8, 8), (7, 7), (1, 1)]:
         prompt = native.encode_prompt(demonstrations, max_tokens=max_tokens)
-        assert (len(prompt.token_ids), prompt.num_tokens_uncut) == (num_tokens, 70)
+        assert (len(prompt.token_ids), prompt.full_length) == (num_tokens, 70)
         assert prompt.truncated == (max_tokens < 70)
 
 
