@@ -20,6 +20,9 @@ GOLDEN_VOCABULARY = 41
 # Through jax.config, not the environment: subprocesses started by tests should see the machine as users do.
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
+# What NumPy would bend into shape is an error here: an unequal rank, two dtypes that meet.
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 # A shell lets what it starts in the background ignore the interrupt, and all that this starts in turn.
 signal.signal(signal.SIGINT, signal.default_int_handler)

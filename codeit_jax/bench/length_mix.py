@@ -8,11 +8,12 @@ prints the useful share of training FLOPs with the configuration's buckets, and 
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from codeit_jax.arc import load_tasks
+from codeit_jax.arc import Example, load_tasks
 from codeit_jax.config.loading import load_config
 from codeit_jax.config.schema import TextConfig
 from codeit_jax.model import T5Model
@@ -73,10 +74,11 @@ def measure_lengths(
             limits=Limits(),
         ).mutants
 
-    def prompt_length(demonstrations: Sequence) -> int:
+    def prompt_length(demonstrations: Sequence[Example]) -> int:
         return len(tokenizer.encode_prompt(demonstrations, max_tokens=text.max_prompt_tokens).token_ids)
 
-    rows = [(row.task_id, len(tokenizer.encode_program(str(row.program)))) for row in [*seeds, *mutants]]
+    rows = [(row.task_id, len(tokenizer.encode_program(str(row.program)))) for row in seeds]
+    rows += [(row.task_id, len(tokenizer.encode_program(str(row.program)))) for row in mutants]
     # As a run does: programs that are too long are left out, not truncated.
     rows = [row for row in rows if row[1] <= text.max_program_tokens]
     own = {task.id: prompt_length(task.demonstrations) for task in training}
@@ -126,15 +128,14 @@ def choose_buckets(
             mix.prompts,
             num_buckets=num_prompt_buckets,
             multiple=multiple,
-            # Bound as a default: a closure would see the next round's array.
-            row_costs=lambda length, programs=programs: row_flops(model, length, programs),
+            row_costs=partial(row_flops, model, program_length=programs),
         )
         prompts = _padded(mix.prompts, prompt_buckets)
         program_buckets = choose_bucket_lengths(
             mix.programs,
             num_buckets=num_program_buckets,
             multiple=multiple,
-            row_costs=lambda length, prompts=prompts: row_flops(model, prompts, length),
+            row_costs=partial(row_flops, model, prompts),
         )
     return prompt_buckets, program_buckets
 

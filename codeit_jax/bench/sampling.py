@@ -152,7 +152,7 @@ def _program_lengths(tokenizer_path: Path | None, count: int) -> NDArray[np.int3
     all_lengths = [len(tokenizer.encode_program(str(seed.program))) for seed in load_programs("builtin")]
     # Seeded, so that every run and every contender has the same lengths.
     drawn = np.random.default_rng(0).choice(all_lengths, count)
-    return np.minimum(drawn, LENGTH_CAP).astype(np.int32)
+    return np.asarray(np.minimum(drawn, LENGTH_CAP), np.int32)
 
 
 def _measure_memory(report: BenchReport, work: Work, folder: Path, preset: str) -> None:

@@ -54,7 +54,7 @@ def torch_generate(folder: Path, work: Work) -> Callable[..., NDArray[np.int64]]
             # A minimum as long as the maximum suppresses the end token throughout.
             lengths = {"min_new_tokens": num_tokens, "max_new_tokens": num_tokens}
             rows = network.generate(prompts, attention_mask=torch.ones_like(prompts), **draws, **lengths)
-        return rows[:, 1:].numpy()  # without the start token
+        return np.asarray(rows[:, 1:].numpy(), np.int64)  # without the start token
 
     return generate
 

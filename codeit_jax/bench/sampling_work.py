@@ -58,7 +58,8 @@ class Work:
 
     def random_params(self) -> Params:
         """Draw weights."""
-        return jax.jit(self.model.init)(jax.random.key(0))
+        params: Params = jax.jit(self.model.init)(jax.random.key(0))
+        return params
 
 
 def make_work(model: T5Model, *, prompts: int, prompt_tokens: int, samples: int, tokens: int) -> Work:
@@ -89,7 +90,7 @@ class StopAtLength:
 
     def allowed(self, state: jax.Array) -> jax.Array:
         """Return the end token alone for the last token, and all but it before."""
-        return (jnp.arange(self.num_columns) == self.end) == (state[:, None] == 1)
+        return (jnp.arange(self.num_columns) == self.end)[None, :] == (state[:, None] == 1)
 
     def advance(self, state: jax.Array, column: jax.Array) -> jax.Array:
         """Count down."""

@@ -6,7 +6,7 @@ Figures are of the processor, over all threads: on a shared machine they move le
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -131,10 +131,10 @@ def _run_preset(name: str, preset: Preset, arguments: argparse.Namespace, report
     batch = _full_batch(preset)
     case = f"{name}: step of {preset.rows} x ({preset.prompt_length} + {preset.program_length}) tokens"
     calls = {contender: partial(step, [batch]) for contender, step in steps.items()}
-    _compare_losses(case, calls, report)
+    compare_losses(case, calls, report)
     _note(case, interleave(calls, arguments.repeats, warm_up=False), MUST_AND_GOAL["step"], report)
     if preset.mix_batches:
-        _run_mix(name, preset, model, steps, arguments, report)
+        time_mix(name, preset, model, steps, arguments, report)
 
 
 def _full_batch(preset: Preset) -> TrainBatch:
@@ -154,7 +154,12 @@ def _full_batch(preset: Preset) -> TrainBatch:
     )
 
 
-def _compare_losses(case: str, steps: dict[str, Callable[[], float]], report: BenchReport) -> None:
+def compare_losses(case: str, steps: Mapping[str, Callable[[], float]], report: BenchReport) -> None:
+    """Take the first steps of each contender, and note by how much their losses differ.
+
+    Raises:
+        UserError: by more than rounding.
+    """
     losses = {name: [step() for _ in range(LOSS_STEPS)] for name, step in steps.items()}
     if TORCH not in losses:
         return
@@ -172,7 +177,7 @@ def _note(case: str, times: dict[str, Times], goals: tuple[float, float], report
     report.notes[f"{case}, by the wall"] = wall
 
 
-def _run_mix(
+def time_mix(
     name: str,
     preset: Preset,
     model: T5Model,
@@ -203,7 +208,7 @@ def _run_mix(
     times = {}
     for contender, plan in ((OURS, ours), (TORCH, theirs)):
         if contender in steps:
-            chosen = _spread(plan, preset.mix_batches)
+            chosen = spread(plan, preset.mix_batches)
             work = [[collate(draw, part, tokenizer) for part in batch.parts] for batch in chosen]
             calls = {str(number): partial(steps[contender], parts) for number, parts in enumerate(work)}
             # Our warm-up compiles each shape; torch, which compiles nothing, is timed at once.
@@ -236,7 +241,7 @@ def _in_order(mix: LengthMix, order: np.ndarray) -> list[PlannedBatch]:
     return batches
 
 
-def _spread(plan: Sequence[PlannedBatch], number: int) -> list[PlannedBatch]:
+def spread(plan: Sequence[PlannedBatch], number: int) -> list[PlannedBatch]:
     """Choose batches from the shortest to the longest, each in the middle of an equal share of them."""
     # By shape, for a step's time is its shape's: a few batches stand for the whole plan.
     ordered = sorted(plan, key=lambda batch: batch.parts[0].shape[1:])

@@ -56,6 +56,6 @@ def torch_step(
         optimizer.zero_grad()
         result.loss.backward()
         optimizer.step()
-        return result.loss.item()
+        return float(result.loss)
 
     return step

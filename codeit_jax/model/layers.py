@@ -13,7 +13,7 @@ N layers, V vocabulary.
 import operator
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ Biases = tuple[Array, ...]
 MASKED = -1e9  # finite, so that a row without any key gives a mean instead of NaN
 
 
-def _normal(key: Array, shape: tuple[int, ...], stddev: float) -> nnx.Param:
+def _normal(key: Array, shape: tuple[int, ...], stddev: float) -> nnx.Param[Array]:
     return nnx.Param(jax.random.normal(key, shape, jnp.float32) * stddev)
 
 
@@ -50,7 +50,7 @@ class Norm(nnx.Module):
         # bfloat16 has 8 bits, too few to add D squares in.
         y = x.astype(jnp.float32)  # [..., D]
         y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + self.epsilon)
-        return (y * self.scale[...]).astype(x.dtype)
+        return (y * jnp.broadcast_to(self.scale[...], y.shape)).astype(x.dtype)
 
 
 class Attention(nnx.Module):
@@ -197,11 +197,14 @@ class DecoderLayer(nnx.Module):
         return x + dropout(self.feed_forward(self.feed_forward_norm(x), keys[4]), self.dropout, keys[5])
 
 
-class Stack(nnx.Module):
+Layer = TypeVar("Layer", EncoderLayer, DecoderLayer)
+
+
+class Stack(nnx.Module, Generic[Layer]):
     """N equal layers with their parameters on a leading axis, and what the stack owns once."""
 
     def __init__(
-        self, config: ModelConfig, make_layer: Callable[[ModelConfig, Array], nnx.Module], num_layers: int, key: Array
+        self, config: ModelConfig, make_layer: Callable[[ModelConfig, Array], Layer], num_layers: int, key: Array
     ) -> None:
         layers_key, bias_key = jax.random.split(key)
         # One layer's structure serves all; only its arrays get a leading axis of N.
@@ -220,7 +223,7 @@ class Stack(nnx.Module):
         graph, states = nnx.split(self.layers)
         keys = None if key is None else jax.random.split(key, self.num_layers)  # [N]
 
-        def run_layer(x: Array, layer: tuple[nnx.State, Array | None]) -> tuple[Array, None]:
+        def run_layer(x: Array, layer: tuple[nnx.State[Any, Any], Array | None]) -> tuple[Array, None]:
             state, layer_key = layer
             return nnx.merge(graph, state)(x, *arguments, layer_key), None
 
@@ -232,7 +235,7 @@ class Stack(nnx.Module):
         x, _ = jax.lax.scan(run_layer, x, (states, keys), unroll=1 if self.scan_layers else self.num_layers)
         return self.final_norm(x)
 
-    def unstacked(self) -> list[nnx.Module]:
+    def unstacked(self) -> list[Layer]:
         """Return the layers one by one, for a loop whose layers keep separate caches."""
         graph, states = nnx.split(self.layers)
         rows = [jax.tree.map(operator.itemgetter(n), states) for n in range(self.num_layers)]

@@ -72,7 +72,7 @@ class T5(nnx.Module):
         positions = np.arange(tokens.shape[1])
         bias = self._position_bias(self.decoder, positions, positions, bidirectional=False)  # [1, H, T, T]
         # Causality goes into the position bias: T is short, so their sum is small.
-        bias = bias + jnp.where(positions[:, None] >= positions[None, :], 0.0, MASKED)
+        bias = bias + jnp.where(positions[:, None] >= positions[None, :], 0.0, MASKED)[None, None]
         return self._run(self.decoder, tokens, key, (bias,), encoded, mask_bias(mask))
 
     def logits(self, hidden: Array, token_ids: Array | None = None) -> Array:
@@ -112,14 +112,14 @@ class T5(nnx.Module):
         positions = jnp.arange(num_keys)
         distance = query_position - positions  # below 0 for keys of a cache that aren't written yet
         bias = self.decoder.relative_bias[...][jnp.asarray(distances)[jnp.maximum(distance, 0)]].T
-        return jnp.where(distance >= 0, bias, MASKED)[None, :, None, :]
+        return jnp.where((distance >= 0)[None, :], bias, MASKED)[None, :, None, :]
 
-    def _run(self, stack: Stack, tokens: Array, key: Array | None, *arguments: Any) -> Array:
+    def _run(self, stack: Stack[Any], tokens: Array, key: Array | None, *arguments: Any) -> Array:
         before, inside, after = [None] * 3 if key is None else jax.random.split(key, 3)
         x = dropout(self.embed(tokens), self.config.dropout, before)
         return dropout(stack.scan(x, inside, *arguments), self.config.dropout, after)
 
-    def _position_bias(self, stack: Stack, queries: np.ndarray, keys: np.ndarray, *, bidirectional: bool) -> Array:
+    def _position_bias(self, stack: Stack[Any], queries: np.ndarray, keys: np.ndarray, *, bidirectional: bool) -> Array:
         """Return [1, H, Q, L] in float32."""
         buckets = self._buckets(queries, keys, bidirectional=bidirectional)  # [Q, L]
         return jnp.moveaxis(stack.relative_bias[...][buckets], -1, 0)[None]
@@ -167,7 +167,7 @@ def relative_buckets(
     )
     logarithmic = exact + (ratio * np.float32(num_buckets - exact)).astype(np.int32)
     bucket = np.where(distance < exact, distance, np.minimum(logarithmic, num_buckets - 1))
-    return (offset + bucket).astype(np.int32)
+    return np.asarray(offset + bucket, np.int32)
 
 
 @dataclass(frozen=True)
@@ -184,11 +184,13 @@ class T5Model:
             key: a JAX key; consumed.
         """
         # A pure dict, for checkpoints too: `nnx.State` would add a level `value` to every path.
-        return nnx.to_pure_dict(nnx.state(T5(self.config, self.vocabulary_size, key)))
+        params: Params = nnx.to_pure_dict(nnx.state(T5(self.config, self.vocabulary_size, key)))
+        return params
 
     def abstract_params(self) -> Params:
         """Return the parameters' shapes and dtypes, without computing anything."""
-        return jax.eval_shape(self.init, jax.random.key(0))
+        shapes: Params = jax.eval_shape(self.init, jax.random.key(0))
+        return shapes
 
     def bind(self, params: Params) -> T5:
         """Return the network with these parameters; for use inside a traced function."""
@@ -203,6 +205,6 @@ class T5Model:
 
 
 @lru_cache(maxsize=32)
-def _skeleton(model: T5Model) -> tuple[nnx.GraphDef[T5], nnx.State]:
+def _skeleton(model: T5Model) -> tuple[nnx.GraphDef[T5], nnx.State[Any, Any]]:
     """Return structure and abstract parameters, once: tracing the constructor takes longer than a small step."""
     return nnx.split(nnx.eval_shape(lambda: T5(model.config, model.vocabulary_size, jax.random.key(0))))

@@ -4,13 +4,14 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import jax
 from jax._src import distributed as jax_distributed  # the coordinator's store has no public name
 
 from codeit_jax.config.errors import CodeitError, LostProcessError, PreemptedError, UserError, first_line
 from codeit_jax.config.schema import DistributedConfig
-from codeit_jax.parallel.hosts import ALONE, Hosts
+from codeit_jax.parallel.hosts import ALONE, Hosts, KeyValueStore
 from codeit_jax.parallel.watch import Watch, leave_at_once
 
 AUTO = "auto"
@@ -34,8 +35,9 @@ def initialize(config: DistributedConfig) -> Iterator[Hosts]:
         return
     _connect(config)
     state = jax_distributed.global_state  # jax.process_index() would start the backends
-    hosts = Hosts(state.process_id, state.num_processes, state.client)
-    watch = Watch(state.client, hosts.index, hosts.count, config.heartbeat_seconds)
+    store = cast(KeyValueStore, state.client)  # which is there once the processes are connected
+    hosts = Hosts(state.process_id, state.num_processes, store)
+    watch = Watch(store, hosts.index, hosts.count, config.heartbeat_seconds)
     watch.start()
     try:
         yield hosts

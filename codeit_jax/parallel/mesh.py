@@ -46,7 +46,7 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 def num_batch_shards(mesh: Mesh) -> int:
     """Return by what a batch's number of rows must be divisible."""
-    return mesh.shape["data"] * mesh.shape["fsdp"]
+    return int(mesh.shape["data"] * mesh.shape["fsdp"])
 
 
 def put(tree: Any, sharding: NamedSharding) -> Any:
@@ -65,7 +65,9 @@ def put(tree: Any, sharding: NamedSharding) -> Any:
 def _put_leaf(leaf: Any, sharding: NamedSharding) -> jax.Array:
     # Arrays of keys can't be split by the host; the numbers under them can.
     if isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        return jax.random.wrap_key_data(put(jax.device_get(jax.random.key_data(leaf)), sharding))
+        key_data: jax.Array = put(jax.device_get(jax.random.key_data(leaf)), sharding)
+        keys: jax.Array = jax.random.wrap_key_data(key_data)
+        return keys
     return jax.make_array_from_callback(leaf.shape, sharding, lambda index: leaf[index])
 
 

@@ -50,8 +50,8 @@ class StopAtBadToken:
 
     def allowed(self, state: jax.Array) -> jax.Array:
         """Return which columns may come next, bool [R, A]."""
-        # [R, 1] | [A]: after a bad token the end is the only column left.
-        return ~state[:, None] | (jnp.arange(len(self.is_program_token)) == self.end)
+        # [R, 1] | [1, A]: after a bad token the end is the only column left.
+        return ~state[:, None] | (jnp.arange(len(self.is_program_token)) == self.end)[None, :]
 
     def advance(self, state: jax.Array, column: jax.Array) -> jax.Array:
         """Return the state after drawing a column, int32 [R], in each row."""

@@ -72,11 +72,11 @@ def decode_position(
         y = layer.attention_norm(x)
         new = layer.attention.keys_values(y)  # [R, H, 1, K] twice
         # All rows are at one position, so one slice is written; inside the loop XLA does it in place.
-        cache = tuple(jax.lax.dynamic_update_slice(c, n, (0, 0, step, 0)) for c, n in zip(cache, new, strict=True))
-        x = x + layer.attention.attend(layer.attention.queries(y), *cache, (bias,))
+        keys, values = (jax.lax.dynamic_update_slice(c, n, (0, 0, step, 0)) for c, n in zip(cache, new, strict=True))
+        x = x + layer.attention.attend(layer.attention.queries(y), keys, values, (bias,))
         x = x + _attend_prompts(layer.cross_attention, layer.cross_norm(x), cross, memory.cross_bias, packing)
         x = x + layer.feed_forward(layer.feed_forward_norm(x))
-        written.append(cache)
+        written.append((keys, values))
     return memory.network.decoder.final_norm(x)[:, 0], tuple(written)
 
 

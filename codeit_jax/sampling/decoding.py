@@ -182,10 +182,12 @@ class _Loop:
         return jax.lax.while_loop(partial(self._continues, row_set, end, None), run_packed, state)
 
     def _put_back(self, rows: _Rows, packing: Packing, packed: _Rows, end: int) -> _Rows:
-        if end == self.settings.max_tokens:  # the caches have served
-            packed, caches = replace(packed, caches=()), rows.caches
-            return replace(put_back(replace(rows, caches=()), packing.index, packed), caches=caches)
-        return put_back(rows, packing.index, packed)
+        caches = rows.caches
+        last = end == self.settings.max_tokens
+        if last:  # the caches have served
+            rows, packed = replace(rows, caches=()), replace(packed, caches=())
+        whole: _Rows = put_back(rows, packing.index, packed)
+        return replace(whole, caches=caches) if last else whole
 
     def _continues(self, row_set: _RowSet, end: int, below: CompactionSize | None, state: _State) -> jax.Array:
         step, rows = state

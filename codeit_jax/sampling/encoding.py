@@ -57,7 +57,9 @@ def encode(network: T5, parts: EncoderParts, tokens: jax.Array, mask: jax.Array,
         grouped = rows.reshape(num_groups, -1, at_once, length)
         return grouped.swapaxes(0, 1).reshape(-1, num_groups * at_once, length)
 
-    encoded = jax.lax.map(lambda part: network.encode(*part, by_head=parts.by_head), (split(tokens), split(mask)))
+    encoded: jax.Array = jax.lax.map(
+        lambda part: network.encode(*part, by_head=parts.by_head), (split(tokens), split(mask))
+    )
     # [parts, G * at_once, L, D] back to the prompts' order.
     encoded = encoded.reshape(-1, num_groups, at_once, *encoded.shape[2:])
     return encoded.swapaxes(0, 1).reshape(num_prompts, length, -1)

@@ -51,7 +51,7 @@ def _best(logits: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
     blocks = _blocks(logits, _SHORT_BLOCK)  # [R, A / S, S]
     chosen = jnp.sort(jax.lax.top_k(blocks.max(axis=-1), k)[1], axis=-1)  # [R, k], numbers of blocks
     candidates = jnp.take_along_axis(blocks, chosen[:, :, None], axis=1).reshape(num_rows, -1)  # [R, k * S]
-    columns = (chosen[:, :, None] * _SHORT_BLOCK + jnp.arange(_SHORT_BLOCK)).reshape(num_rows, -1)
+    columns = (chosen[:, :, None] * _SHORT_BLOCK + jnp.arange(_SHORT_BLOCK)[None, None, :]).reshape(num_rows, -1)
     best, places = jax.lax.top_k(candidates, k)
     return best, jnp.take_along_axis(columns, places, axis=-1)
 
@@ -78,9 +78,9 @@ def _pick(weights: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]
     # Sums are rounded, each prefix in its own order: the last one may be below the total, and so below the target; and
     # they needn't ascend, so that one may first pass the target at a place of weight 0. Hence the two guards.
     sums = jnp.cumsum(weights, axis=-1)  # [R, C]
-    places = jnp.arange(weights.shape[-1], dtype=jnp.int32)
+    places = jnp.arange(weights.shape[-1], dtype=jnp.int32)[None, :]
     passes = (sums > targets[:, None]) & (weights > 0)
-    first = jnp.min(jnp.where(passes, places, len(places)), axis=-1)
+    first = jnp.min(jnp.where(passes, places, places.shape[1]), axis=-1)
     last = jnp.max(jnp.where(weights > 0, places, 0), axis=-1)
     place = jnp.minimum(first, last)  # the last place of any weight, if none passes
     before = jnp.take_along_axis(sums - weights, place[:, None], axis=-1)[:, 0]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 
@@ -44,11 +45,12 @@ def make_policy(model: T5Model, params: Params, token_ids: jax.Array | None = No
 # Nothing is donated: training still needs the float32 masters.
 @partial(jax.jit, static_argnames="model")
 def _cast(model: T5Model, params: Params) -> Params:
-    def cast(path: tuple, leaf: jax.Array) -> jax.Array:
+    def cast(path: tuple[Any, ...], leaf: jax.Array) -> jax.Array:
         kept = param_path(path).rpartition("/")[2] in _FLOAT32
         return leaf if kept else leaf.astype(model.config.dtype)
 
-    return jax.tree_util.tree_map_with_path(cast, params)
+    casted: Params = jax.tree_util.tree_map_with_path(cast, params)
+    return casted
 
 
 @partial(jax.jit, static_argnames="model")

@@ -10,6 +10,7 @@ Shape letters: G groups, Q prompts of a group, S samples of a prompt, N rows of 
 W slots of a prompt.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -88,8 +89,8 @@ def pack(unfinished: jax.Array, prompts: jax.Array, num_prompts: int, size: Comp
     prompts_of_rows = jnp.take_along_axis(prompts, index, axis=1)  # [G, M]
     of_prompt = _count(unfinished, prompts, num_prompts)  # [G, Q]
     first = jnp.cumsum(of_prompt, axis=1) - of_prompt  # [G, Q], place of a prompt's first row
-    row_of_slot = first[:, :, None] + jnp.arange(size.slots)  # [G, Q, W]
-    slot = jnp.arange(size.rows) - jnp.take_along_axis(first, prompts_of_rows, axis=1)  # [G, M]
+    row_of_slot = first[:, :, None] + jnp.arange(size.slots)[None, None, :]  # [G, Q, W]
+    slot = jnp.arange(size.rows)[None, :] - jnp.take_along_axis(first, prompts_of_rows, axis=1)  # [G, M]
     # The limits only touch empty slots and finished rows, which may read anything: their tokens are padding.
     return Packing(
         index=index,
@@ -104,7 +105,8 @@ def take(tree: Any, index: jax.Array) -> Any:
 
     def take_rows(leaf: jax.Array) -> jax.Array:
         grouped = leaf.reshape(len(index), -1, *leaf.shape[1:])  # [G, N, ...]
-        return jax.vmap(lambda rows, numbers: rows[numbers])(grouped, index).reshape(-1, *leaf.shape[1:])
+        taken: jax.Array = jax.vmap(lambda rows, numbers: rows[numbers])(grouped, index)
+        return taken.reshape(-1, *leaf.shape[1:])
 
     return jax.tree.map(take_rows, tree)
 
@@ -115,12 +117,15 @@ def put_back(tree: Any, index: jax.Array, rows: Any) -> Any:
     def put_rows(leaf: jax.Array, new: jax.Array) -> jax.Array:
         grouped, new = (x.reshape(len(index), -1, *leaf.shape[1:]) for x in (leaf, new))
         # Every row is packed once at most; XLA needn't order the writes then.
-        place = jax.vmap(lambda rows, numbers, new: rows.at[numbers].set(new, unique_indices=True))
-        return place(grouped, index, new).reshape(leaf.shape)
+        place: Callable[..., jax.Array] = jax.vmap(
+            lambda rows, numbers, new: rows.at[numbers].set(new, unique_indices=True)
+        )
+        placed = place(grouped, index, new)
+        return placed.reshape(leaf.shape)
 
     return jax.tree.map(put_rows, tree, rows)
 
 
 def _count(unfinished: jax.Array, prompts: jax.Array, num_prompts: int) -> jax.Array:
     """Count the unfinished rows of each prompt, int32 [G, Q]."""
-    return jnp.sum(unfinished[:, :, None] & (prompts[:, :, None] == jnp.arange(num_prompts)), axis=1)
+    return jnp.sum(unfinished[:, :, None] & (prompts[:, :, None] == jnp.arange(num_prompts)[None, None, :]), axis=1)

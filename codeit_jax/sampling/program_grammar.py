@@ -112,22 +112,23 @@ class Grammar:
 
     def allowed(self, state: GrammarState) -> jax.Array:
         """Return the tokens that may come next, bool [R, A]; never an empty row in `syntax`."""
-        defined = (self.variable >= 0) & (self.variable < state.num_variables[:, None])
+        variable = self.variable[None, :]
+        defined = (variable >= 0) & (variable < state.num_variables[:, None])
         types = _token_types(self, state)  # [R, A]
         # A variable can be called if it may hold a function; its parameters are known only when the program runs.
-        callee = self.is_primitive & _fillable(self, state) | defined & self.admits[_CALLABLE][types]
+        callee = self.is_primitive[None, :] & _fillable(self, state) | defined & self.admits[_CALLABLE][types]
         # A callee of -1 reads the last column here; the last line of this function drops what comes of it.
         arity = self.arity[state.callee][:, None]  # [R, 1]
         count = state.num_arguments[:, None]
         parameter = self.parameters[state.callee, jnp.minimum(state.num_arguments, MAX_ARGUMENTS - 1)]  # [R]
-        known = self.is_argument & (self.variable < 0) | defined
+        known = (self.is_argument & (self.variable < 0))[None, :] | defined
         argument = known & self.admits[parameter[:, None], types] & (count < jnp.where(arity > 0, arity, MAX_ARGUMENTS))
         # Arity 0 stands for an unknown one: any number of arguments from one to the most is let through.
         complete = jnp.where(arity > 0, count == arity, count >= 1)
         is_grid = self.admits[_GRID][self.result[state.callee]][:, None]
         # Only the next variable: canonical programs number them in order. After the last, only the end is left.
-        line_end = complete & (self.line_end == state.num_variables[:, None])
-        end = complete & self.is_end & is_grid
+        line_end = complete & (self.line_end[None, :] == state.num_variables[:, None])
+        end = complete & self.is_end[None, :] & is_grid
         return jnp.where(state.callee[:, None] < 0, callee, argument | line_end | end)
 
     def advance(self, state: GrammarState, column: jax.Array) -> GrammarState:
@@ -136,12 +137,12 @@ class Grammar:
         closes = self.line_end[column] >= 0
         numbers = jnp.arange(state.variable_types.shape[1])
         # Every field by `where`, for each row is at another place of its program.
-        is_new = closes[:, None] & (numbers == state.num_variables[:, None])
+        is_new = closes[:, None] & (numbers[None, :] == state.num_variables[:, None])
         result = self.result[state.callee][:, None]
         return GrammarState(
             callee=jnp.where(closes, -1, jnp.where(opens, column, state.callee)),
             num_arguments=jnp.where(closes | opens, 0, state.num_arguments + 1),
-            num_variables=state.num_variables + closes,
+            num_variables=state.num_variables + closes.astype(jnp.int32),
             variable_types=jnp.where(is_new, result, state.variable_types),
         )
 
@@ -185,17 +186,17 @@ def build_grammar(names: Sequence[str], mode: Mode) -> Grammar:
 def _token_types(grammar: Grammar, state: GrammarState) -> jax.Array:
     """Return the type of every token as an argument, int32 [R, A]."""
     of_variables = state.variable_types[:, jnp.maximum(grammar.variable, 0)]
-    return jnp.where(grammar.variable >= 0, of_variables, grammar.value_type)
+    return jnp.where(grammar.variable[None, :] >= 0, of_variables, grammar.value_type[None, :])
 
 
 def _fillable(grammar: Grammar, state: GrammarState) -> jax.Array:
     """Return for which callees every parameter has an argument that it admits, bool [R, A]."""
     numbers = jnp.arange(state.variable_types.shape[1])
-    defined = numbers < state.num_variables[:, None]
+    defined = numbers[None, :] < state.num_variables[:, None]
     # One-hot of -1 is all zeros: variables that aren't defined yet give no type.
     # Products in float32 count exactly up to 2 ** 24, and are what accelerators do; [R, A, Y] is never made.
     given = jax.nn.one_hot(jnp.where(defined, state.variable_types, -1), len(_TYPES)).max(axis=1)  # [R, Y]
-    available = (given.astype(bool) | grammar.static_types).astype(jnp.float32)  # [R, Y]
+    available = (given.astype(bool) | grammar.static_types[None, :]).astype(jnp.float32)  # [R, Y]
     missing = (available @ grammar.admits.T.astype(jnp.float32)) == 0  # [R, Y], by parameter type
     return (missing.astype(jnp.float32) @ grammar.needs.T) == 0
 

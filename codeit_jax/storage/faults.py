@@ -71,8 +71,9 @@ def read_fault(text: str) -> Fault:
 
 def fault_point(name: str) -> None:
     """Mark a place in a run where a fault may strike."""
-    if _fault is not None:
-        _fault.pass_by(name)
+    if armed is not None:
+        armed.pass_by(name)
 
 
-_fault = read_fault(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
+armed = read_fault(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
+"""The fault that this process has been given, if any."""

@@ -1,17 +1,16 @@
 """Write data/primitives.jsonl: calls of every primitive and what the plain implementation gives.
 
-Run it only when that changes on purpose: PYTHONPATH=.:tests/interpreter python
-tests/interpreter/make_golden_primitives.py
+Run it only when that changes on purpose: `python -m tests.interpreter.make_golden_primitives`.
 """
 
 import json
 from pathlib import Path
 
-from golden_values import encode
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from primitive_arguments import arguments_of, resolve
 
 from codeit_jax.bench.plain import PRIMITIVES as PLAIN
+from tests.interpreter.golden_values import encode
+from tests.interpreter.primitive_arguments import arguments_of, resolve
 
 PATH = Path(__file__).parent / "data" / "primitives.jsonl"
 CASES = 5

@@ -2,9 +2,8 @@
 
 import random
 
-from program_texts import random_program
-
 from interpreter import Job, Outcome, ProgramError, Status, parse, run
+from tests.interpreter.program_texts import random_program
 
 GRIDS = [
     ((1, 0, 0), (0, 2, 0), (0, 0, 3)),

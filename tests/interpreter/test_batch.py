@@ -3,14 +3,14 @@
 import random
 
 import pytest
-from mutated_texts import mutants
-from program_texts import program_text, random_program
 
 from codeit_jax.bench.plain import evaluate
 from interpreter import Limits, Status, batch, parse, run, run_batch
 from interpreter.batch import Batch, Numbering
 from interpreter.machine import Metered
 from interpreter.work import WorkExceeded
+from tests.interpreter.mutated_texts import mutants
+from tests.interpreter.program_texts import program_text, random_program
 
 GRIDS = [
     ((1, 0, 0), (0, 2, 0), (0, 0, 3)),

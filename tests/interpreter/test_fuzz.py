@@ -3,11 +3,11 @@
 import random
 
 import pytest
-from program_texts import random_program
 
 from interpreter import Outcome, ProgramError, Status, parse
 from interpreter.answers import AnswerWriter, decode_outcomes
 from interpreter.protocol import ProtocolError, decode_chunk, decode_greeting, encode_chunk, encode_grid
+from tests.interpreter.program_texts import random_program
 
 FEW = 3_000
 PIECES = [

@@ -3,9 +3,6 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutated_texts import mutants
-from primitive_arguments import arguments_of, odd_arguments_of, resolve
-from program_texts import program_text
 
 from interpreter import Status, execution, growth, machine, parse, run, run_batch
 from interpreter.growth import weigh
@@ -13,6 +10,9 @@ from interpreter.limits import Limits
 from interpreter.machine import Failure, Machine
 from interpreter.primitives import PRIMITIVES
 from interpreter.work import SizeExceeded
+from tests.interpreter.mutated_texts import mutants
+from tests.interpreter.primitive_arguments import arguments_of, odd_arguments_of, resolve
+from tests.interpreter.program_texts import program_text
 
 MACHINE = Machine(Limits())
 HEAVY = tuple(range(100, 160))

@@ -3,10 +3,10 @@
 import random
 
 import pytest
-from metered_calls import outcome
 
 from interpreter.primitives import PRIMITIVES, raster
 from interpreter.work import WorkExceeded
+from tests.interpreter.metered_calls import outcome
 
 FLAGS = [(univalued, diagonal, without) for univalued in (0, 1) for diagonal in (0, 1) for without in (0, 1)]
 QUESTIONS = [

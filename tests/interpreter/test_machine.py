@@ -4,11 +4,11 @@ import resource
 import tracemalloc
 
 import pytest
-from program_texts import program_text
 
 from interpreter import Limits, Status, infer_types, parse, run, run_batch
 from interpreter.output import as_grid
 from interpreter.work import METER
+from tests.interpreter.program_texts import program_text
 
 GRID = ((1, 0, 0), (0, 2, 0), (0, 0, 3))
 

@@ -6,11 +6,11 @@ import signal
 import time
 
 import pytest
-from misbehaving_pool import misbehaving_pool
-from pool_jobs import GRIDS, alone, random_jobs
-from program_texts import random_program
 
 from interpreter import InterpreterPool, Job, Limits, PoolError, Status
+from tests.interpreter.misbehaving_pool import misbehaving_pool
+from tests.interpreter.pool_jobs import GRIDS, alone, random_jobs
+from tests.interpreter.program_texts import random_program
 
 GOOD = "O = hmirror(I)"
 LIMITS = Limits(work_per_line=20_000, wall_seconds=60.0, memory_bytes=1 << 28)

@@ -1,11 +1,11 @@
 """Exact tests of what a program's text tells, and a twin: outputs checked less against outputs checked in full."""
 
 import pytest
-from program_texts import program_text
 
 from interpreter import Limits, Status, parse, run, run_batch
 from interpreter.output import Unsure
 from interpreter.plan import UNBUILT_SLOTS, plan_of
+from tests.interpreter.program_texts import program_text
 
 GRIDS = [((1, 0, 0), (0, 2, 0), (0, 0, 3)), ((0, 0, 5, 5), (0, 1, 1, 0)), ((7,),)]
 

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from pool_jobs import GRIDS, alone, random_jobs
-from program_texts import random_program
 
 import interpreter
 from interpreter import InterpreterPool, Job, Limits, PoolError, Status, parse, schedule
+from tests.interpreter.pool_jobs import GRIDS, alone, random_jobs
+from tests.interpreter.program_texts import random_program
 
 
 @pytest.mark.parametrize("num_workers", [1, 2, 5])

@@ -11,13 +11,13 @@ import threading
 import time
 from pathlib import Path
 
-import misbehaving_worker
 import pytest
-from misbehaving_pool import FOLDER, SCRIPT, misbehaving_pool
-from program_texts import program_text
 
 import interpreter
 from interpreter import InterpreterPool, Job, Limits, Status, parse, run
+from tests.interpreter import misbehaving_worker
+from tests.interpreter.misbehaving_pool import FOLDER, SCRIPT, misbehaving_pool
+from tests.interpreter.program_texts import program_text
 
 HANGING = {"loop", "stop", "half_frame", "dribble"}
 GRIDS = [((1, 0), (0, 2)), ((3, 3, 4),)]

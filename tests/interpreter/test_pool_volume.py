@@ -13,13 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from misbehaving_pool import misbehaving_pool
-from mutated_texts import mutants
-from pool_jobs import GRIDS, alone
-from program_texts import random_program
 
 import interpreter
 from interpreter import Job, Limits, Status
+from tests.interpreter.misbehaving_pool import misbehaving_pool
+from tests.interpreter.mutated_texts import mutants
+from tests.interpreter.pool_jobs import GRIDS, alone
+from tests.interpreter.program_texts import random_program
 
 DYING = [
     "leave",

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from golden_values import decode
-from primitive_arguments import resolve
 
 from interpreter.constants import CONSTANTS
 from interpreter.dialect import primitives_for
 from interpreter.primitives import PRIMITIVES
 from interpreter.signatures import SIGNATURES, Parameter, Signature
+from tests.interpreter.golden_values import decode
+from tests.interpreter.primitive_arguments import resolve
 
 FAILS = "fails"
 S = frozenset

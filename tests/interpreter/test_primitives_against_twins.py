@@ -6,7 +6,6 @@ import math
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from primitive_arguments import anything, arguments_of, odd_arguments_of, resolve
 
 from codeit_jax.bench.plain import PRIMITIVES as PLAIN
 from codeit_jax.bench.plain.order import key
@@ -15,6 +14,7 @@ from interpreter.primitives.raster import known_raster_of, raster_of
 from interpreter.signatures import SIGNATURES
 from interpreter.values import first_of, last_of, ordered
 from interpreter.work import METER
+from tests.interpreter.primitive_arguments import anything, arguments_of, odd_arguments_of, resolve
 
 FAILED = "failed"
 BUDGET = 10**9

@@ -5,11 +5,11 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metered_calls import outcome
 
 from interpreter import PRIMITIVES
 from interpreter.primitives import copies, lines, mapping, segments, unions
 from interpreter.work import METER
+from tests.interpreter.metered_calls import outcome
 
 P = PRIMITIVES
 coordinates = st.integers(-4, 34)

@@ -5,7 +5,6 @@ from functools import partial
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metered_calls import outcome
 
 from interpreter import PRIMITIVES
 from interpreter.growth import weigh
@@ -15,6 +14,7 @@ from interpreter.primitives.cell_masks import CellMasks
 from interpreter.primitives.mapping import mapply_unbuilt, mpapply_unbuilt, prapply_unbuilt
 from interpreter.primitives.segments import Segments
 from interpreter.primitives.unbuilt import Unbuilt
+from tests.interpreter.metered_calls import outcome
 
 P = PRIMITIVES
 coordinates = st.integers(-3, 12)

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from torch_writer import Call, Global, entries_of, pickled, tensor, write_zip
 
 from codeit_jax.config.errors import UserError
 from codeit_jax.model.torch_file import read_torch_file
 from codeit_jax.model.torch_pickle import read_tensor_table
+from tests.model.torch_writer import Call, Global, entries_of, pickled, tensor, write_zip
 
 DTYPES = {
     "FloatStorage": np.float32,

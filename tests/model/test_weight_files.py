@@ -9,7 +9,6 @@ import jax
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from torch_writer import entries_of, tensor, write_zip
 
 from codeit_jax.config.errors import UserError
 from codeit_jax.config.loading import load_config
@@ -17,6 +16,7 @@ from codeit_jax.config.schema import ModelConfig
 from codeit_jax.model import T5Model
 from codeit_jax.model.huggingface import load_pretrained, mean_rows, replace_vocabulary, save_pretrained
 from codeit_jax.model.published_config import SpecialIds
+from tests.model.torch_writer import entries_of, tensor, write_zip
 
 DATA = Path(__file__).parent / "data"
 VOCABULARY = 41

@@ -28,7 +28,7 @@ class StorageRef:
         self.id = ("storage", Global("torch", kind), key, "cpu", size)
 
 
-class TorchPickler(pickle._Pickler):
+class TorchPickler(pickle._Pickler):  # the pickler in Python: the public one, in C, has no `save` to override
     """Writes the opcodes of torch.save: Python's pickler with globals that need not exist here."""
 
     def persistent_id(self, value: object) -> object:

@@ -3,13 +3,13 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from thread_hosts import together
 
 from codeit_jax.parallel import hosts as hosts_module
 from codeit_jax.parallel.host_pool import HostPool, encode_outcomes, share_programs
 from codeit_jax.parallel.hosts import ALONE, Hosts
 from interpreter import InterpreterPool, Job, Limits, Outcome, Status
 from interpreter.answers import decode_outcomes
+from tests.parallel.thread_hosts import MemoryStore, together
 
 COUNTS = [1, 2, 3]
 
@@ -30,11 +30,13 @@ def test_a_broadcast_is_what_the_first_one_says():
 
 @pytest.mark.parametrize("count", COUNTS)
 def test_a_vote_is_yes_if_one_says_so(count):
+    store = MemoryStore()
+
     def work(hosts):
         answers = [hosts.any(round_number == hosts.index + 1) for round_number in range(5)]
-        return answers, len(hosts._store.values) if count > 1 else 0
+        return answers, len(store.values)
 
-    results, _ = together(count, work)
+    results, _ = together(count, work, store)
     wanted = [1 <= round_number <= count for round_number in range(5)]
     assert [answers for answers, _ in results] == [wanted] * count
     assert all(left <= 2 * count for _, left in results)  # old votes are swept away

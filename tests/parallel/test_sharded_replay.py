@@ -4,13 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
-from thread_hosts import together
 
 from codeit_jax.arc import Example
 from codeit_jax.config.schema import ReplayConfig, TextConfig
 from codeit_jax.hindsight import Experience
 from codeit_jax.text import build_tokenizer
 from codeit_jax.training.experience_replay import ExperienceReplay
+from tests.parallel.thread_hosts import together
 
 TEXT = TextConfig(prompt_buckets=(64,), program_buckets=(8,))
 TOKENIZER = build_tokenizer("native")

@@ -3,9 +3,9 @@
 import threading
 
 import pytest
-from thread_hosts import MemoryStore
 
 from codeit_jax.parallel.watch import Watch
+from tests.parallel.thread_hosts import MemoryStore
 
 TIMEOUT = 1.0
 

@@ -60,9 +60,9 @@ class Gather:
         return gather
 
 
-def together(count, work):
+def together(count, work, store=None):
     """Return what `work(hosts)` returns for each of several processes, in their order, and the shapes exchanged."""
-    store, gather = MemoryStore(), Gather(count)
+    store, gather = store or MemoryStore(), Gather(count)
     with ThreadPoolExecutor(count) as threads:
         running = [threads.submit(work, Hosts(index, count, store, gather.of(index))) for index in range(count)]
         return [each.result() for each in running], gather.shapes

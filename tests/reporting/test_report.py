@@ -8,11 +8,11 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_run import read_json, rows_of
 
 from codeit_jax.cli import main
 from codeit_jax.reporting.curve import Line, chart_svg
 from codeit_jax.reporting.markup import escape, grid_svg
+from tests.run.tiny_run import read_json, rows_of
 
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "h4", "ul", "li", "bdi", "table", "tr"),

@@ -1,16 +1,13 @@
 """A tiny configuration: six tasks of four cells, a network of 31,000 weights, a second a run once it is compiled."""
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from tiny_run import Ended, Tiny, one_device
+from tests.run.tiny_run import Ended, Tiny, one_device
 
 TRANSFORMS = {
     "hmirror": np.flipud,

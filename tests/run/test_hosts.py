@@ -6,9 +6,9 @@ import time
 
 import numpy as np
 import pytest
-from tiny_run import Ended, newest, read_json, rows_of, state_of
 
 from codeit_jax.storage.run_directory import RunDirectory
+from tests.run.tiny_run import Ended, newest, read_json, rows_of, state_of
 
 pytestmark = pytest.mark.timeout(900)  # each run here compiles for a mesh of its own
 

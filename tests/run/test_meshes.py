@@ -3,7 +3,6 @@
 import jax
 import numpy as np
 import pytest
-from tiny_run import learning_rows, newest, state_of
 
 from codeit_jax.config.loading import load_config
 from codeit_jax.model import T5Model
@@ -14,6 +13,7 @@ from codeit_jax.storage.run_directory import RunDirectory
 from codeit_jax.text import build_tokenizer
 from codeit_jax.training import make_optimizer
 from codeit_jax.training.train_step import abstract_state
+from tests.run.tiny_run import learning_rows, newest, state_of
 
 MESHES = {"8x1": (8, 1), "4x2": (8, 2), "1x1": (1, 1)}  # devices, and how many of them split the model's width
 TOLERANCE = 1e-5
@@ -49,7 +49,7 @@ def restored_on(directory, name):
 
 def test_twenty_steps_after_a_change_of_devices_differ_by_rounding_only(tiny, whole, on_mesh, tmp_path, monkeypatch):
     for name in ("8x1", "4x2"):
-        monkeypatch.setattr(faults, "_fault", faults.read_fault("learn:4:term"))
+        monkeypatch.setattr(faults, "armed", faults.read_fault("learn:4:term"))
         assert on_mesh(tmp_path, name).code == 75
         saved = state_of(tmp_path)
         for other in MESHES:

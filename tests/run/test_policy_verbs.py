@@ -9,7 +9,6 @@ import sys
 import jax
 import numpy as np
 import pytest
-from tiny_run import newest, rows_of, state_of
 
 from codeit_jax.arc import load_tasks
 from codeit_jax.cli import main
@@ -19,6 +18,8 @@ from codeit_jax.model.huggingface import load_pretrained
 from codeit_jax.parallel import make_mesh
 from codeit_jax.text import build_tokenizer
 from codeit_jax.text.bpe import BpeTokenizer
+from tests.run.tiny_run import newest, rows_of, state_of
+from tests.text.train_bpe import train_bpe
 
 COUNTS = {"demonstrations", "pass@1", "pass@3", "oracle"}
 
@@ -318,11 +319,7 @@ def test_an_exported_native_tokenizer_has_the_same_ids(exported):
 
 
 def test_an_exported_bpe_is_the_same_tokenizer(tmp_path):
-    import runpy
-    from pathlib import Path
-
-    writer = Path(__file__).parents[1] / "text" / "train_bpe.py"
-    runpy.run_path(str(writer))["train_bpe"](tmp_path)
+    train_bpe(tmp_path)
     bpe = BpeTokenizer(tmp_path)
     (tmp_path / "out").mkdir()
     bpe.save(tmp_path / "out")

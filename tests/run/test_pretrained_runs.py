@@ -3,10 +3,8 @@
 import json
 import os
 import pickle
-import runpy
 import shutil
 import zipfile
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -19,13 +17,14 @@ from codeit_jax.model.huggingface import save_pretrained
 from codeit_jax.run.initial_weights import load_initial_params
 from codeit_jax.text import build_tokenizer
 from codeit_jax.text.bpe import BpeTokenizer
+from tests.text.train_bpe import train_bpe
 
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory, tiny, random_params):
     """A folder as `fetch` leaves it: tiny random weights for a BPE of some hundred pieces, and the BPE."""
     folder = tmp_path_factory.mktemp("weights")
-    runpy.run_path(str(Path(__file__).parents[1] / "text" / "train_bpe.py"))["train_bpe"](folder)
+    train_bpe(folder)
     bpe = BpeTokenizer(folder)
     model = T5Model(load_config([tiny.config]).model, bpe.vocabulary_size)
     ids = {"pad_id": bpe.pad_id, "end_id": bpe.end_id, "start_id": bpe.start_id}

@@ -10,7 +10,6 @@ import time
 import jax
 import numpy as np
 import pytest
-from tiny_run import learning_rows, newest, result_of, state_of
 
 from codeit_jax.sampling import sampler
 from codeit_jax.storage import faults
@@ -18,6 +17,7 @@ from codeit_jax.storage.run_directory import RunDirectory
 from codeit_jax.text.native import NativeTokenizer
 from codeit_jax.training import learner
 from codeit_jax.training.train_step import TrainState
+from tests.run.tiny_run import learning_rows, newest, result_of, state_of
 
 # In the order in which a run passes them. Pretraining takes 20 steps and a meta-iteration 3 batches of samples and 4
 # steps; checkpoints come before pretraining, after it, and after each meta-iteration.
@@ -49,7 +49,7 @@ CHAIN = ["state:1", "learn:7", "solutions.jsonl:1", "learn:6", "summary.json:1"]
 
 def strike(monkeypatch, text):
     """Let a fault strike in this process."""
-    monkeypatch.setattr(faults, "_fault", faults.read_fault(text))
+    monkeypatch.setattr(faults, "armed", faults.read_fault(text))
 
 
 def assert_finishes_like(tiny, directory, whole):

@@ -5,7 +5,6 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from tiny_run import Tiny, learning_rows, newest, read_json, result_of, rows_of, state_of
 
 from codeit_jax.config.loading import load_config
 from codeit_jax.model import T5Model
@@ -13,6 +12,7 @@ from codeit_jax.model.huggingface import save_pretrained
 from codeit_jax.run import checkpointing as cuts
 from codeit_jax.text import build_tokenizer
 from codeit_jax.training.experience_replay import ExperienceReplay
+from tests.run.tiny_run import Tiny, learning_rows, newest, read_json, result_of, rows_of, state_of
 
 COUNTS = {"demonstrations", "pass@1", "pass@3", "oracle"}
 STAGES = ["sample", "execute", "relabel", "find", "replay", "score", "learn"]

@@ -4,10 +4,10 @@ import os
 import signal
 
 import pytest
-from thread_hosts import together
 
 from codeit_jax.parallel.hosts import ALONE
 from codeit_jax.run.stopping import StopRequest, stop_request
+from tests.parallel.thread_hosts import together
 
 POINTS = ["sample", "sample", *["learn"] * 20, "sample"]
 

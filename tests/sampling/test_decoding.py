@@ -15,6 +15,7 @@ from codeit_jax.sampling.encoding import EncoderParts
 from codeit_jax.sampling.methods import draw, step_uniforms
 from codeit_jax.sampling.output_head import make_policy
 from codeit_jax.sampling.sampler import sample_keys
+from codeit_jax.training.compilation import compilations
 
 MODEL = T5Model(
     ModelConfig(d_model=24, d_ff=32, d_kv=6, num_heads=3, num_encoder_layers=2, num_decoder_layers=2, dropout=0.0), 30
@@ -101,7 +102,8 @@ def test_packing_unfinished_rows_changes_nothing(batch):
     plain, packed = (run(batch, settings, temperature=np.float32(4.0)) for settings in (SETTINGS, PACKED))
     assert 9 <= plain.finished.sum() < 12
     for name in ("tokens", "log_probs", "finished"):
-        np.testing.assert_allclose(getattr(packed, name), getattr(plain, name), atol=1e-5)
+        # A log-probability is a sum of up to eleven, each from logits of about 10 in float32: 1e-6 apiece.
+        np.testing.assert_allclose(getattr(packed, name), getattr(plain, name), atol=1e-4)
 
 
 @pytest.mark.parametrize("parts", [EncoderParts(pairs=1), EncoderParts(by_head=True)])
@@ -119,11 +121,11 @@ def test_a_prompt_without_tokens_gets_no_samples(batch):
 
 
 def test_the_temperature_compiles_nothing(batch):
-    run(batch)
-    before = sample_tokens._cache_size()
+    usual = run(batch)
+    before = compilations().number
     cold = run(batch, temperature=np.float32(0.01))
-    assert sample_tokens._cache_size() == before
-    assert (cold.tokens != run(batch).tokens).any()
+    assert compilations().number == before
+    assert (cold.tokens != usual.tokens).any()
 
 
 def test_bfloat16_samples_with_weights_cast_once(batch):

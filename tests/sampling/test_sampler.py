@@ -1,5 +1,7 @@
 """Exact and contract tests of the sampler: buckets, devices, compilations."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
@@ -77,19 +79,25 @@ def test_rows_packed_on_each_of_several_devices_give_the_same_samples(params, mo
 def test_the_next_batch_is_on_the_device_before_one_is_waited_for(params, monkeypatch):
     sampler = make_sampler(1)
     events = []
-    run, fetch = sampler._run, sampler._fetch
-    monkeypatch.setattr(sampler, "_run", lambda *arguments: events.append("dispatch") or run(*arguments))
-    monkeypatch.setattr(sampler, "_fetch", lambda samples: events.append("fetch") or fetch(samples))
+    dispatch, fetch = sampler_module.sample_tokens, jax.device_get
+    monkeypatch.setattr(sampler_module, "sample_tokens", lambda *args: events.append("dispatch") or dispatch(*args))
+    monkeypatch.setattr(jax, "device_get", lambda samples: events.append("fetch") or fetch(samples))
     for batch in sampler.sample(params, make_prompts([2] * 12), jax.random.key(9)):
         assert len(batch) == 12
         events.append("use")
     assert events == ["dispatch", *["dispatch", "fetch", "use"] * 2, "fetch", "use"]
 
 
-def test_one_compilation_a_bucket(params):
+def test_one_compilation_a_bucket(params, monkeypatch):
+    traced = []
+
+    @partial(jax.jit, static_argnames=("model", "settings"))
+    def sample(model, settings, policy, tokens, *arguments):
+        traced.append(tokens.shape)
+        return sample_tokens(model, settings, policy, tokens, *arguments)
+
+    monkeypatch.setattr(sampler_module, "sample_tokens", sample)
     sampler = make_sampler(1, prompts_per_batch=2)
-    before = sample_tokens._cache_size()
     collect(sampler, params, make_prompts([2, 2, 2, 7, 7, 2, 7]))
-    assert sample_tokens._cache_size() - before == 2
     collect(sampler, params, make_prompts([2, 7, 7, 2, 2]))
-    assert sample_tokens._cache_size() - before == 2
+    assert traced == [(2, 32), (2, 128)]

@@ -27,7 +27,7 @@ def test_other_texts_are_user_errors(text):
 
 @pytest.mark.parametrize(("action", "number"), [("enospc", errno.ENOSPC), ("eio", errno.EIO)])
 def test_a_fault_strikes_at_the_nth_passing_and_only_then(monkeypatch, action, number):
-    monkeypatch.setattr(faults, "_fault", faults.read_fault(f"here:3:{action}"))
+    monkeypatch.setattr(faults, "armed", faults.read_fault(f"here:3:{action}"))
     for _ in range(2):
         faults.fault_point("here")
         faults.fault_point("elsewhere")
@@ -42,7 +42,7 @@ def test_a_signal_is_handled_before_the_point_is_left(monkeypatch, action, numbe
     received = []
     before = signal.signal(number, lambda signum, frame: received.append(signum))
     try:
-        monkeypatch.setattr(faults, "_fault", faults.read_fault(f"here:1:{action}"))
+        monkeypatch.setattr(faults, "armed", faults.read_fault(f"here:1:{action}"))
         faults.fault_point("here")
         assert received == [number]
     finally:
@@ -50,4 +50,4 @@ def test_a_signal_is_handled_before_the_point_is_left(monkeypatch, action, numbe
 
 
 def test_without_the_variable_there_is_no_fault():
-    assert faults._fault is None
+    assert faults.armed is None

@@ -1,6 +1,5 @@
 """The tokenizers under test: the native one, and a BPE trained here on a few lines of the language."""
 
-import runpy
 from pathlib import Path
 
 import pytest
@@ -8,12 +7,13 @@ import pytest
 from codeit_jax.text import Tokenizer
 from codeit_jax.text.bpe import BpeTokenizer
 from codeit_jax.text.native import NativeTokenizer
+from tests.text.train_bpe import train_bpe
 
 
 @pytest.fixture(scope="session")
 def bpe_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bpe")
-    runpy.run_path(str(Path(__file__).with_name("train_bpe.py")))["train_bpe"](folder)
+    train_bpe(folder)
     return folder
 
 

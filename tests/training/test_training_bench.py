@@ -27,14 +27,14 @@ def test_the_smallest_preset_times_both_sides():
 def test_other_losses_than_torchs_are_an_error():
     report = training.BenchReport(bench="training", work={})
     with pytest.raises(UserError, match=r"case: losses are \[1.0, 1.0, 1.0\], expected torch's \[1.1, 1.1, 1.1\]"):
-        training._compare_losses("case", {training.OURS: lambda: 1.0, training.TORCH: lambda: 1.1}, report)
+        training.compare_losses("case", {training.OURS: lambda: 1.0, training.TORCH: lambda: 1.1}, report)
     with pytest.raises(UserError, match="nan"):
-        training._compare_losses("case", {training.OURS: lambda: float("nan"), training.TORCH: lambda: 1.0}, report)
+        training.compare_losses("case", {training.OURS: lambda: float("nan"), training.TORCH: lambda: 1.0}, report)
 
 
 def test_without_torch_ours_are_timed_alone(monkeypatch):
     monkeypatch.setattr(training, "torch_step", missing)
-    monkeypatch.setattr(training, "_run_mix", lambda *arguments: None)
+    monkeypatch.setattr(training, "time_mix", lambda *arguments: None)
     report = training.run(options())
     assert report.notes["torch"].startswith("not installed (No module named 'torch')")
     assert report.ratios() == {}
@@ -50,4 +50,4 @@ def test_batches_of_a_plan_are_chosen_from_short_to_long():
         training.PlannedBatch(parts=(training.PlannedPart(shape=(8, length, 4), rows=None),))
         for length in (64, 16, 128, 32)
     ]
-    assert [batch.parts[0].shape[1] for batch in training._spread(plan, 2)] == [32, 128]
+    assert [batch.parts[0].shape[1] for batch in training.spread(plan, 2)] == [32, 128]

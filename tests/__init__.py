@@ -1,0 +1,1 @@
+"""The tests, a package so that they find one another's modules by name: `from tests.run.tiny_run import Tiny`."""
