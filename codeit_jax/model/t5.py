@@ -143,7 +143,7 @@ def relative_buckets(
 
     Half of the buckets hold one distance each, the rest grow logarithmically up to `max_distance`; a bidirectional
     stack spends half of all buckets on keys that come after the query. The logarithm is taken in float32, as in the
-    published checkpoints' training code: a float64 logarithm puts some distances into the neighbouring bucket.
+    published checkpoints' training code: a float64 logarithm puts some distances into the neighboring bucket.
 
     Args:
         query_positions: int [Q].

@@ -132,7 +132,7 @@ class _Machine:
         for key, value in zip(flat[::2], flat[1::2], strict=True):
             if not isinstance(key, str):
                 raise ValueError(f"its pickle has a key of type {type(key).__name__}, expected names")
-            # A dict would keep the last one: the reader and torch might then load different numbers.
+            # A dict would keep the last of the two in silence.
             if key in table:
                 raise ValueError(f"its pickle names {_shown(key)} twice, expected once")
             table[key] = value
@@ -176,7 +176,7 @@ def _check_inside(tensor: StoredTensor) -> None:
     """Raise ValueError unless every element is in the storage, and no shape makes more elements than it has."""
     numbers = (tensor.offset, *tensor.shape, *tensor.strides)
     sane = len(tensor.shape) == len(tensor.strides) <= _MAX_DIMENSIONS
-    # `type`, for True and False are of int's subclass.
+    # `type`, since True and False are ints too.
     if not sane or not all(type(number) is int and number >= 0 for number in numbers):
         raise ValueError("a tensor's shape and strides aren't lists of as many sizes")
     # Python integers: a product of hostile sizes can't overflow.
