@@ -46,6 +46,7 @@ def format_grid(grid: Grid) -> str:
 
 def background_color(grid: Grid) -> int:
     """Return the most common color, the smallest of several."""
+    # Not `most_common`, which breaks ties by what comes first in the grid.
     counts = Counter(color for row in grid for color in row)
     return min(counts, key=lambda color: (-counts[color], color))
 
