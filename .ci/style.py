@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("codeit_jax", "interpreter")
+PLAIN = Path("codeit_jax/bench/plain")  # its functions are the primitives, documented where the interpreter's own are
 LEAST_COMMENTS = 6.0  # lines per 100 lines of code
 LONGEST_FUNCTION = 60
 THIN_FILE = 45
@@ -123,7 +124,8 @@ def measure(sources: Sequence[Source]) -> Style:
     untyped = [unit.name for unit in functions if not is_typed(unit.node)]
     names = [str(source.path) for source in sources]
     documented = {name: ast.get_docstring(source.tree) for name, source in zip(names, sources, strict=True)}
-    units = [unit for source in sources for unit in source.units if unit.public and not _repeats(unit.node)]
+    own = [source for source in sources if source.path.parent != PLAIN]
+    units = [unit for source in own for unit in source.units if unit.public and not _repeats(unit.node)]
     documented |= {unit.name: ast.get_docstring(unit.node) for unit in units}
     undocumented = [name for name, docstring in documented.items() if not docstring]
     lengths = {unit.name: (unit.node.end_lineno or 0) - unit.node.lineno + 1 for unit in functions}

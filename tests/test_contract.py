@@ -300,3 +300,86 @@ def test_the_readmes_links_lead_somewhere():
 def test_the_readme_names_every_verb():
     for verb in VERBS:
         assert f"codeit-jax {verb}" in README, verb
+
+
+@pytest.mark.xfail(strict=True, reason="eleven basenames are still in two rooms")
+def test_no_two_modules_have_one_basename():
+    stems = [path.stem for path in SOURCES if path.stem != "__init__"]
+    assert sorted({stem for stem in stems if stems.count(stem) > 1}) == []
+
+
+COMMANDING = {"Tell", "Say", "Have", "Take note", "Put", "Let"}
+
+
+@pytest.mark.xfail(strict=True, reason="some docstrings are still to be reworded")
+def test_docstrings_begin_with_what_comes_out():
+    found = [
+        (name, docstring.splitlines()[0])
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (docstring := ast.get_docstring(node))
+    ]
+    assert [(name, line) for name, line in found if line.startswith(tuple(f"{words} " for words in COMMANDING))] == []
+
+
+# Documented despite the underscore; and Python's pickler in Python, whose fast form can't be told how to save a value.
+PUBLIC = {"os._exit", "pickle._Pickler", "_replace", "_asdict", "_use_new_zipfile_serialization"}
+REPLACING = {"setattr", "delattr", "getattr", "hasattr", "patch", "object"}
+
+
+def is_private(name):
+    return any(part.startswith("_") and not part.startswith("__") for part in name.split("."))
+
+
+def private_uses(tree):
+    """Yield line and text of each private name of something else: reached into, imported, replaced or passed."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id="self" | "cls")):
+                continue
+            case ast.Attribute(attr=name) if is_private(name) and not {name, ast.unparse(node)} & PUBLIC:
+                yield node.lineno, ast.unparse(node)
+            case ast.ImportFrom(module=str(module), names=names):
+                imported = [f"{module}.{alias.name}" for alias in names]
+                yield from ((node.lineno, name) for name in imported if is_private(name))
+            case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called), args=arguments, keywords=keywords):
+                passed = [each.arg for each in keywords if each.arg]
+                if called in REPLACING:
+                    texts = [each.value for each in arguments if isinstance(each, ast.Constant)]
+                    yield from ((node.lineno, text) for text in texts if isinstance(text, str) and is_private(text))
+                yield from ((node.lineno, name) for name in passed if is_private(name) and name not in PUBLIC)
+
+
+def private_uses_below(folder):
+    return [
+        f"{path.relative_to(ROOT)}:{line}: {text}"
+        for path in sorted(folder.rglob("*.py"))
+        for line, text in private_uses(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("import a\na._b", ["a._b"]),
+        ("from a import _b", ["a._b"]),
+        ("from a._b import c", ["a._b.c"]),
+        ("monkeypatch.setattr(a, '_b', 1)", ["_b"]),
+        ("monkeypatch.setattr('a._b', 1)", ["a._b"]),
+        ("a(_b=1)", ["_b"]),
+        ("super()._run()", ["super()._run"]),
+        ("self._a\nos._exit(1)\na.__name__\nrow._replace(a=1)\nf('_a')", []),
+    ],
+)
+def test_private_names_are_found(code, found):
+    assert [text for _, text in private_uses(ast.parse(code))] == found
+
+
+TEST_ROOMS = sorted(path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__")
+NOT_YET = {"interpreter", "replay"}
+LATER = pytest.mark.xfail(strict=True, reason="still reaches into what it tests")
+
+
+@pytest.mark.parametrize("room", [pytest.param(room, marks=[LATER] * (room in NOT_YET)) for room in TEST_ROOMS])
+def test_tests_use_no_private_names(room):
+    assert private_uses_below(ROOT / "tests" / room) == []

@@ -91,6 +91,7 @@ class JaxStep:
         self.state: TrainState = init_state(model, self._optimizer, mesh, jax.random.key(0))
 
     def __call__(self, parts: Sequence[TrainBatch]) -> float:
+        """Take one step along a batch in parts."""
         num_targets = sum(int(part.loss_mask.sum()) for part in parts)
         # Placing counts as part of the step, as it does in a run.
         placed = [jax.device_put(part, self._sharding) for part in parts]

@@ -47,6 +47,7 @@ class Norm(nnx.Module):
         self.epsilon = config.norm_epsilon
 
     def __call__(self, x: Array) -> Array:
+        """Normalize x [..., D]."""
         # bfloat16 has 8 bits, too few to add D squares in.
         y = x.astype(jnp.float32)  # [..., D]
         y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + self.epsilon)
@@ -142,6 +143,7 @@ class FeedForward(nnx.Module):
         self.dropout = config.dropout
 
     def __call__(self, x: Array, dropout_key: Array | None = None) -> Array:
+        """Run x [..., D] through the hidden width F."""
         hidden = x @ self.inner[...].astype(x.dtype)  # [..., F]
         if self.gated:
             # T5 1.1's gelu is the approximation by tanh; the exact one differs by up to 5e-4.

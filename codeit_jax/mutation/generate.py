@@ -25,7 +25,7 @@ ATTEMPTS_PER_PROGRAM = 20
 """Attempts for each program wanted, after which generation gives up."""
 
 GENERATION_ATTEMPTS = 1024  # with dinf, mutants become parents when the next multiple of this is reached
-_MIN_BATCH, _MAX_BATCH = 256, 4096
+MIN_BATCH, MAX_BATCH = 256, 4096
 
 
 class Mutant(NamedTuple):
@@ -82,7 +82,7 @@ class _Proposer:
     def advance(self, attempt: int) -> int:
         """Admit the parents of `attempt`'s generation; return where the population may change next."""
         if self._method != "dinf":
-            return attempt + _MAX_BATCH
+            return attempt + MAX_BATCH
         generation = attempt // GENERATION_ATTEMPTS
         start = generation * GENERATION_ATTEMPTS
         for mutant in self._waiting:
@@ -151,7 +151,7 @@ class MutantGenerator:
         """Yield mutants, a batch at a time, until there are `num_programs` more or `last_attempt` is reached."""
         while num_programs > 0 and self.attempts < last_attempt:
             # A third to a half of the first attempts is accepted, and fewer later, when most mutants are known.
-            size = min(max(2 * num_programs, _MIN_BATCH), _MAX_BATCH)
+            size = min(max(2 * num_programs, MIN_BATCH), MAX_BATCH)
             end = min(self._proposer.advance(self.attempts), self.attempts + size, last_attempt)
             accepted = self._run(self._distinct(range(self.attempts, end)))[:num_programs]
             for mutant, _ in accepted:

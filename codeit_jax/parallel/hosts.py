@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 from jax.experimental import multihost_utils
 
-_CHUNK_BYTES = 1 << 20  # one shape, compiled once; short messages take a shape of their own
-_SHORT_BYTES = 1 << 10  # padded to a chunk, a short message would be a thousand times as large
+CHUNK_BYTES = 1 << 20  # one shape, compiled once; short messages take a shape of their own
+SHORT_BYTES = 1 << 10  # padded to a chunk, a short message would be a thousand times as large
 _VOTE_SECONDS = 24 * 3600  # another process may be busy for long; one that is dead ends this one (see `watch`)
 
 
@@ -20,19 +20,19 @@ class KeyValueStore(Protocol):
     """What is used of the coordinator's store: JAX's distributed client has these methods."""
 
     def key_value_set(self, key: str, value: str, allow_overwrite: bool = False) -> None:
-        """Store a value."""
+        """Write a value; an error if the key has one, unless it may be overwritten."""
         ...
 
     def key_value_delete(self, key: str) -> None:
-        """Forget a key."""
+        """Remove a key, and all below it."""
         ...
 
     def key_value_dir_get(self, key: str) -> list[tuple[str, str]]:
-        """Return the keys below this one, whole, and their values."""
+        """Return the keys below one, with their values."""
         ...
 
     def blocking_key_value_get(self, key: str, timeout_in_ms: int) -> str:
-        """Wait for a key and return its value."""
+        """Return a value, waiting until somebody has written it."""
         ...
 
 
@@ -73,7 +73,7 @@ class Hosts:
             return [payload]
         # Lengths first: a gather takes arrays of one shape from all, so each payload is padded to the longest.
         lengths = self._gather(np.array([len(payload)], np.uint32)).ravel().tolist()
-        chunk = _SHORT_BYTES if max(lengths) <= _SHORT_BYTES else _CHUNK_BYTES
+        chunk = SHORT_BYTES if max(lengths) <= SHORT_BYTES else CHUNK_BYTES
         received = [bytearray() for _ in lengths]
         for start in range(0, max(lengths), chunk):
             own = np.zeros(chunk, np.uint8)

@@ -50,7 +50,7 @@ def num_batch_shards(mesh: Mesh) -> int:
 
 
 def put(tree: Any, sharding: NamedSharding) -> Any:
-    """Put arrays that are the same in every process on the devices; each process sends only what its own devices hold.
+    """Place arrays that every process has whole on the devices; each process sends only what its own devices hold.
 
     Args:
         tree: NumPy or JAX arrays, among them JAX keys; copied, not donated.

@@ -13,10 +13,10 @@ _CELL = 9
 
 
 def escape(text: str) -> str:
-    """Return text for any place in the page, attributes included.
+    r"""Return text for any place in the page, attributes included.
 
     Direction marks and other invisible format characters become character references, which mean the same. What HTML
-    can't hold at all, control characters and lone surrogates, is written as `\\x1b`.
+    can't hold at all, control characters and lone surrogates, is written as `\x1b`.
     """
     return "".join(_ESCAPES.get(character) or _escape_rare(character) for character in text)
 

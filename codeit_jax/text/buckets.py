@@ -80,7 +80,7 @@ def choose_bucket_lengths(
 
 
 def group_rows(lengths: ArrayLike, bucket_lengths: Sequence[Sequence[int]]) -> list[Bucket]:
-    """Put each row into the smallest bucket that holds it along every axis.
+    """Sort each row into the smallest bucket that holds it along every axis.
 
     Args:
         lengths: int [N, A], e.g. the prompt's and the program's length of each row.

@@ -135,8 +135,8 @@ def test_the_report_has_every_row(monkeypatch, capsys):
     monkeypatch.setattr(bench, "sample_workloads", lambda: [small, Workload([TWICE], [GRID])])
     monkeypatch.setattr(bench, "task_mutant_workloads", lambda: [small])
     monkeypatch.setattr(bench, "seed_workloads", lambda: [Workload([ten_lines], [GRID])] * 4)
-    monkeypatch.setattr(interpreter_pool, "_JOBS", 5)
-    monkeypatch.setattr(interpreter_pool, "_SCORED_TASKS", 1)
+    monkeypatch.setattr(interpreter_pool, "JOBS", 5)
+    monkeypatch.setattr(interpreter_pool, "SCORED_TASKS", 1)
     assert main(["bench", "interpreter", "--json", "--repeats", "1"]) == 0
     report = json.loads(capsys.readouterr().out.splitlines()[-1])
     both = [f"{row}: {figure}" for row in ("I2 mutants", "I4 samples") for figure in FIGURES]

@@ -16,7 +16,7 @@ COUNTS = [1, 2, 3]
 
 @pytest.mark.parametrize("lengths", [(0, 0, 0), (5, 0, 1), (1024, 1, 7), (1025, 0, 0), (5000, 20_001, 3)])
 def test_everyone_gets_everyones_bytes_in_order(monkeypatch, lengths):
-    monkeypatch.setattr(hosts_module, "_CHUNK_BYTES", 4096)
+    monkeypatch.setattr(hosts_module, "CHUNK_BYTES", 4096)
     payloads = [bytes(number % 251 for number in range(length)) for length in lengths]
     results, shapes = together(3, lambda hosts: hosts.exchange(payloads[hosts.index]))
     assert results == [payloads] * 3
