@@ -15,13 +15,12 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 import interpreter
 from codeit_jax.arc import Example
-from codeit_jax.text.bpe import BpeTokenizer
 from codeit_jax.text.grid_tokens import GridTokens
 from codeit_jax.text.prompt import MAX_DEMONSTRATIONS
 from codeit_jax.text.tokenizer import VARIABLES, EncodedPrompt, TokenIds, canonical_text, digest_of
 from codeit_jax.text.tokenizer_files import write_tokenizer
 
-_PAD, _START, _END = "<pad>", "<start>", "<end>"
+PAD, START, END = "<pad>", "<start>", "<end>"
 _LINE_END = "="
 _NAME = re.compile(r"\w+")
 _CACHED_GRIDS = 1 << 13
@@ -42,13 +41,13 @@ class NativeTokenizer:
 
     def __init__(self) -> None:
         names = ("I", *sorted(interpreter.CONSTANTS), *sorted(interpreter.PRIMITIVES), *VARIABLES)
-        program_names = (_PAD, _START, _END, *names, *(_LINE_END + variable for variable in VARIABLES))
+        program_names = (PAD, START, END, *names, *(_LINE_END + variable for variable in VARIABLES))
         grids = GridTokens(first_id=len(program_names))
         # All programs of a task have its inputs in their prompts, and many have the same outputs.
         self._encode_grid = lru_cache(_CACHED_GRIDS)(grids.encode)
         self.token_names = (*program_names, *grids.names)
         self._ids = {token_name: index for index, token_name in enumerate(self.token_names)}
-        self.pad_id, self.start_id, self.end_id = (self._ids[special] for special in (_PAD, _START, _END))
+        self.pad_id, self.start_id, self.end_id = (self._ids[special] for special in (PAD, START, END))
         # The end token and the names of programs stand together, so these ids are one range.
         self.program_token_ids = np.arange(self.end_id, len(program_names), dtype=np.int32)
 
@@ -96,7 +95,7 @@ class NativeTokenizer:
         for line in canonical_text(program_text).split("\n"):
             target, *call = _NAME.findall(line)
             names += [*call, _LINE_END + target]
-        names[-1] = _END  # in place of the line end of `O`, which the last line always assigns
+        names[-1] = END  # in place of the line end of `O`, which the last line always assigns
         return np.array([self._ids[name] for name in names], np.int32)
 
     def decode_program(self, token_ids: Iterable[int]) -> str:
@@ -121,11 +120,11 @@ class NativeTokenizer:
 
     def save(self, folder: Path) -> None:
         """Write the files for transformers: a text is token names between blanks."""
-        words = Tokenizer(models.WordLevel(self._ids, unk_token=_PAD))
+        words = Tokenizer(models.WordLevel(self._ids, unk_token=PAD))
         words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        words.add_special_tokens([_PAD, _START, _END])
-        roles = {"pad_token": _PAD, "eos_token": _END, "unk_token": _PAD}
-        write_tokenizer(folder, words, frame=f"$A {_END}", roles=roles)
+        words.add_special_tokens([PAD, START, END])
+        roles = {"pad_token": PAD, "eos_token": END, "unk_token": PAD}
+        write_tokenizer(folder, words, frame=f"$A {END}", roles=roles)
 
 
 def token_text(token_name: str) -> str:
@@ -140,18 +139,6 @@ def token_text(token_name: str) -> str:
         if pattern.fullmatch(token_name):
             return pattern.sub(template, token_name)
     return token_name.replace("background:", "background=")
-
-
-def token_pieces(native: NativeTokenizer, bpe: BpeTokenizer) -> list[list[int]]:
-    """Return for every native token its text in another tokenizer's pieces: for weights that were trained on those.
-
-    The special tokens are the other vocabulary's: padding, the decoder's first token, the end.
-
-    Returns:
-        The pieces' ids, at least one, for each native token in the order of ids.
-    """
-    special = dict(zip((_PAD, _START, _END), (bpe.pad_id, bpe.start_id, bpe.end_id), strict=True))
-    return [[special[name]] if name in special else bpe.piece_ids(token_text(name)) for name in native.token_names]
 
 
 def _call_text(call: list[str]) -> str:
