@@ -11,7 +11,7 @@ from codeit_jax.config.errors import PreemptedError, UserError
 from codeit_jax.config.interpreter_limits import limits_of
 from codeit_jax.config.loading import changed_settings, from_yaml, to_yaml
 from codeit_jax.config.schema import Config
-from codeit_jax.parallel.distributed import joined
+from codeit_jax.parallel.distributed import initialize
 from codeit_jax.parallel.host_pool import HostPool
 from codeit_jax.parallel.hosts import Hosts
 from codeit_jax.reporting.progress import Reporter, format_seconds
@@ -43,7 +43,7 @@ def train(config: Config, run_directory: Path, reporter: Reporter) -> dict[str, 
     """
     start = time.perf_counter()
     with (
-        joined(config.distributed) as hosts,
+        initialize(config.distributed) as hosts,
         closing(reporter),
         closing(RunDirectory(run_directory, "train", writes=hosts.is_first)) as directory,
     ):

@@ -12,8 +12,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from codeit_jax.config.schema import TextConfig, TrainingConfig
 from codeit_jax.model import T5Model
-from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards
-from codeit_jax.parallel.placement import put
+from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards, put
 from codeit_jax.text.tokenizer import Tokenizer
 from codeit_jax.training.batches import BatchSizes, PlannedBatch, collate, plan_batches, prefetch
 from codeit_jax.training.compilation import compile_ahead

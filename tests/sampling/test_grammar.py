@@ -12,7 +12,7 @@ from codeit_jax.config.schema import ModelConfig, ParallelConfig, SamplingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.sampling import Sampler
-from codeit_jax.sampling.grammar import build_grammar
+from codeit_jax.sampling.program_grammar import build_grammar
 from codeit_jax.text import build_tokenizer
 from interpreter.base_types import SUBTYPES
 

@@ -32,7 +32,9 @@ def test_only_the_end_may_follow_a_bad_token():
 
 
 def test_samples_end_right_after_their_first_bad_token(random_params):
-    settings = DecodingSettings(max_tokens=12, segment=12, smallest_rung=99, top_k=0, start_id=0, end_id=END, pad_id=0)
+    settings = DecodingSettings(
+        max_tokens=12, segment=12, smallest_compaction=99, top_k=0, start_id=0, end_id=END, pad_id=0
+    )
     tokens = jnp.arange(3, 11)[None].repeat(2, 0)
     sampled = sample_tokens(
         MODEL,

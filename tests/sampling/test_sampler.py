@@ -72,7 +72,7 @@ def test_rows_packed_on_each_of_several_devices_give_the_same_samples(params, mo
     prompts = make_prompts([2, 3, 3])
     want = collect(make_sampler(1), params, prompts)
     monkeypatch.setattr(sampler_module, "CACHE_SEGMENT", 6)
-    monkeypatch.setattr(sampler_module, "SMALLEST_RUNG", 2)
+    monkeypatch.setattr(sampler_module, "SMALLEST_COMPACTION", 2)
     assert collect(make_sampler(2), params, prompts) == want
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from codeit_jax.config.schema import ParallelConfig
-from codeit_jax.parallel import batch_sharding, make_mesh, placement, replicated
+from codeit_jax.parallel import batch_sharding, make_mesh, replicated
+from codeit_jax.parallel.mesh import fully_replicated, put
 
 
 @pytest.fixture(params=["one process", "several"])
@@ -18,10 +19,10 @@ def mesh(request, monkeypatch):
 
 def test_what_is_put_is_sharded_as_asked_and_comes_back(mesh):
     tree = {"tokens": np.arange(32).reshape(16, 2), "keys": jax.random.split(jax.random.key(1), 16)}
-    rows, whole = placement.put(tree, batch_sharding(mesh)), placement.put(np.float32(0.5), replicated(mesh))
+    rows, whole = put(tree, batch_sharding(mesh)), put(np.float32(0.5), replicated(mesh))
     assert {array.sharding.spec for array in rows.values()} == {batch_sharding(mesh).spec}
     assert [shard.data.shape for shard in rows["tokens"].addressable_shards] == [(2, 2)] * 8
-    back = placement.readable(rows, mesh)
+    back = fully_replicated(rows, mesh)
     np.testing.assert_array_equal(back["tokens"], tree["tokens"])
     np.testing.assert_array_equal(jax.random.key_data(back["keys"]), jax.random.key_data(tree["keys"]))
     assert float(whole) == 0.5

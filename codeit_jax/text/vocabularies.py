@@ -1,10 +1,10 @@
-"""Choosing a tokenizer by its configured kind."""
+"""The two vocabularies: the one that a configuration names, and native tokens in the pieces of the other."""
 
 from pathlib import Path
 
 from codeit_jax.config.errors import UserError
 from codeit_jax.text.bpe import BpeTokenizer
-from codeit_jax.text.native import NativeTokenizer
+from codeit_jax.text.native import END, PAD, START, NativeTokenizer, token_text
 from codeit_jax.text.tokenizer import Tokenizer
 
 
@@ -29,9 +29,22 @@ def build_tokenizer(kind: str, path: Path | None = None, *, vocabulary_size: int
         tokenizer = BpeTokenizer(path)
     else:
         raise UserError(f"tokenizer kind is {kind!r}, expected native or bpe")
+    # JAX clamps indices: an id beyond the table would read its last row in silence.
     if vocabulary_size is not None and tokenizer.vocabulary_size != vocabulary_size:
         raise UserError(
             f"the {tokenizer.name} tokenizer has {tokenizer.vocabulary_size} tokens, expected {vocabulary_size} "
             "as in the weights"
         )
     return tokenizer
+
+
+def token_pieces(native: NativeTokenizer, bpe: BpeTokenizer) -> list[list[int]]:
+    """Return for every native token its text in another tokenizer's pieces: for weights that were trained on those.
+
+    The special tokens are the other vocabulary's: padding, the decoder's first token, the end.
+
+    Returns:
+        The pieces' ids, at least one, for each native token in the order of ids.
+    """
+    special = dict(zip((PAD, START, END), (bpe.pad_id, bpe.start_id, bpe.end_id), strict=True))
+    return [[special[name]] if name in special else bpe.piece_ids(token_text(name)) for name in native.token_names]

@@ -1,4 +1,4 @@
-"""Contenders that take turns at the same work, and the report of their times.
+"""Contenders at the same work, timed in turns, and the report of their times.
 
 Machines are shared and noisy, so a figure is the least over several turns and only ratios within one run mean anything.
 """
@@ -27,10 +27,10 @@ class Times:
     cpu: float
 
 
-def take_turns(
+def interleave(
     contenders: Mapping[_Name, Callable[[], object]], turns: int, *, warm_up: bool = True, collecting: bool = False
 ) -> dict[_Name, Times]:
-    """Time each contender `turns` times, in turns.
+    """Time each contender `turns` times, one call of each after another.
 
     Args:
         contenders: what to call, by name.
@@ -38,23 +38,30 @@ def take_turns(
         warm_up: call each once before, untimed.
         collecting: leave Python's garbage collector on, as it is by default, from a clean start at each turn; else it
             is off, because a collection hits one turn in hundreds if the work is small.
+
+    Returns:
+        The least times of each contender.
     """
     best = {name: Times(math.inf, math.inf) for name in contenders}
     if warm_up:
         for call in contenders.values():
             call()
+    # What the warm-up left is collected now, at nobody's expense.
     gc.collect()
     gc.disable()
     try:
+        # Contenders inside turns: a busy minute of the machine hits all of them alike.
         for _ in range(turns):
             for name, call in contenders.items():
                 if collecting:
                     gc.collect()
                     gc.enable()
+                # The processor's time counts all threads of this process, and moves less on a shared machine.
                 wall, cpu = time.perf_counter(), time.process_time()
                 call()
                 taken = Times(time.perf_counter() - wall, time.process_time() - cpu)
                 gc.disable()
+                # The least, not the mean: noise only ever adds.
                 best[name] = Times(min(best[name].wall, taken.wall), min(best[name].cpu, taken.cpu))
     finally:
         gc.enable()
@@ -124,6 +131,7 @@ class BenchReport:
         print("| case | ours | peer | peer's | ratio | must | goal | reached |\n" + "|---" * 8 + "|", file=file)
         ratios = self.ratios()
         for case, figures in self.figures.items():
+            # A case without peers still has a row.
             for peer in [name for name in figures if name != OURS] or [""]:
                 ratio = ratios[peer][case] if peer else None
                 print("| " + " | ".join(self._row(case, peer, ratio)) + " |", file=file)

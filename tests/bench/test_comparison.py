@@ -1,16 +1,16 @@
-"""Exact tests of how contenders take turns."""
+"""Exact tests of how contenders are interleaved."""
 
 import gc
 
 import pytest
 
-from codeit_jax.bench.contest import take_turns
+from codeit_jax.bench.comparison import interleave
 
 
 @pytest.mark.parametrize("collecting", [False, True])
 def test_garbage_is_collected_only_where_that_is_asked_for(collecting):
     seen = []
-    times = take_turns({name: lambda: seen.append(gc.isenabled()) for name in "ab"}, turns=2, collecting=collecting)
+    times = interleave({name: lambda: seen.append(gc.isenabled()) for name in "ab"}, turns=2, collecting=collecting)
     assert seen == [gc.isenabled()] * 2 + [collecting] * 4
     assert gc.isenabled()
     assert times.keys() == {"a", "b"}
@@ -26,5 +26,5 @@ def test_a_turn_does_not_pay_for_what_the_one_before_left():
     def count():
         cycles.append(gc.collect())
 
-    take_turns({"a": leave_garbage, "b": count}, turns=3, collecting=True)
+    interleave({"a": leave_garbage, "b": count}, turns=3, collecting=True)
     assert cycles[1:] == [0, 0, 0]

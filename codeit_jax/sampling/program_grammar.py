@@ -114,15 +114,19 @@ class Grammar:
         """Return the tokens that may come next, bool [R, A]; never an empty row in `syntax`."""
         variable = self.variable[None, :]
         defined = (variable >= 0) & (variable < state.num_variables[:, None])
-        types = _token_types(self, state)
+        types = _token_types(self, state)  # [R, A]
+        # A variable can be called if it may hold a function; its parameters are known only when the program runs.
         callee = self.is_primitive[None, :] & _fillable(self, state) | defined & self.admits[_CALLABLE][types]
-        arity = self.arity[state.callee][:, None]
+        # A callee of -1 reads the last column here; the last line of this function drops what comes of it.
+        arity = self.arity[state.callee][:, None]  # [R, 1]
         count = state.num_arguments[:, None]
-        parameter = self.parameters[state.callee, jnp.minimum(state.num_arguments, MAX_ARGUMENTS - 1)]
+        parameter = self.parameters[state.callee, jnp.minimum(state.num_arguments, MAX_ARGUMENTS - 1)]  # [R]
         known = (self.is_argument & (self.variable < 0))[None, :] | defined
         argument = known & self.admits[parameter[:, None], types] & (count < jnp.where(arity > 0, arity, MAX_ARGUMENTS))
+        # Arity 0 stands for an unknown one: any number of arguments from one to the most is let through.
         complete = jnp.where(arity > 0, count == arity, count >= 1)
         is_grid = self.admits[_GRID][self.result[state.callee]][:, None]
+        # Only the next variable: canonical programs number them in order. After the last, only the end is left.
         line_end = complete & (self.line_end[None, :] == state.num_variables[:, None])
         end = complete & self.is_end[None, :] & is_grid
         return jnp.where(state.callee[:, None] < 0, callee, argument | line_end | end)
@@ -132,6 +136,7 @@ class Grammar:
         opens = state.callee < 0
         closes = self.line_end[column] >= 0
         numbers = jnp.arange(state.variable_types.shape[1])
+        # Every field by `where`, for each row is at another place of its program.
         is_new = closes[:, None] & (numbers[None, :] == state.num_variables[:, None])
         result = self.result[state.callee][:, None]
         return GrammarState(
@@ -155,6 +160,7 @@ def build_grammar(names: Sequence[str], mode: Mode) -> Grammar:
         row[list(column.parameters)] = 1.0
     admits = np.ones((len(_TYPES), len(_TYPES)), bool)
     if mode == "typed":
+        # Types overlap rather than contain each other: a value of the wider may be one of the narrower.
         sets = [set(SUBTYPES[name]) for name in _TYPES]
         admits = np.array([[bool(wanted & given) for given in sets] for wanted in sets])
     static = np.zeros(len(_TYPES), bool)
@@ -184,11 +190,13 @@ def _token_types(grammar: Grammar, state: GrammarState) -> jax.Array:
 
 
 def _fillable(grammar: Grammar, state: GrammarState) -> jax.Array:
-    """Tell for which callees every parameter has an argument that it admits, bool [R, A]."""
+    """Return for which callees every parameter has an argument that it admits, bool [R, A]."""
     numbers = jnp.arange(state.variable_types.shape[1])
     defined = numbers[None, :] < state.num_variables[:, None]
+    # One-hot of -1 is all zeros: variables that aren't defined yet give no type.
+    # Products in float32 count exactly up to 2 ** 24, and are what accelerators do; [R, A, Y] is never made.
     given = jax.nn.one_hot(jnp.where(defined, state.variable_types, -1), len(_TYPES)).max(axis=1)  # [R, Y]
-    available = (given.astype(bool) | grammar.static_types[None, :]).astype(jnp.float32)
+    available = (given.astype(bool) | grammar.static_types[None, :]).astype(jnp.float32)  # [R, Y]
     missing = (available @ grammar.admits.T.astype(jnp.float32)) == 0  # [R, Y], by parameter type
     return (missing.astype(jnp.float32) @ grammar.needs.T) == 0
 

@@ -28,6 +28,7 @@ def torch_step(
     Raises:
         ImportError: torch or transformers isn't installed.
     """
+    # Imported here: torch is a peer, not a dependency.
     import torch
     import transformers
 
@@ -35,7 +36,7 @@ def torch_step(
     with tempfile.TemporaryDirectory() as folder:
         save_pretrained(Path(folder), params, model, pad_id=0, end_id=2, start_id=0)
         network = transformers.T5ForConditionalGeneration.from_pretrained(folder)
-    network.train()
+    network.train()  # the mode of training; dropout is 0 on both sides
     optimizer = torch.optim.AdamW(
         network.parameters(),
         lr=config.learning_rate,
@@ -51,6 +52,7 @@ def torch_step(
             decoder_input_ids=torch.from_numpy(np.asarray(batch.decoder_input_tokens, np.int64)),
             labels=torch.from_numpy(labels.astype(np.int64)),
         )
+        # transformers averages over the tokens that aren't left out, as our loss does.
         optimizer.zero_grad()
         result.loss.backward()
         optimizer.step()
