@@ -51,11 +51,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_again(solutions: "list[Solution]", task: "Task", config: "Config") -> list[FoundProgram]:
-    from codeit_jax.config.interpreter_limits import limits_of
+    from codeit_jax.config.interpreter_limits import limits_from_config
     from interpreter import InterpreterPool, Job
 
     job = Job([solution.candidate.program for solution in solutions], task.demonstration_inputs + task.test_inputs)
-    with InterpreterPool(1, limits_of(config.interpreter)) as pool:
+    with InterpreterPool(1, limits_from_config(config.interpreter)) as pool:
         [rows] = pool.run([job])
     shown = len(task.demonstrations)
     return [

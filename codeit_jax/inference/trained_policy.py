@@ -8,7 +8,7 @@ import jax
 from jax.sharding import Mesh
 
 from codeit_jax.config.errors import StorageError, UserError
-from codeit_jax.config.schema import Config, ParallelConfig
+from codeit_jax.config.schema import Config, HardwareConfig
 from codeit_jax.model import Params, T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.parallel.sharding_rules import param_shardings
@@ -55,7 +55,7 @@ def load_policy(run: Path, say: Callable[[str], None]) -> Policy:
     """
     config = read_run_config(run)
     # A run on eight accelerators is looked at on a laptop too.
-    prepare_runtime(replace(config.runtime, platform="auto"))
+    prepare_runtime(replace(config.hardware, platform="auto"))
     tokenizer = load_tokenizer(config.text)
     cut = checkpoint.newest_whole(RunDirectory(run, writes=False), say)
     if cut is None:
@@ -65,7 +65,7 @@ def load_policy(run: Path, say: Callable[[str], None]) -> Policy:
             f"the {tokenizer.name} tokenizer has digest {tokenizer.digest[:12]}, expected "
             f"{cut.meta['tokenizer'][:12]} as in checkpoint {cut.number}: its vocabulary changed since"
         )
-    mesh = make_mesh(ParallelConfig())
+    mesh = make_mesh(HardwareConfig())
     model = T5Model(config.model, tokenizer.vocabulary_size)
     return Policy(
         config=config,

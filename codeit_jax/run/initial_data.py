@@ -6,7 +6,7 @@ from time import perf_counter
 
 from codeit_jax.arc import Example, Grid
 from codeit_jax.config.errors import UserError
-from codeit_jax.config.interpreter_limits import limits_of
+from codeit_jax.config.interpreter_limits import limits_from_config
 from codeit_jax.config.schema import HindsightConfig
 from codeit_jax.evaluation import solve_report
 from codeit_jax.evaluation.screening import screen_programs
@@ -39,7 +39,7 @@ def initial_experiences(bench: Workbench, reporter: Reporter) -> tuple[list[Expe
         )
     programs: dict[str, InitialProgram] = {str(seed.program): ("seed", seed.program) for seed in bench.seeds}
     mutation = bench.config.mutation
-    reporter.say(f"making {mutation.num_programs} mutants ({mutation.method}, recipe {mutation.recipe})")
+    reporter.say(f"making {mutation.num_programs} mutants ({mutation.method}, as {mutation.branch_probabilities})")
     accepted = generate_mutants(
         bench.seeds,
         bench.training_tasks,
@@ -47,8 +47,8 @@ def initial_experiences(bench: Workbench, reporter: Reporter) -> tuple[list[Expe
         seed=bench.config.seed,
         pool=bench.pool,
         method=mutation.method,
-        recipe=mutation.recipe,
-        limits=limits_of(bench.config.interpreter),
+        recipe=mutation.branch_probabilities,
+        limits=limits_from_config(bench.config.interpreter),
     ).accepted
     for mutant, outputs in accepted:
         programs.setdefault(str(mutant.program), ("mutant", mutant.program))

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from codeit_jax.config.errors import PreemptedError, UserError
-from codeit_jax.config.interpreter_limits import limits_of
+from codeit_jax.config.interpreter_limits import limits_from_config
 from codeit_jax.config.loading import changed_settings, from_yaml, to_yaml
 from codeit_jax.config.schema import Config
 from codeit_jax.parallel.distributed import joined
@@ -40,14 +40,14 @@ def train(config: Config, run_directory: Path, reporter: Reporter) -> dict[str, 
     Raises:
         CodeitError: see its subclasses for what can go wrong and how the command exits.
     """
-    with joined(config.distributed) as hosts:
+    with joined(config.hardware) as hosts:
         directory = RunDirectory(run_directory, writes=hosts.is_first)
         try:
             _settle(config, directory, hosts, reporter)
-            prepare_runtime(config.runtime)
+            prepare_runtime(config.hardware)
             _check_equal(config, directory, hosts)
             with (
-                HostPool(hosts, config.interpreter.num_workers, limits_of(config.interpreter)) as pool,
+                HostPool(hosts, config.interpreter.num_workers, limits_from_config(config.interpreter)) as pool,
                 stop_request(hosts) as stop,
             ):
                 bench = build_workbench(config, pool, hosts)
@@ -75,7 +75,7 @@ def _check_equal(config: Config, directory: RunDirectory, hosts: Hosts) -> None:
     first, *others = [from_yaml(text.decode()) for text in hosts.exchange(to_yaml(config).encode())]
     for index, other in enumerate(others, start=1):
         for key, (wanted, found) in changed_settings(first, other).items():
-            if key not in ("distributed.process_id", "interpreter.num_workers"):
+            if key not in ("hardware.process_id", "interpreter.num_workers"):
                 raise UserError(f"{key} is {found!r} in process {index}, expected {wanted!r} as in process 0")
     if not (directory.path / "config.yaml").exists():
         raise UserError(
@@ -102,7 +102,7 @@ class _Run:
             config.training,
             config.text,
             bench.mesh,
-            StepTrace(config.profile, directory.path / "profile", reporter.say),
+            StepTrace(config.hardware, directory.path / "profile", reporter.say),
         )
         self._step = MetaIteration(bench, self._learner, reporter, self._record, stop.at)
 

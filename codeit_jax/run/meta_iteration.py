@@ -100,12 +100,12 @@ class MetaIteration:
         with self._reporter.stage(f"{state.name}: sampling") as advance, memory_explained(sizes), self._clock.busy():
             for batch in bench.sampler.sample(state.train.params, bench.prompts, key):
                 programs.extend(batch)
-                if bench.config.runtime.overlap:
+                if bench.config.hardware.overlap:
                     pending.append(self._submit(batch))
                 advance(len(programs), wanted)
                 if self._stops_at("sample"):
                     return None
-        if not bench.config.runtime.overlap:
+        if not bench.config.hardware.overlap:
             pending.append(self._submit(programs))
         checksums = {_checksum(program) for program in programs}
         state.sampled |= checksums

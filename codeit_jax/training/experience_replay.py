@@ -52,7 +52,7 @@ class ExperienceReplay:
     """Two partitions, `train` (seeds and mutants) and `policy` (sampled programs), keyed by task and program.
 
     Args:
-        config: recipe, priority rule, sizes.
+        config: draw, priority rule, sizes.
         text: token limits.
         tokenizer: encodes prompts and programs once, when they are added.
         hosts: the processes of the run.
@@ -71,7 +71,8 @@ class ExperienceReplay:
             "iteration": np.int32,
             "performance": np.float32,
         }
-        self._recipe = RECIPES["uniform" if config.priority == "uniform" else config.recipe]
+        rule = {"with_replacement": "paper", "without_replacement": "released"}[config.draw]
+        self._recipe = RECIPES["uniform" if config.priority == "uniform" else rule]
         self._mixture = ReplayMixture({name: self._recipe.make_buffer(config.capacity, schema) for name in PARTITIONS})
 
     def __getitem__(self, partition: str) -> PrioritizedReplayBuffer:

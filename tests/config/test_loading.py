@@ -76,7 +76,7 @@ BAD_SETTINGS = [
     ("sampling: {samples_per_task: 0}", "sampling.samples_per_task is 0 (c.yaml:1), expected greater than 0"),
     ("model: {dropout: 1.5}", "model.dropout is 1.5 (c.yaml:1), expected less than or equal to 1"),
     ("model: {dropout: .nan}", "model.dropout is nan (c.yaml:1), expected less than or equal to 1"),
-    ("parallel: {data: -2}", "parallel.data is -2 (c.yaml:1), expected greater than or equal to -1"),
+    ("hardware: {data: -2}", "hardware.data is -2 (c.yaml:1), expected greater than or equal to -1"),
     ("training: {learning_rate: .nan}", "training.learning_rate is nan (c.yaml:1), expected a finite number"),
     ("training: {weight_decay: .inf}", "training.weight_decay is inf (c.yaml:1), expected a finite number"),
     ("sampling: {temperature: -.inf}", "sampling.temperature is -inf (c.yaml:1), expected a finite number"),
@@ -180,9 +180,9 @@ def test_every_way_to_write_a_number_is_read(write, number):
 
 
 def test_a_value_can_hold_an_equals_sign_and_be_null():
-    config = load_config([], ["data.search_tasks=folder/a=b", "runtime.compilation_cache=null"])
+    config = load_config([], ["data.search_tasks=folder/a=b", "hardware.compilation_cache=null"])
     assert config.data.search_tasks == "folder/a=b"
-    assert config.runtime.compilation_cache is None
+    assert config.hardware.compilation_cache is None
 
 
 def test_bases_are_read_first_in_order_and_relative_to_the_file(write):
@@ -240,7 +240,7 @@ VALUES = {
     "training.learning_rate": POSITIVE,
     "training.beta2": st.floats(0, 1),
     "hindsight.relabel": st.booleans(),
-    "parallel.data": st.integers(-1, 8),
+    "hardware.data": st.integers(-1, 8),
 }
 
 
@@ -275,7 +275,7 @@ def test_what_may_change_on_resume_is_a_known_setting_or_section():
     for allowed in CHANGEABLE_ON_RESUME:
         assert any(key == allowed or key.startswith(f"{allowed}.") for key in keys)
     changeable = {key for key in keys if changeable_on_resume(key)}
-    assert {"num_meta_iterations", "checkpoint.keep", "parallel.data", "interpreter.num_workers"} <= changeable
+    assert {"num_meta_iterations", "checkpoint.keep", "hardware.data", "interpreter.num_workers"} <= changeable
     assert not changeable & {"seed", "model.d_model", "interpreter.work_per_line", "training.epochs", "text.tokenizer"}
 
 
