@@ -118,7 +118,7 @@ def _own_settings(path: Path) -> dict[str, _Setting]:
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f":{mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{place}: not valid YAML ({_finding(error)})") from None
+        raise UserError(f"{path}{place}: not valid YAML ({_yaml_problem(error)})") from None
     if root is None:
         return {}
     if not isinstance(root, yaml.MappingNode):
@@ -152,7 +152,7 @@ def _flatten(node: yaml.MappingNode, *, prefix: str, file: Path, seen: set[str])
         try:
             value = yaml.constructor.SafeConstructor().construct_document(value_node)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise UserError(f"{place}: the value of {key!r} can't be read ({_finding(error)})") from None
+            raise UserError(f"{place}: the value of {key!r} can't be read ({_yaml_problem(error)})") from None
         yield key, _Setting(value, place)
 
 
@@ -163,10 +163,10 @@ def _read_override(override: str) -> Iterator[tuple[str, _Setting]]:
     try:
         yield key, _Setting(yaml.safe_load(text) if text else None, "command line")
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UserError(f"override {shown(override)} (command line): not valid YAML ({_finding(error)})") from None
+        raise UserError(f"override {shown(override)} (command line): not valid YAML ({_yaml_problem(error)})") from None
 
 
-def _finding(error: Exception) -> str:
+def _yaml_problem(error: Exception) -> str:
     """Return what PyYAML found wrong, without its excerpts of the file."""
     return getattr(error, "problem", None) or first_line(error)
 
@@ -194,7 +194,7 @@ def _validate(settings: dict[str, _Setting]) -> Config:
     try:
         return TypeAdapter(Config).validate_python(nested)
     except ValidationError as error:
-        raise UserError(_explain_first(error, settings)) from None
+        raise UserError(_explain(error, settings)) from None
 
 
 def _closest(key: str, known: Collection[str]) -> str | None:
@@ -204,7 +204,7 @@ def _closest(key: str, known: Collection[str]) -> str | None:
     return next(iter(same_name or difflib.get_close_matches(key, known, n=1, cutoff=0.5)), None)
 
 
-def _explain_first(error: ValidationError, settings: dict[str, _Setting]) -> str:
+def _explain(error: ValidationError, settings: dict[str, _Setting]) -> str:
     """Return the first of pydantic's findings as `key is value (origin), expected ...`."""
     first = error.errors(include_url=False)[0]
     location = [str(part) for part in first["loc"]]

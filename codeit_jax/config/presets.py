@@ -29,9 +29,9 @@ class Preset:
 
 
 def presets() -> list[Preset]:
-    """Return the presets in the order of their paths; sweeps, which are no configurations, are left out."""
-    files = {str(file): path for file, path in _shipped_files() if file.parts[0] != "sweeps"}
-    return [_describe(file, path) for file, path in sorted(files.items())]
+    """Return the presets, ablations last; sweeps, which are no configurations, are left out."""
+    files = {file: path for file, path in _shipped_files() if file.parts[0] != "sweeps"}
+    return [_describe(file, files[file]) for file in sorted(files, key=lambda file: (len(file.parts), file))]
 
 
 def find_config_file(name: str | Path) -> Path:
@@ -77,7 +77,7 @@ def _shipped_files() -> Iterator[tuple[Path, Path]]:
             yield path.relative_to(folder), path
 
 
-def _describe(file: str, path: Path) -> Preset:
+def _describe(file: Path, path: Path) -> Preset:
     title, *rest = head_comment(path)
     hardware = _HARDWARE.search(" ".join(rest))
     return Preset(path.stem, f"configs/{file}", title, hardware[1] if hardware else "")

@@ -40,7 +40,7 @@ class Config:
     """Where the paper and its released code differ, which of the two to follow. Sets every setting in which they do;
     each can also be set by itself."""
     seed: Seed = 0
-    """Of every random draw of the run."""
+    """Seed of every random draw of the run."""
     num_meta_iterations: NonNegativeInt = 100
     """Rounds of sampling, relabeling and learning (paper, section 3.2)."""
 
@@ -63,13 +63,13 @@ class DataConfig:
     """What is searched, and what the policy starts from."""
 
     search_tasks: str = "arc1/evaluation"
-    """Source of the tasks to solve; their test outputs are read only to score."""
+    """Source of the tasks to solve (paper: 400 evaluation tasks); their test outputs are read only to score."""
     num_search_tasks: PositiveInt | None = None
     """The first N of them by id; null is all."""
     training_tasks: str = "arc1/training"
     """Source of the tasks that the seed programs solve."""
     seeds: str = "builtin"
-    """A programs file with `def solve_<task id>(I):`, or our own."""
+    """A programs file with `def solve_<task id>(I):`; `builtin` is our own."""
     fresh_inputs: NonNegativeFloat = 0.0
     """Further experiences for each seed and mutant, on other tasks' inputs; not in the paper."""
     augment: NonNegativeFloat = 0.0
@@ -137,7 +137,7 @@ class ModelConfig:
     feed_forward: Literal["relu", "gated-gelu"] = "relu"
     """The feed-forward layer of T5 v1.0, or of v1.1."""
     tie_embeddings: bool = True
-    """The output head is the embedding; decoder outputs are then scaled by d_model ** -0.5."""
+    """The output head is the embedding; decoder outputs are then scaled by `d_model ** -0.5`."""
     dropout: Probability = 0.1
     """Share of activations dropped while training."""
     num_buckets: PositiveInt = 32
@@ -145,9 +145,9 @@ class ModelConfig:
     max_distance: PositiveInt = 128
     """Tokens further apart than this share a bucket."""
     norm_epsilon: PositiveFloat = 1e-6
-    """Added to the mean square before its root is divided by."""
+    """Added to the mean square that a layer norm divides by the root of."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of the computation; parameters stay float32."""
+    """Numbers of the computation; parameters stay float32."""
     scan_layers: bool = True
     """Run equal layers in a loop, so that compiling takes a time that doesn't grow with depth."""
     remat: Literal["none", "dots", "layer"] = "none"
@@ -210,8 +210,8 @@ class ReplayConfig:
     """The draw for one learning stage."""
 
     draw: Literal["with_replacement", "without_replacement"] = "with_replacement"
-    """In proportion to priority, what has none never; or each experience once at most, what has priority first and the
-    rest uniformly."""
+    """In proportion to priority, so that what has none is never drawn; or each experience once at most, first what has
+    priority, then the rest uniformly."""
     priority: Literal["demonstrations", "uniform"] = "demonstrations"
     """The share of its task's demonstrations that a program solves, or the same for all (ablation A3)."""
     policy_experiences: bool = True
@@ -229,17 +229,17 @@ class TrainingConfig:
     """The fine-tuning step: AdamW on the negative log-likelihood of programs."""
 
     learning_rate: PositiveFloat = 5e-5
-    """Of AdamW, after the warm-up."""
+    """AdamW's, after the warm-up."""
     warmup_steps: NonNegativeInt = 0
     """Optimizer steps in which the learning rate rises from 0."""
     schedule: Literal["constant", "linear", "cosine"] = "constant"
-    """Of the learning rate after the warm-up; the paper's is constant."""
+    """Shape of the learning rate after the warm-up; the paper's is constant."""
     decay_steps: NonNegativeInt = 0
-    """Steps from the warm-up's end to `min_learning_rate`, for the other two."""
+    """Steps from the warm-up's end to `min_learning_rate`, for `linear` and `cosine`."""
     min_learning_rate: NonNegativeFloat = 0.0
     """Where the decay ends."""
     weight_decay: NonNegativeFloat = 0.01
-    """Of AdamW, on all parameters."""
+    """AdamW's, on all parameters."""
     beta1: Probability = 0.9
     """Decay of AdamW's mean of the gradients."""
     beta2: Probability = 0.999
@@ -261,9 +261,9 @@ class TrainingConfig:
     max_skipped_steps: PositiveInt = 3
     """Steps left out in a row, because their loss or gradient isn't finite, before the run stops."""
     spike_factor: PositiveFloat = 100.0
-    """A loss this many times the last steps' mean is reported."""
+    """A loss this many times the mean of the last 16 steps is reported as a spike."""
     skip_spikes: bool = False
-    """And its step is left out."""
+    """Leave out the step of a loss that is reported as a spike."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -284,7 +284,7 @@ class HardwareConfig:
     """
 
     platform: Literal["auto", "cpu", "cuda", "tpu"] = "auto"
-    """A platform named here that isn't there is an error."""
+    """JAX's platform; one that is named here but isn't there is an error."""
     data: AxisSize = -1
     """Devices along the mesh axis over which batches are split; -1 takes what the other axes leave."""
     fsdp: PositiveInt = 1
@@ -294,9 +294,9 @@ class HardwareConfig:
     coordinator: str | None = None
     """`host:port` of process 0; `auto` asks the Cloud TPU, Slurm or MPI; null is one process."""
     num_processes: PositiveInt | None = None
-    """Of the run; null with `coordinator: auto` only."""
+    """Processes of the run; may be null with `coordinator: auto`."""
     process_id: NonNegativeInt | None = None
-    """Which of them this one is, from 0; null with `coordinator: auto` only."""
+    """Which of them this one is, from 0; may be null with `coordinator: auto`."""
     start_seconds: PositiveInt = 300
     """How long the processes wait for each other at the start."""
     heartbeat_seconds: PositiveInt = 30
