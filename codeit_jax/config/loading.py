@@ -12,7 +12,7 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from codeit_jax.config.errors import UserError, first_line, shown
 from codeit_jax.config.presets import find_config_file
 from codeit_jax.config.recipes import recipe_settings
-from codeit_jax.config.schema import CHANGEABLE_ON_RESUME, Config
+from codeit_jax.config.schema import CHANGEABLE_ON_RESUME, Config, Recipe
 
 _MAX_BASES = 16
 
@@ -37,7 +37,8 @@ def load_config(files: Sequence[str | Path] = (), overrides: Sequence[str] = ())
     """Build the configuration from files and `key=value` overrides.
 
     Args:
-        files: YAML files; later ones win. Each may name `base: FILE` or `base: [FILES]`, relative to itself.
+        files: YAML files or names of presets; later ones win. A file may name `base: FILE` or `base: [FILES]`, relative
+            to itself.
         overrides: `section.field=value`, the value read as YAML.
 
     Raises:
@@ -85,7 +86,7 @@ def changeable_on_resume(key: str) -> bool:
 def _settings_of_recipe(given: dict[str, _Setting]) -> dict[str, _Setting]:
     """Return what the recipe sets, be it given or the default; nothing where what is given isn't one."""
     recipe = given["recipe"].value if "recipe" in given else Config().recipe
-    if recipe not in ("paper", "released"):
+    if recipe not in get_args(Recipe):
         return {}
     return {key: _Setting(value, f"recipe {recipe}") for key, value in recipe_settings(recipe).items()}
 

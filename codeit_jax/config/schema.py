@@ -261,7 +261,7 @@ class TrainingConfig:
     max_skipped_steps: PositiveInt = 3
     """Steps left out in a row, because their loss or gradient isn't finite, before the run stops."""
     spike_factor: PositiveFloat = 100.0
-    """A loss this many times the mean of the last 16 steps is reported as a spike."""
+    """A loss this many times the recent steps' mean is reported as a spike."""
     skip_spikes: bool = False
     """Leave out the step of a loss that is reported as a spike."""
 
