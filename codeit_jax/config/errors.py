@@ -48,7 +48,7 @@ class PreemptedError(CodeitError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, for a message of our own; "" if it has none."""
+    """Return the first line of what an error says, for a message of one line; "" if it says nothing."""
     return str(error).partition("\n")[0]
 
 
