@@ -39,7 +39,8 @@ def initial_experiences(bench: Workbench, reporter: Reporter) -> tuple[list[Expe
         )
     programs: dict[str, InitialProgram] = {str(seed.program): ("seed", seed.program) for seed in bench.seeds}
     mutation = bench.config.mutation
-    reporter.say(f"making {mutation.num_programs} mutants ({mutation.method}, {mutation.branch_probabilities} probabilities)")
+    kind = f"{mutation.method}, branch probabilities: {mutation.branch_probabilities}"
+    reporter.say(f"making {mutation.num_programs} mutants ({kind})")
     accepted = generate_mutants(
         bench.seeds,
         bench.training_tasks,
