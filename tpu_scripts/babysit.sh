@@ -80,7 +80,7 @@ parse_arguments() {
     setup=codeit_jax/tpu_scripts/setup_tpu_vm.sh
     if [[ $disk == *:/* ]]; then
         printf -v setup '%s --share %q' "$setup" "$disk"
-        set -- distributed.coordinator=auto "$@"
+        set -- hardware.coordinator=auto "$@"
     fi
     printf -v run_command '%q ' codeit_jax/tpu_scripts/run_all_workers.sh "/mnt/runs/$name" "$@"
 }

@@ -13,7 +13,7 @@ another. Ctrl-C ends the watching; to stop the training, `kill -TERM` the proces
 
 RUN_DIR must outlive the TPU (a disk of its own). The output goes to RUN_DIR/worker-HOST.log; compiled programs are kept
 beside RUN_DIR for the next TPU.
-On a slice of several hosts call it on each, with the setting distributed.coordinator=auto, and with RUN_DIR on a share
+On a slice of several hosts call it on each, with the setting hardware.coordinator=auto, and with RUN_DIR on a share
 that all hosts mount.
 EOF
 }
@@ -39,7 +39,7 @@ if flock --nonblock 9; then
     ulimit -c 0
     # shellcheck disable=SC2016  # expanded by the inner shell
     setsid bash -c '"${@:2}"; echo $? >"$1"' run "$worker.code" "$codeit_jax" train \
-        runtime.platform=tpu runtime.compilation_cache="$runs/xla_cache" "$@" --run-dir "$run_dir" \
+        hardware.platform=tpu hardware.compilation_cache="$runs/xla_cache" "$@" --run-dir "$run_dir" \
         >>"$worker.log" 2>&1 </dev/null &
     echo $! >"$worker.pid"
 fi

@@ -7,7 +7,7 @@ from pathlib import Path
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every verb that reads a configuration takes."""
     parser.add_argument(
-        "--config", action="append", default=[], metavar="FILE", help="YAML file or preset; later ones win"
+        "--config", action="append", default=[], metavar="FILE", help="YAML file or name of a preset; later ones win"
     )
     parser.add_argument("--seed", type=int, metavar="N", help="short for seed=N")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings, e.g. sampling.temperature=0.8")

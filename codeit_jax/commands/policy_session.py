@@ -59,7 +59,7 @@ def sample_and_run(arguments: argparse.Namespace, choose_tasks: "Callable[[Confi
         UserError: no such run or task.
         StorageError: no checkpoint is whole.
     """
-    from codeit_jax.config.interpreter_limits import limits_of
+    from codeit_jax.config.interpreter_limits import limits_from_config
     from codeit_jax.inference.ranked_programs import draw_programs, run_programs
     from codeit_jax.inference.trained_policy import load_policy
     from codeit_jax.reporting.progress import Reporter
@@ -72,7 +72,7 @@ def sample_and_run(arguments: argparse.Namespace, choose_tasks: "Callable[[Confi
     settings = policy.config.interpreter
     num_samples = arguments.num or policy.config.sampling.samples_per_task
     num_workers = settings.num_workers if arguments.workers is None else arguments.workers
-    with InterpreterPool(num_workers, limits_of(settings)) as pool:
+    with InterpreterPool(num_workers, limits_from_config(settings)) as pool:
         with reporter.stage("sampling") as advance:
             drawn = draw_programs(policy, tasks, num_samples=num_samples, seed=arguments.seed, advance=advance)
         with reporter.stage("executing") as advance:

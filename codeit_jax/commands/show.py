@@ -56,10 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_again(candidates: "list[Candidate]", task: "Task", config: "Config") -> "list[list[Outcome]]":
-    from codeit_jax.config.interpreter_limits import limits_of
+    from codeit_jax.config.interpreter_limits import limits_from_config
     from interpreter import InterpreterPool, Job
 
-    with InterpreterPool(1, limits_of(config.interpreter)) as pool:
+    with InterpreterPool(1, limits_from_config(config.interpreter)) as pool:
         [rows] = pool.run([Job([candidate.program for candidate in candidates], task.inputs)])
     return rows
 

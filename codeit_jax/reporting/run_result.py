@@ -8,7 +8,7 @@ from typing import Any
 
 from codeit_jax.arc import Task, TaskSet, load_tasks
 from codeit_jax.config.errors import StorageError
-from codeit_jax.config.interpreter_limits import limits_of
+from codeit_jax.config.interpreter_limits import limits_from_config
 from codeit_jax.evaluation import Candidate, select_candidates
 from codeit_jax.evaluation.solutions import SolutionTable
 from codeit_jax.storage.run_reader import check_same_task, read_lines, read_run_config, read_solutions
@@ -63,7 +63,7 @@ def read_run_result(run: Path) -> RunResult:
     config = read_run_config(run)
     tasks = load_tasks(config.data.search_tasks)[: config.data.num_search_tasks]
     solutions = read_solutions(run)
-    with InterpreterPool(config.interpreter.num_workers, limits_of(config.interpreter)) as pool:
+    with InterpreterPool(config.interpreter.num_workers, limits_from_config(config.interpreter)) as pool:
         solved = list(_solved_tasks(solutions, tasks, pool))
     return RunResult(
         name=run.expanduser().resolve().name,
