@@ -5,13 +5,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
+MAX_SIDE = 30
+"""The most rows or columns that a grid has."""
+
+NUM_COLORS = 10
+"""Colors are 0 to 9."""
+
+# Tuples, not arrays: grids are hashed, compared and used as keys far more often than they are computed with.
 Grid = tuple[tuple[int, ...], ...]
-"""A rectangle of colours 0..9, row by row; 1 to 30 rows and columns."""
+"""A rectangle of colors, row by row; 1 to MAX_SIDE rows and columns."""
+
+
+def area(grid: Grid) -> int:
+    """Return the number of cells of a grid."""
+    return len(grid) * len(grid[0])
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One input grid and the output grid wanted for it."""
+    """One input grid and the output grid expected for it."""
 
     input: Grid
     output: Grid
@@ -38,23 +50,24 @@ class Task:
         return tuple(example.input for example in self.demonstrations)
 
     @property
-    def demonstration_outputs(self) -> tuple[Grid, ...]:
-        """The demonstrations' output grids."""
-        return tuple(example.output for example in self.demonstrations)
-
-    @property
     def test_inputs(self) -> tuple[Grid, ...]:
         """The tests' input grids."""
         return tuple(example.input for example in self.tests)
 
     @property
+    def inputs(self) -> tuple[Grid, ...]:
+        """All input grids: the demonstrations', then the tests'."""
+        # Programs run on all of them at once; callers split the outcomes at len(demonstrations).
+        return self.demonstration_inputs + self.test_inputs
+
+    @property
     def test_outputs(self) -> tuple[Grid, ...]:
-        """The tests' output grids: for scoring only."""
+        """The tests' output grids, for scoring only."""
         return tuple(example.output for example in self.tests)
 
 
 class TaskSet:
-    """Tasks in ascending order of id, with where they came from.
+    """Tasks in ascending order of id, and where they came from.
 
     Attributes:
         source: what the user asked for, e.g. `arc1/training`.
@@ -63,6 +76,7 @@ class TaskSet:
     """
 
     def __init__(self, tasks: Sequence[Task], *, source: str, snapshot: str) -> None:
+        # Sorted, so that neither the file system's order nor a JSON object's decides what a seed draws.
         self._tasks = tuple(sorted(tasks, key=lambda task: task.id))
         self._by_id = {task.id: task for task in self._tasks}
         self.source = source
@@ -85,6 +99,7 @@ class TaskSet:
         """Return the task with an id, the task at a position, or a smaller TaskSet for a slice."""
         if isinstance(key, str):
             return self._by_id[key]
+        # A slice is a set of its own with a digest of its own: a report about it can't pass for one about the whole.
         if isinstance(key, slice):
             return TaskSet(self._tasks[key], source=self.source, snapshot=self.snapshot)
         return self._tasks[key]
@@ -99,6 +114,7 @@ class TaskSet:
 def _digest(tasks: Sequence[Task]) -> str:
     """Hash ids and cells in a fixed textual form."""
     sha = hashlib.sha256()
+    # `repr` of nested tuples of ints is the same in every Python version, and digests in old reports depend on it.
     for task in tasks:
         sha.update(repr((task.id, [(e.input, e.output) for e in (*task.demonstrations, *task.tests)])).encode())
     return sha.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""`codeit-jax bench PART`: our figures beside those of every installed peer, same work, same run."""
+"""`codeit-jax bench PART`: our figures beside those of every installed peer: same work, same run."""
 
 import argparse
 import importlib
@@ -6,19 +6,21 @@ import json
 import sys
 from pathlib import Path
 
-from codeit_jax.commands.cli_options import positive
+from codeit_jax.commands.cli_options import add_json_argument, positive
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb `bench` with one verb for each part that can be timed."""
+    """Add the verb `bench` with a verb for each part that can be timed."""
     parser = subparsers.add_parser("bench", help="time parts of the package beside their peers")
     verbs = parser.add_subparsers(dest="part", required=True, metavar="PART")
     replay = verbs.add_parser("replay", help="sum trees, replay buffers, draws without replacement, checkpoints")
     replay.add_argument("--max-slots", type=positive, default=10_000_000, metavar="N", help="leave out larger trees")
+    # Many turns, for they take milliseconds; those of the other parts take minutes.
     _finish(replay, _run_replay, turns=25)
     training = verbs.add_parser("training", help="a training step beside torch's; what length buckets are worth")
     training.add_argument("--preset", choices=("tiny", "60m", "220m"), help="one size instead of 60m and 220m")
     training.add_argument("--tokenizer-path", type=Path, metavar="DIR", help="BPE files for the lengths; else native")
+    # Two sizes run one after the other; each contender's fastest turn counts.
     _finish(training, _run, turns=3)
     sampling = verbs.add_parser("sampling", help="drawing programs beside torch's generate and CTranslate2")
     sampling.add_argument("--preset", default="codet5_small", metavar="NAME", help="default: codet5_small")
@@ -31,9 +33,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _finish(parser: argparse.ArgumentParser, run: object, *, turns: int) -> None:
-    """Add what every part takes."""
+    """Add the arguments of every part."""
     parser.add_argument("--repeats", type=positive, default=turns, metavar="N", help="turns of each contender")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
+    add_json_argument(parser)
     parser.set_defaults(run=run)
 
 
@@ -48,10 +50,8 @@ def _run_replay(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    """Run the part's module of `codeit_jax.bench` and print its report.
-
-    Each of them has `run(arguments) -> BenchReport`.
-    """
+    """Run the part's module of `codeit_jax.bench` and print its report."""
+    # By name: each of them has `run(arguments) -> BenchReport`, and imports peers that need not be installed.
     report = importlib.import_module(f"codeit_jax.bench.{arguments.part}").run(arguments)
     report.print(sys.stderr if arguments.json else sys.stdout)
     if arguments.json:

@@ -1,11 +1,11 @@
-"""`codeit-jax evaluate RUN --tasks SOURCE`: how many tasks does a trained policy solve?"""
+"""`codeit-jax evaluate RUN --tasks SOURCE`: count the tasks that a trained policy solves."""
 
 import argparse
 import time
 
 from codeit_jax.commands.cli_options import add_policy_arguments, add_run_argument
+from codeit_jax.commands.console import print_result, solved_text
 from codeit_jax.commands.policy_session import ask_policy
-from codeit_jax.commands.results import print_result, solved_text
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -18,11 +18,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Sample for every task and report as a run does.
+    """Sample programs for every task and report the tasks solved, as a run does.
 
     Raises:
         UserError: no such run or tasks.
-        StorageError: no checkpoint of the run is whole.
+        StorageError: no checkpoint of the run is complete.
     """
     from codeit_jax.arc import load_tasks
 

@@ -1,4 +1,4 @@
-"""What `sample`, `solve` and `evaluate` share: a policy's programs for some tasks, sampled and run."""
+"""What `sample`, `solve` and `evaluate` share: a policy's programs for some tasks, sampled and executed."""
 
 import argparse
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answers:
-    """The policy, the tasks it was asked, and what it wrote.
+    """A policy, some tasks, and the programs that it wrote for them.
 
     Attributes:
-        policy: who was asked.
-        tasks: what was asked.
-        num_sampled: programs drawn.
+        policy: the policy.
+        tasks: the tasks.
+        num_sampled: number of programs sampled.
         attempts: task id -> its distinct programs.
     """
 
@@ -30,7 +30,7 @@ class Answers:
     attempts: "dict[str, list[Attempt]]"
 
     def report(self) -> dict[str, int | None]:
-        """Count solved tasks as a run's report does; None where a test's output isn't known."""
+        """Count the solved tasks as a run's report does; None where a test's output is unknown."""
         from codeit_jax.arc.lookup import has_outputs
         from codeit_jax.evaluation import solve_report
 
@@ -40,7 +40,7 @@ class Answers:
         return {name: count if scored or name == "demonstrations" else None for name, count in counts.items()}
 
     def origin(self) -> dict[str, int | str]:
-        """Return what a report has to name: the checkpoint and the tasks' data."""
+        """Return what a result must be quoted with: the checkpoint and the tasks' data."""
         return {
             "checkpoint": self.policy.checkpoint,
             "iteration": self.policy.iteration,
@@ -49,15 +49,16 @@ class Answers:
 
 
 def ask_policy(arguments: argparse.Namespace, choose_tasks: "Callable[[Config], TaskSet]") -> Answers:
-    """Read the run's policy, sample and run programs.
+    """Load a run's policy, then sample and execute programs.
 
     Args:
         arguments: `run_directory` and those of `add_policy_arguments`.
-        choose_tasks: from the run's configuration; called first, so that a wrong task is told at once.
+        choose_tasks: chooses the tasks, given the run's configuration; called first, so that a wrong task is reported
+            before anything is loaded.
 
     Raises:
         UserError: no such run or task.
-        StorageError: no checkpoint is whole.
+        StorageError: no checkpoint is complete.
     """
     from codeit_jax.config.interpreter_limits import limits_of
     from codeit_jax.inference.ranked_programs import draw_programs, run_programs
@@ -81,7 +82,7 @@ def ask_policy(arguments: argparse.Namespace, choose_tasks: "Callable[[Config], 
 
 
 def tasks_named(names: list[str]) -> "Callable[[Config], TaskSet]":
-    """Return how to find tasks by id, in the run's own sources first, or in files."""
+    """Return a function that finds tasks by id, in the run's own sources first, or in files."""
 
     def choose(config: "Config") -> "TaskSet":
         from codeit_jax.arc import TaskSet

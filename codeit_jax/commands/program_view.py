@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FoundProgram:
-    """A program with what it makes of its task.
+    """A program and what it does on its task.
 
     Attributes:
-        candidate: its text and what it reproduces.
+        candidate: its text and which outputs it reproduces.
         demonstrations: outcome on each demonstration input.
         tests: outcome on each test input.
-        source: where it is from, for people, e.g. `drawn 3 times`.
-        details: the same, for JSON.
+        source: where it is from, as text, e.g. `drawn 3 times`.
+        details: the same, as JSON values.
     """
 
     candidate: "Candidate"
@@ -33,7 +33,7 @@ class FoundProgram:
     details: dict[str, Any]
 
     def to_json(self, task: "Task") -> dict[str, Any]:
-        """Return the object for the key `programs`; `tests` is null where a test's output isn't known."""
+        """Return an element of the JSON key `programs`; `tests` is null where a test's output is unknown."""
         from codeit_jax.arc.lookup import has_outputs
 
         return {
@@ -48,7 +48,7 @@ class FoundProgram:
 
 
 def found_by_policy(attempt: "Attempt") -> FoundProgram:
-    """Present a program that was just sampled."""
+    """Return the view of a program that was just sampled."""
     return FoundProgram(
         candidate=attempt.candidate,
         demonstrations=attempt.demonstrations,
@@ -59,7 +59,7 @@ def found_by_policy(attempt: "Attempt") -> FoundProgram:
 
 
 def print_program(program: FoundProgram, task: "Task", stream: TextIO) -> None:
-    """Print the text, which demonstrations hold, and the grids it makes: coloured on a terminal, digits elsewhere."""
+    """Print a program, which demonstrations it solves, and its grids: in color on a terminal, as digits elsewhere."""
     from codeit_jax.reporting.terminal_grids import format_grids
 
     held = sum(program.candidate.demonstrations)
@@ -68,12 +68,12 @@ def print_program(program: FoundProgram, task: "Task", stream: TextIO) -> None:
         # A file edited by hand may hold anything; no control character of it reaches the terminal.
         print("    " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), file=stream)
     width = shutil.get_terminal_size((100, 24)).columns if stream.isatty() else 100
-    print(format_grids(list(_panels(program, task)), colour=has_colour(stream), width=width), file=stream)
+    print(format_grids(list(_panels(program, task)), color=has_color(stream), width=width), file=stream)
     print(file=stream)
 
 
-def has_colour(stream: TextIO) -> bool:
-    """Tell whether to colour: on a terminal, unless the user's NO_COLOR (no-color.org) is set."""
+def has_color(stream: TextIO) -> bool:
+    """Return whether to use color: on a terminal, unless the user's NO_COLOR (no-color.org) is set."""
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 

@@ -24,11 +24,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Sample, and print the best programs of each task; as JSON all of them, the best first.
+    """Sample programs and print the best of each task; as JSON all of them, best first.
 
     Raises:
         UserError: no such run or task.
-        StorageError: no checkpoint of the run is whole.
+        StorageError: no checkpoint of the run is complete.
     """
     from codeit_jax.inference.ranked_programs import select_attempts
 

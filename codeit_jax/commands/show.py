@@ -1,10 +1,10 @@
-"""`codeit-jax show RUN TASK`: the programs that a run found for a task, and their grids; needs no device."""
+"""`codeit-jax show RUN TASK`: the programs that a run found for a task, and their grids; needs no accelerator."""
 
 import argparse
 import json
 from typing import TYPE_CHECKING
 
-from codeit_jax.commands.cli_options import add_run_argument, positive
+from codeit_jax.commands.cli_options import add_json_argument, add_run_argument, positive
 from codeit_jax.commands.program_view import FoundProgram, people, print_program
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_run_argument(parser)
     parser.add_argument("task", metavar="TASK", help="task id")
     parser.add_argument("--num", type=positive, default=3, metavar="N", help="programs, the best first (default: 3)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
+    add_json_argument(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the best programs of solutions.jsonl again, and print them.
+    """Run the best programs of solutions.jsonl again and print them.
 
     Raises:
         UserError: no such run or task.
@@ -54,7 +54,7 @@ def _run_again(solutions: "list[Solution]", task: "Task", config: "Config") -> l
     from codeit_jax.config.interpreter_limits import limits_of
     from interpreter import InterpreterPool, Job
 
-    job = Job([solution.candidate.program for solution in solutions], task.demonstration_inputs + task.test_inputs)
+    job = Job([solution.candidate.program for solution in solutions], task.inputs)
     with InterpreterPool(1, limits_of(config.interpreter)) as pool:
         [rows] = pool.run([job])
     shown = len(task.demonstrations)

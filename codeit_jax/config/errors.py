@@ -41,3 +41,8 @@ class PreemptedError(CodeitError):
     """The run was asked to stop and has saved its state."""
 
     exit_code = 75
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, for a message of one line."""
+    return str(error).partition("\n")[0]

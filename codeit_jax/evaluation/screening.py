@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 import interpreter
-from codeit_jax.arc import Example, Grid, Task
+from codeit_jax.arc import Example, Task, area
 from codeit_jax.evaluation import Candidate
 from interpreter.jobs import Results
 
@@ -65,7 +65,7 @@ def screen_tasks(
         return pool.submit([interpreter.Job(texts, [_smallest(task).input])])
 
     def submit_whole(task: Task, hits: Sequence[int]) -> interpreter.Pending:
-        grids = task.demonstration_inputs + task.test_inputs
+        grids = task.inputs
         return pool.submit([interpreter.Job([texts[number] for number in hits], grids)])
 
     first = _ahead((task, submit_first(task)) for task in tasks)
@@ -92,7 +92,7 @@ def _ahead(submitted: Iterable[tuple[T, interpreter.Pending]]) -> Iterator[tuple
 
 
 def _smallest(task: Task) -> Example:
-    return min(task.demonstrations, key=lambda example: _area(example.input))
+    return min(task.demonstrations, key=lambda example: area(example.input))
 
 
 def _hits(task: Task, rows: Sequence[Sequence[interpreter.Outcome]]) -> list[int]:
@@ -112,7 +112,3 @@ def _candidate(task: Task, text: str, row: Sequence[interpreter.Outcome]) -> Can
 
 def _reproduced(examples: Sequence[Example], outcomes: Sequence[interpreter.Outcome]) -> tuple[bool, ...]:
     return tuple(outcome.grid == example.output for example, outcome in zip(examples, outcomes, strict=True))
-
-
-def _area(grid: Grid) -> int:
-    return len(grid) * len(grid[0])

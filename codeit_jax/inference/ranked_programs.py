@@ -70,7 +70,7 @@ def run_programs(
     draws: dict[str, defaultdict[str, list[SampledProgram]]] = {task.id: defaultdict(list) for task in tasks}
     for program in programs:
         draws[program.task_id][program.text].append(program)
-    jobs = [Job(list(draws[task.id]), task.demonstration_inputs + task.test_inputs) for task in tasks]
+    jobs = [Job(list(draws[task.id]), task.inputs) for task in tasks]
     attempts: dict[str, list[Attempt]] = {}
     for task, rows in zip(tasks, pool.run(jobs, on_progress=advance), strict=True):
         num_shown = len(task.demonstrations)

@@ -1,9 +1,9 @@
 """The signatures of the primitives in base types: one annotated signature stands for many.
 
 `first(container: Container) -> Any` says little; in base types it is Objects -> Object, Indices -> IntegerTuple and so
-on. The rules below say what a polymorphic primitive returns for arguments of given base types; where the rule depends
-on a function argument (`apply`, `mapply`, ...), several results are possible. A combination without a result is no call
-worth trying.
+on. The rules below give the result of a polymorphic primitive for arguments of given base types; where it depends on a
+function argument (`apply`, `mapply`, ...), several results are possible. A combination without a result is not worth
+trying: it fails on every input.
 """
 
 import itertools
@@ -12,11 +12,29 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import interpreter
-from codeit_jax.mutation.elements import ELEMENTS, SET_OF
 from interpreter.base_types import BASE_TYPES, CONTAINER, GRID, SETS, SUBTYPES
 from interpreter.signatures import Signature
 
 Rule = Callable[[Sequence[str]], tuple[str, ...]]
+"""From the base types of a call's arguments to those that its result may have."""
+
+ELEMENTS: dict[str, tuple[str, ...]] = {
+    "Object": ("Cell",),
+    "Objects": ("Object",),
+    "Indices": ("IntegerTuple",),
+    "IndicesSet": ("Indices",),
+    "IntegerSet": ("Integer",),
+    "IntegerTuple": ("Integer",),
+    "GridTuple": (GRID,),
+    GRID: (CONTAINER,),
+    # Of a `Container` nothing is known but that it has been computed, so its elements may be any of what the seed
+    # programs put in tuples; a wrong guess fails when the mutant runs.
+    CONTAINER: ("Integer", "IntegerTuple", "Object", "Indices", GRID, CONTAINER),
+}
+"""For each container the base types that its elements may have."""
+
+SET_OF: dict[str, str] = {ELEMENTS[container][0]: container for container in SETS}
+"""For a base type the set whose elements have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +45,7 @@ class BaseSignature:
         name: the primitive.
         parameters: base type of each argument.
         result: base type of the result.
-        required: the parameter types as a set.
+        required: the parameter types as a set, to compare with what is in scope.
     """
 
     name: str
@@ -36,12 +54,15 @@ class BaseSignature:
     required: frozenset[str]
 
 
+# Makers of rules. Those with a position speak of the argument there.
+
+
 def _same_as(position: int) -> Rule:
     return lambda types: (types[position],)
 
 
 def _part_of(position: int) -> Rule:
-    """More or fewer elements: the same kind of container, but a pair of integers stays no pair."""
+    """More or fewer elements: the same kind of container, but a pair of integers is no pair any more."""
     return lambda types: (CONTAINER if types[position] == "IntegerTuple" else types[position],)
 
 
@@ -50,7 +71,7 @@ def _elements_of(position: int) -> Rule:
 
 
 def _flattened(position: int) -> Rule:
-    """Elements that are containers: the result of merging."""
+    """Merged containers: the elements that are containers themselves."""
     return lambda types: tuple(base for base in ELEMENTS[types[position]] if base in ELEMENTS)
 
 
@@ -71,11 +92,13 @@ def _always(*results: str) -> Rule:
 
 
 def _arithmetic(types: Sequence[str]) -> tuple[str, ...]:
+    # An integer with a pair is added to both of its parts, so one pair among the arguments makes the result a pair.
     return ("Integer",) if set(types) == {"Integer"} else ("IntegerTuple",)
 
 
 def _mapped(position: int) -> Rule:
     """Element-wise results: a set of anything from a set, a tuple of anything from a tuple."""
+    # A tuple of rows is a grid: `apply` on a grid, row by row, may give one again.
     return lambda types: SETS if types[position] in SETS else (GRID, "GridTuple", CONTAINER)
 
 
@@ -84,11 +107,13 @@ def _flat_mapped(types: Sequence[str]) -> tuple[str, ...]:
 
 
 def _product(types: Sequence[str]) -> tuple[str, ...]:
+    # Pairs of integers are locations, and pairs of a color and a location are cells.
     results = {("IntegerSet", "IntegerSet"): "Indices", ("IntegerSet", "Indices"): "Object"}
     return (results.get((types[0], types[1]), CONTAINER),)
 
 
 def _ordered(types: Sequence[str]) -> tuple[str, ...]:
+    # Sorting makes a tuple of any set; a grid's rows in another order are still a grid.
     return (types[0],) if types[0] in (GRID, "GridTuple") else (CONTAINER,)
 
 
@@ -104,6 +129,7 @@ def _is_set(types: Sequence[str]) -> bool:
     return types[0] in SETS
 
 
+# The polymorphic primitives only; all others return what they are annotated with.
 _RULES: dict[str, Rule] = {
     **dict.fromkeys(
         ("identity", "hmirror", "vmirror", "cmirror", "dmirror", "normalize", "shift", "upscale", "dedupe"), _same_as(0)
@@ -125,6 +151,7 @@ _RULES: dict[str, Rule] = {
         _arithmetic,
     ),
     **dict.fromkeys(("argmax", "argmin", "extract", "first", "last"), _elements_of(0)),
+    # In a set every element occurs once, so there is no most common one.
     **dict.fromkeys(("mostcommon", "leastcommon"), _when(_is_tuple, _elements_of(0))),
     **dict.fromkeys(("combine", "difference", "intersection"), _when(_equal(0, 1), _part_of(0))),
     **dict.fromkeys(("remove", "insert"), _when(_element(0, 1), _part_of(1))),
@@ -152,13 +179,14 @@ _BINARY_FUNCTIONS = {"fork": (0,), "lbind": (0,), "rbind": (0,), "papply": (0,),
 
 
 def is_binary_function_parameter(name: str, position: int) -> bool:
-    """Tell whether a primitive calls its argument at `position` with more than one argument."""
+    """Return whether a primitive calls its argument at `position` with more than one argument."""
     return position in _BINARY_FUNCTIONS.get(name, ())
 
 
 def _base_signatures(signature: Signature) -> Iterator[BaseSignature]:
     rule = _RULES.get(signature.name, _always(signature.result))
     choices = [SUBTYPES[parameter.type] for parameter in signature.parameters]
+    # Some 1,600 combinations for the whole table, once at import.
     for types in itertools.product(*choices):
         for result in rule(types):
             yield BaseSignature(signature.name, types, result, frozenset(types))

@@ -12,10 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from codeit_jax.arc import Grid
-
-MAX_SIDE = 30
-NUM_COLOURS = 10
+from codeit_jax.arc import MAX_SIDE, NUM_COLORS, Grid
 
 Role = Literal["input", "output"]
 
@@ -34,11 +31,11 @@ class GridTokens:
         self._runs = {role: self._add([f"{role}:runs"]) for role in ("input", "output")}
         self._height = self._add([f"height:{side}" for side in range(1, MAX_SIDE + 1)])
         self._width = self._add([f"width:{side}" for side in range(1, MAX_SIDE + 1)])
-        self._background = self._add([f"background:{colour}" for colour in range(NUM_COLOURS)])
-        self._colour = self._add([f"colour:{colour}" for colour in range(NUM_COLOURS)])
+        self._background = self._add([f"background:{colour}" for colour in range(NUM_COLORS)])
+        self._colour = self._add([f"colour:{colour}" for colour in range(NUM_COLORS)])
         # A cell's token is its absolute place, whatever the grid's width: it means the same in every grid.
         self._cell = self._add([f"cell:{row},{column}" for row in range(MAX_SIDE) for column in range(MAX_SIDE)])
-        self._run = self._add([f"run:{colour}*{n}" for colour in range(NUM_COLOURS) for n in range(1, MAX_SIDE + 1)])
+        self._run = self._add([f"run:{colour}*{n}" for colour in range(NUM_COLORS) for n in range(1, MAX_SIDE + 1)])
         self._same_row = self._add(["same_row"])
 
     def _add(self, names: list[str]) -> int:
@@ -61,7 +58,7 @@ class GridTokens:
         return np.array(cells if len(cells) <= len(runs) else runs, np.int32)
 
     def _cell_list(self, colours: NDArray[np.int64]) -> list[int]:
-        counts = np.bincount(colours.ravel(), minlength=NUM_COLOURS)
+        counts = np.bincount(colours.ravel(), minlength=NUM_COLORS)
         background = int(counts.argmax())  # the first maximum: the smallest of several most common colours
         tokens = [self._background + background]
         for colour in np.flatnonzero(counts):
@@ -91,6 +88,6 @@ def _as_array(grid: Grid) -> NDArray[np.int64]:
         raise ValueError("a grid with rows of different lengths, expected a rectangle") from None
     if colours.ndim != 2 or not all(1 <= side <= MAX_SIDE for side in colours.shape):
         raise ValueError(f"a grid of shape {colours.shape}, expected 1 to {MAX_SIDE} rows and columns")
-    if colours.min() < 0 or colours.max() >= NUM_COLOURS:
-        raise ValueError(f"a grid with colours {colours.min()} to {colours.max()}, expected 0 to {NUM_COLOURS - 1}")
+    if colours.min() < 0 or colours.max() >= NUM_COLORS:
+        raise ValueError(f"a grid with colours {colours.min()} to {colours.max()}, expected 0 to {NUM_COLORS - 1}")
     return colours

@@ -102,7 +102,8 @@ def test_the_smallest_and_largest_grids_are_read_as_written(height, width):
     grid = [[(row + column) % 10 for column in range(width)] for row in range(height)]
     parsed = parse_task(task(train=[pair(grid=grid, output=grid)]), task_id="t", where="here")
     assert parsed.demonstrations[0].input == tuple(map(tuple, grid))
-    assert parsed.demonstration_outputs == parsed.demonstration_inputs
+    assert parsed.demonstrations[0].output == parsed.demonstrations[0].input
+    assert parsed.inputs == parsed.demonstration_inputs + parsed.test_inputs
     assert (parsed.id, parsed.test_inputs, parsed.test_outputs) == ("t", (((1, 2),),), (((3,),),))
 
 
