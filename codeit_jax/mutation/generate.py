@@ -1,7 +1,7 @@
 """Generating mutants: proposals that are a pure function of seed and attempt, kept when they run on their task.
 
 The attempt's number is the whole state: whatever the number of workers and the size of batches, attempt k of a seed
-proposes the same program, proposals are accepted in the order of attempts, and a set is continued after its last mutant.
+proposes the same program, proposals are accepted in the order of attempts, and a set continues after its last mutant.
 """
 
 import hashlib

@@ -1,9 +1,9 @@
 """One step of typed mutation on a program (paper, appendix A.2).
 
-A line is drawn, then one of the branches: replace its whole definition with a type-correct call of the same result type,
-replace one of its arguments with a value of the same type, or replace its function with one of the same signature. The
-released code has one more branch, where a new line computes the new argument. Lines that a mutation leaves unused stay,
-as in the paper.
+A line is drawn, then one of the branches: replace its whole definition with a type-correct call of the same result
+type, one of its arguments with a value of the same type, or its function with one of the same signature. The released
+code has one more branch, where a new line computes the new argument. Lines that a mutation leaves unused stay, as in
+the paper.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Functions as values: what they take and return, so that only those that fit are combined.
 
 The language calls every function value `Callable`. Tried blindly, most combinations of functions fail; so every
-function gets a type, and with it the *roles* that it can play in a call. A role is a string: the name of the domain that
-holds the functions that can play it.
+function gets a type, and with it the *roles* that it can play in a call. A role is a string: the name of the domain
+of the functions that can play it.
 """
 
 from collections.abc import Iterator

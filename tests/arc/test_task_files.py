@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from codeit_jax.arc import load_tasks, reading
+from codeit_jax.arc import load_tasks, task_files
 from codeit_jax.arc.task_files import parse_task, read_json
 from codeit_jax.config.errors import UserError
 
@@ -115,9 +115,9 @@ def test_further_keys_are_ignored():
 def test_a_file_larger_than_the_limit_is_not_read(tmp_path, monkeypatch):
     path = write(tmp_path / "t.json", task())
     length = path.stat().st_size
-    monkeypatch.setattr(reading, "MAX_FILE_BYTES", length)
+    monkeypatch.setattr(task_files, "MAX_FILE_BYTES", length)
     assert len(load_tasks(str(path))) == 1
-    monkeypatch.setattr(reading, "MAX_FILE_BYTES", length - 1)
+    monkeypatch.setattr(task_files, "MAX_FILE_BYTES", length - 1)
     assert error_line(path) == f"the file has {length} bytes, expected at most {length - 1}"
 
 
@@ -125,7 +125,7 @@ def test_a_huge_sparse_file_is_refused_unread(tmp_path):
     path = tmp_path / "t.json"
     with open(path, "wb") as file:
         file.truncate(2 << 30)
-    assert error_line(path) == f"the file has {2 << 30} bytes, expected at most {reading.MAX_FILE_BYTES}"
+    assert error_line(path) == f"the file has {2 << 30} bytes, expected at most {task_files.MAX_FILE_BYTES}"
 
 
 def test_a_path_that_is_no_file_is_told(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from codeit_jax.arc import Example, load_tasks
 from codeit_jax.config.errors import UserError
 from codeit_jax.evaluation import solve_report
-from codeit_jax.search import Budget, TaskSearch, parse_budget, search_rounds, tasks
+from codeit_jax.search import Budget, TaskSearch, parse_budget, search_rounds, task_search
 from codeit_jax.search.budget import BudgetSpent
 
 TRAINING = load_tasks("arc1/training")
@@ -18,7 +18,7 @@ PROGRAMS = Budget(programs=3000)
 
 @pytest.fixture(autouse=True)
 def small_rounds(monkeypatch):
-    monkeypatch.setattr(tasks, "FIRST_ROUND_PROGRAMS", 500)
+    monkeypatch.setattr(task_search, "FIRST_ROUND_PROGRAMS", 500)
 
 
 def rounds_of(chosen, budget, max_lines=2, **options):
@@ -37,7 +37,7 @@ def candidates_of(rounds):
 @pytest.fixture(scope="module")
 def found():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tasks, "FIRST_ROUND_PROGRAMS", 500)
+        patch.setattr(task_search, "FIRST_ROUND_PROGRAMS", 500)
         return rounds_of(TASKS, PROGRAMS, num_workers=1)
 
 
