@@ -32,6 +32,7 @@ def find_task(name: str, sources: Sequence[str]) -> Task:
     if os.path.isfile(os.path.expanduser(name)):
         return _read_task(Path(name).expanduser())
     tried = list(dict.fromkeys([*sources, *PUBLISHED_SOURCES]))
+    # The caller's sources first: an id may be in several, and a run's own is the one that is meant.
     for source in tried:
         tasks = load_tasks(source)
         if name in tasks:

@@ -78,6 +78,7 @@ class TaskSet:
     def __init__(self, tasks: Sequence[Task], *, source: str, snapshot: str) -> None:
         # Sorted, so that neither the file system's order nor a JSON object's decides what a seed draws.
         self._tasks = tuple(sorted(tasks, key=lambda task: task.id))
+        # Ids are unique: `sources` refuses two tasks with one.
         self._by_id = {task.id: task for task in self._tasks}
         self.source = source
         self.snapshot = snapshot

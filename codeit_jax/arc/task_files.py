@@ -78,6 +78,7 @@ def _parse_grid(raw: object, where: str) -> Grid:
     height, width = len(raw), len(raw[0]) if raw else 0
     if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
         raise UserError(f"{where}: {height}x{width}, expected 1x1 to {MAX_SIDE}x{MAX_SIDE}")
+    # Row by row, so that the message names the first place that is wrong.
     for number, row in enumerate(raw):
         if len(row) != width:
             raise UserError(f"{where}: row {number} has {len(row)} cells, expected {width} as in row 0")
@@ -100,4 +101,5 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _kind(raw: object) -> str:
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+    # What a list of nothing lacks isn't its type.
     return "an empty list" if raw == [] else names.get(type(raw), "a number")

@@ -102,6 +102,7 @@ def installed_versions() -> dict[str, str]:
 
 def check_versions(versions: Mapping[str, str]) -> list[Check]:
     """Return one check that these versions work together, or one for each problem."""
+    # The rest is only asked when nothing is missing: it looks up every package.
     problems = _missing(versions) or [*_untried(versions), *_mismatched(versions)]
     shown = ", ".join(f"{name} {version}" for name, version in versions.items())
     return problems or [Check("packages", "ok", shown)]
@@ -116,6 +117,7 @@ def _untried(versions: Mapping[str, str]) -> list[Check]:
     problems = []
     for name, (first, end) in TRIED.items():
         found = f"{name} is {versions[name]}, expected {first} or newer and older than {end}"
+        # Too old is known not to work; too new may well work, and only nobody has tried.
         if _numbers(versions[name]) < _numbers(first):
             problems.append(Check("packages", "bad", found))
         elif _numbers(versions[name]) >= _numbers(end):
@@ -151,6 +153,7 @@ def check_devices() -> list[Check]:
     """Import JAX, flax and orbax, and list the devices that JAX finds."""
     from importlib import import_module
 
+    # flax and orbax, too: they use parts of jax that other versions don't have, and fail at import.
     try:
         jax, *_ = (import_module(name) for name in ("jax", "flax.nnx", "orbax.checkpoint"))
         devices = jax.devices()
@@ -258,6 +261,7 @@ def _run_programs() -> list[Check]:
 
 def _sandbox(landlock: bool, seccomp: bool) -> Check:
     # Only a warning: the first line of defense is that programs are table calls, never Python code.
+    # Both come with the kernel: landlock from 5.13 on, and containers may forbid either.
     missing = [name for name, there in (("landlock", landlock), ("seccomp", seccomp)) if not there]
     if missing:
         detail = f"this system offers no {' and no '.join(missing)}: the second line of defense is thinner"
@@ -266,5 +270,6 @@ def _sandbox(landlock: bool, seccomp: bool) -> Check:
 
 
 def _existing_parent(path: Path) -> Path:
+    # The run directory needn't exist yet: what holds for the folder that it will be made in holds for it.
     path = path.expanduser().absolute()
     return path if path.is_dir() or path == path.parent else _existing_parent(path.parent)

@@ -27,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     from codeit_jax.arc import load_tasks
 
     start = time.perf_counter()
+    # The run's configuration doesn't matter here: any tasks can be evaluated, also ones the run has never seen.
     answers = ask_policy(arguments, lambda config: load_tasks(arguments.tasks))
     solved = answers.report()
     num_distinct = sum(len(attempts) for attempts in answers.attempts.values())
@@ -34,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"{answers.num_sampled} programs, {num_distinct} of them distinct, for {len(answers.tasks)} tasks of "
         f"{arguments.tasks}, by checkpoint {answers.policy.checkpoint}\n{solved_text(solved)}"
     )
+    # Everything that a number must be quoted with: policy, data, draws and their seed.
     result = {
         "programs": answers.num_sampled,
         "unique": num_distinct,

@@ -27,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     from codeit_jax.inference.weights_export import export_policy
     from codeit_jax.reporting.progress import Reporter
 
+    # A damaged newest checkpoint is reported, and the one before it is exported.
     policy = load_policy(arguments.run_directory, Reporter().say)
     export_policy(policy, arguments.folder)
     text = f"{arguments.folder}: the policy of checkpoint {policy.checkpoint}, for T5ForConditionalGeneration"

@@ -37,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     from codeit_jax.fetching import fetch
     from codeit_jax.reporting.progress import Reporter
 
+    # A mistyped digest is an error before the download, not after it.
     pins = _pins(arguments.name, arguments.sha256)
     with Reporter().stage(f"fetch {arguments.name}") as advance:
         fetched = fetch(arguments.name, arguments.folder, revision=arguments.revision, sha256=pins, advance=advance)

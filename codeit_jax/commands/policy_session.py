@@ -92,6 +92,8 @@ def tasks_named(names: list[str]) -> "Callable[[Config], TaskSet]":
         sources = (config.data.search_tasks, config.data.training_tasks)
         found: dict[str, Task] = {}
         for task in (find_task(name, sources) for name in names):
+            # A file's task has its name for an id, so two files called alike in two folders clash; twice the same task
+            # is one.
             if found.setdefault(task.id, task) != task:
                 raise UserError(f"two tasks have the id {task.id!r}, expected one; rename a file")
         return TaskSet(list(found.values()), source=", ".join(names), snapshot="tasks chosen by name")

@@ -67,6 +67,7 @@ def print_program(program: FoundProgram, task: "Task", stream: TextIO) -> None:
     for line in program.candidate.program.split("\n"):
         # A file edited by hand may hold anything; no control character of it reaches the terminal.
         print("    " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), file=stream)
+    # A fixed width where there is no terminal, so that redirected output doesn't depend on the window.
     width = shutil.get_terminal_size((100, 24)).columns if stream.isatty() else 100
     print(format_grids(list(_panels(program, task)), color=has_color(stream), width=width), file=stream)
     print(file=stream)

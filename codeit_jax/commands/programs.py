@@ -41,6 +41,7 @@ def run_check(arguments: argparse.Namespace) -> int:
 
     seeds = load_programs(arguments.file)
     tasks = load_tasks(arguments.tasks)
+    # The default limits, not a run's: a programs file is checked alike for everybody.
     with interpreter.InterpreterPool(arguments.workers, interpreter.Limits()) as pool:
         report = check_programs(seeds, tasks, pool=pool)
     print_result(report.to_text(), report.to_json(), as_json=arguments.json)

@@ -29,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     # All runs are read before anything is written: a damaged one leaves the last page as it was.
     results = [read_run_result(directory) for directory in arguments.run_directories]
+    # The page is the one thing that is ever written into a run directory without its lock: no run reads it.
     path = arguments.output or arguments.run_directories[0] / "report.html"
     write_atomically(path.expanduser(), build_page(results))
     solved = {str(folder): r.report for folder, r in zip(arguments.run_directories, results, strict=True)}

@@ -11,7 +11,7 @@ from codeit_jax.commands.program_view import found_by_policy, people, print_prog
 if TYPE_CHECKING:
     from codeit_jax.inference.ranked_programs import Attempt
 
-_SHOWN = 3
+_SHOWN = 3  # programs per task on the terminal; --json has all
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{task.id}: {_counts(attempts)}, {len(best)} reproduce a demonstration", file=stream)
         for attempt in best[:_SHOWN]:
             print_program(found_by_policy(attempt), task, stream)
+        # What reproduces no demonstration has no rank; it follows in the order of sampling.
         texts = {attempt.candidate.program for attempt in best}
         others = [attempt for attempt in attempts if attempt.candidate.program not in texts]
         objects += [found_by_policy(attempt).to_json(task) for attempt in (*best, *others)]
@@ -53,5 +54,6 @@ def _counts(attempts: "list[Attempt]") -> str:
     from interpreter import Status
 
     drawn = sum(attempt.count for attempt in attempts)
+    # Text that doesn't parse has status SYNTAX on every input, so the first one tells.
     valid = sum(attempt.demonstrations[0].status is not Status.SYNTAX for attempt in attempts)
     return f"{drawn} drawn, {len(attempts)} distinct, {valid} of them are programs"

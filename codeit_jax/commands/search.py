@@ -82,6 +82,7 @@ def _run_job(job: "SearchJob", folder: Path, workers: int) -> "tuple[SearchBasel
     from codeit_jax.reporting.progress import Reporter
     from codeit_jax.storage.job_directory import JobDirectory
 
+    # The baseline turns an interrupt into an early end, so that even a search without a directory reports its finds.
     with JobDirectory(folder, job.settings()) as directory, sigterm_interrupts():
         search = SearchBaseline(job, directory, Reporter())
         search.run(workers)
@@ -107,6 +108,7 @@ def _add_programs(output: str, known: "list[SeedProgram]", found: "Sequence[Cand
     from codeit_jax.evaluation import select_candidates
     from codeit_jax.programs import SeedProgram, write_programs
 
+    # Known ones stay even if a smaller program was found: they may have been written, or checked, by hand.
     programs = {seed.task_id: seed for seed in known}
     for task_id in dict.fromkeys(candidate.task_id for candidate in found):
         # By the selection rule, which doesn't look at tests: a file of seeds must not be chosen by them.

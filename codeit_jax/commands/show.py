@@ -37,8 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     config = read_run_config(arguments.run_directory)
     task = find_task(arguments.task, (config.data.search_tasks, config.data.training_tasks))
     found = [s for s in read_solutions(arguments.run_directory) if s.candidate.task_id == task.id]
+    # The task's file may have changed since the run; its programs would be shown on examples they never saw.
     for solution in found:
         check_same_task(solution, task)
+    # solutions.jsonl has what programs reproduce, not their grids, so they run again.
     programs = _run_again(best_solutions(found, arguments.num), task, config)
     stream = people(arguments)
     print(f"{task.id}: programs found: {len({s.candidate.program for s in found})}", file=stream)
@@ -55,6 +57,7 @@ def _run_again(solutions: "list[Solution]", task: "Task", config: "Config") -> l
     from interpreter import InterpreterPool, Job
 
     job = Job([solution.candidate.program for solution in solutions], task.inputs)
+    # With the run's limits, or a program could fail here that didn't there. One worker: it is a handful of programs.
     with InterpreterPool(1, limits_of(config.interpreter)) as pool:
         [rows] = pool.run([job])
     shown = len(task.demonstrations)
@@ -71,4 +74,5 @@ def _run_again(solutions: "list[Solution]", task: "Task", config: "Config") -> l
 
 
 def _when(iteration: int) -> str:
+    # -1 is the initial data: seed programs and mutants.
     return "before the first meta-iteration" if iteration < 0 else f"meta-iteration {iteration}"

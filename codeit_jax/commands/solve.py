@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     [task] = answers.tasks
     chosen = [found_by_policy(attempt) for attempt in select_attempts(answers.attempts[task.id], _PREDICTIONS)]
     stream = people(arguments)
+    # The rule takes only programs that reproduce a demonstration: a guess without any support is no prediction.
     if not chosen:
         print(f"{task.id}: none of {answers.num_sampled} programs reproduces a demonstration; try --num", file=stream)
     for rank, program in enumerate(chosen, start=1):
@@ -39,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_program(program, task, stream)
     if arguments.json:
         objects = [program.to_json(task) for program in chosen]
+        # Also beside the programs, since they are what is asked for: a list of test outputs for each prediction.
         predictions = [program["predictions"] for program in objects]
         result = {"programs": objects, "solved": answers.report(), "task_id": task.id, "predictions": predictions}
         print(json.dumps(result | answers.origin()))

@@ -52,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.file = None
     files, axes = ([], []) if arguments.file is None else read_sweep(arguments.file)
     points = expand([*files, *arguments.config], [*axes, *map(read_axis, words)])
+    # Quoted for a shell, a command a line: `... --print | parallel`, or a job array's list.
     if arguments.print:
         for point in points:
             print(shlex.join(["codeit-jax", *point.command(arguments.runs)]))
@@ -77,6 +78,7 @@ def _run_all(points: "list[Point]", runs: Path, jobs: int) -> dict[str, int]:
                 print(f"{point.name}: started, progress in {runs / point.name / 'log.txt'}", file=sys.stderr)
             for name, process in list(running.items()):
                 if process.poll() is not None:
+                    # One that fails doesn't stop the others: the sweep's exit code and table tell.
                     codes[name] = running.pop(name).returncode
                     left = len(waiting) + len(running)
                     print(f"{name}: ended with exit code {codes[name]}, {left} runs left", file=sys.stderr)

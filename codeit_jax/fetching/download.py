@@ -48,6 +48,7 @@ def download(url: str, path: Path, *, max_bytes: int, advance: Callable[[int, in
         UserError: no connection, an HTTP error, or a file that is too large or incomplete.
         StorageError: the disk is full or can't be written.
     """
+    # Hashed as it comes, so that gigabytes aren't read a second time.
     sha, done = hashlib.sha256(), 0
     with _opened(url) as response:
         # 0 where the server doesn't say; then the digest alone tells a whole file from a part.
@@ -90,6 +91,7 @@ def discard(path: Path) -> None:
 
 
 def _part(path: Path) -> Path:
+    # In the same folder: `keep` is a rename, which is atomic within one file system only.
     return path.with_name(path.name + ".part")
 
 

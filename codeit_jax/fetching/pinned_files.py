@@ -125,6 +125,7 @@ def _fetch_file(file: RemoteFile, path: Path, expected: str | None, advance: Cal
     try:
         found = download(file.url, path, max_bytes=file.max_bytes, advance=advance)
         for origin, digest in (("expected", expected), ("announced by its publisher or pinned", file.sha256)):
+            # Before `keep`: a file with another digest never gets its name.
             if digest is not None and digest != found:
                 raise UserError(f"{file.url}: has SHA-256 {found}, {origin} is {digest}")
         keep(path)
@@ -152,6 +153,7 @@ def _is_whole(folder: Path, lock: Fetched) -> bool:
 
 
 def _check_lock(lock: Fetched, name: str, revision: str | None, folder: Path) -> None:
+    # One folder, one checkpoint: files of two would overwrite each other's config.json.
     if lock.name != name:
         raise UserError(f"{folder}: holds {lock.name}, expected {name} or an empty folder")
     if revision not in (None, lock.revision):
@@ -176,6 +178,7 @@ def _read_lock(path: Path) -> Fetched | None:
 
 
 def _write_lock(path: Path, fetched: Fetched) -> None:
+    # Replaced as a whole: a lock file torn by a full disk would make the folder useless.
     temporary = path.with_name(path.name + ".part")
     try:
         temporary.write_text(json.dumps(asdict(fetched), indent=2) + "\n", encoding="utf-8")

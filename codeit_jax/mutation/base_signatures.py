@@ -61,6 +61,7 @@ def _same_as(position: int) -> Rule:
     return lambda types: (types[position],)
 
 
+# For sfilter, remove, combine and the like, which keep the kind and change the number.
 def _part_of(position: int) -> Rule:
     """More or fewer elements: the same kind of container, but a pair of integers is no pair any more."""
     return lambda types: (CONTAINER if types[position] == "IntegerTuple" else types[position],)
@@ -103,6 +104,7 @@ def _mapped(position: int) -> Rule:
 
 
 def _flat_mapped(types: Sequence[str]) -> tuple[str, ...]:
+    # Only what can be merged: a function that gives single values fails in `mapply`.
     return ("Indices", "Object", "Objects") if types[1] in SETS else ("GridTuple", CONTAINER)
 
 
@@ -160,6 +162,7 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(("merge", "mfilter"), _flattened(0)),
     "apply": _mapped(1),
     "branch": _when(_equal(1, 2), _same_as(1)),
+    # Comparing values of two types gives False on every input: correct, and never of use.
     "contained": _when(_element(0, 1), _always("Boolean")),
     "equality": _when(_equal(0, 1), _always("Boolean")),
     "initset": _singleton,
@@ -167,6 +170,7 @@ _RULES: dict[str, Rule] = {
     "numcolors": _always("Integer"),  # annotated as a set of integers, but it counts
     "order": _ordered,
     "other": _when(_element(1, 0), _elements_of(0)),
+    # These depend on what their function returns, which the types of the arguments don't say.
     "prapply": _always(*SETS),
     "product": _product,
     "repeat": lambda types: ("GridTuple",) if types[0] == GRID else (CONTAINER,),
@@ -174,7 +178,8 @@ _RULES: dict[str, Rule] = {
     "sizefilter": _when(_is_set, _same_as(0)),
 }
 
-# Parameters that take functions of more than one argument; every other function parameter takes one.
+# Parameters that take functions of more than one argument; every other function parameter takes one. Only the first
+# function of `fork` does: it is called with the results of the other two.
 _BINARY_FUNCTIONS = {"fork": (0,), "lbind": (0,), "rbind": (0,), "papply": (0,), "mpapply": (0,), "prapply": (0,)}
 
 
@@ -200,6 +205,7 @@ def _grouped() -> dict[str, dict[str, tuple[BaseSignature, ...]]]:
     return {base: {name: tuple(found) for name, found in group.items()} for base, group in groups.items()}
 
 
+# Tables made once, at import: mutation looks things up here for every line that it draws.
 BASE_SIGNATURES: dict[str, dict[str, tuple[BaseSignature, ...]]] = _grouped()
 """Base signatures by result type, then by primitive; both in the order of the signature table."""
 
@@ -215,6 +221,7 @@ def _same_signature() -> dict[str, tuple[str, ...]]:
 
 
 def _annotated_types(signature: Signature) -> tuple[tuple[str, ...], str]:
+    # As annotated, not in base types: the paper replaces a function by one that is declared alike.
     return tuple(parameter.type for parameter in signature.parameters), signature.result
 
 

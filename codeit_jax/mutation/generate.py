@@ -112,6 +112,7 @@ class _Proposer:
         # A generator for each attempt: no attempt depends on how many numbers the ones before it drew.
         rng = np.random.default_rng([self._seed, attempt])
         parent = self._population.draw(rng)
+        # A random program takes a parent's task only: it has to run on some task's inputs.
         if self._method == "random":
             program, depth = random_program(rng), 0
         else:
@@ -157,11 +158,13 @@ class MutantGenerator:
     ) -> None:
         self._tasks = tasks
         self._pool = pool
+        # The parents run in this process, one at a time and when first drawn; the pool is for the proposals.
         population = Population(seeds, tasks, limits or interpreter.Limits())
         self._proposer = _Proposer(population, method, BRANCH_PROBABILITIES[recipe], seed)
         # A mutant equal to a seed is no find.
         self._seen = {_key(item.task_id, item.program) for item in seeds}
         self.attempts = 0
+        # Known mutants are taken as new ones are, so that population and attempts become what they were.
         for mutant in known:
             self._take(mutant)
 

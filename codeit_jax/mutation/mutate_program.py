@@ -53,7 +53,12 @@ BRANCH_PROBABILITIES = {
 
 @dataclass(frozen=True, slots=True)
 class TypedProgram:
-    """A program with the base type of each line's result, None where it isn't known."""
+    """A program with the base types of its lines.
+
+    Attributes:
+        program: the program.
+        line_types: base type of each line's result; None if unknown.
+    """
 
     program: interpreter.Program
     line_types: tuple[str | None, ...]
@@ -89,6 +94,7 @@ def mutate(
     if branch is Branch.INSERTION:
         return _insert_argument(parent, line, rng)
     changed = _REPLACEMENTS[branch](parent, line, rng)
+    # A drawn definition can be the old one.
     if changed is None or changed == parent.program.lines[line]:
         return None
     lines = list(parent.program.lines)
@@ -128,6 +134,7 @@ def _replace_function(parent: TypedProgram, line: int, rng: np.random.Generator)
     return instruction._replace(callee=pick(choices, rng)) if choices else None
 
 
+# INSERTION isn't here: it is the one branch that changes the number of lines.
 _REPLACEMENTS = {
     Branch.DEFINITION: _replace_definition,
     Branch.ARGUMENT: _replace_argument,
@@ -138,6 +145,7 @@ _REPLACEMENTS = {
 def _same_type(parent: TypedProgram, slot: int, scope: Scope) -> list[int]:
     """Return what can replace a slot: values of its type; for a primitive, function variables and its like."""
     base = parent.type_of(slot)
+    # Of unknown type: the line failed on every demonstration, or its types differ between them.
     if base is None:
         return []
     if slot < NUM_PRIMITIVES:

@@ -42,6 +42,7 @@ class Population:
         """
         if not seeds:
             raise UserError("found no seed programs, expected at least one")
+        # The usual cause is a file of seeds for one collection and --training-tasks of another.
         missing = [seed.task_id for seed in seeds if seed.task_id not in tasks]
         if missing:
             raise UserError(f"seed program for the task {missing[0]}: expected a task of {tasks.source}")

@@ -66,6 +66,7 @@ def _run(
     outputs: dict[int, list[Grid] | None] = {}
     for group, rows in zip(by_task.values(), pool.run(jobs), strict=True):
         for index, row in zip(group, rows, strict=True):
+            # One failure among the grids makes the row shorter, and the proposal invalid.
             grids = [outcome.grid for outcome in row if outcome.grid is not None]
             outputs[index] = grids if len(grids) == len(row) else None
     return outputs

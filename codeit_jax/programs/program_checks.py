@@ -61,6 +61,7 @@ class ProgramsReport:
 
     def to_json(self) -> dict[str, object]:
         """Return the report as JSON values."""
+        # The keys are public: scripts read them.
         rows = [
             {"task_id": check.task_id, "demonstrations": list(check.demonstrations), "tests": list(check.tests)}
             for check in self.checks
@@ -99,6 +100,7 @@ def check_programs(
     # All jobs at once, so that the workers are never idle between two programs.
     jobs = [interpreter.Job([seed.program], tasks[seed.task_id].inputs) for seed in known]
     outcomes = {seed.task_id: result[0] for seed, result in zip(known, pool.run(jobs), strict=True)}
+    # Also for seeds without a task: a file that is checked against the wrong set must not look right.
     checks = tuple(
         _check(tasks[seed.task_id], outcomes[seed.task_id])
         if seed.task_id in outcomes
@@ -127,4 +129,5 @@ def _compare(
     first = same.index(False)
     outcome, place = outcomes[first], f"{kind} {first + 1} of {len(examples)}"
     differs = outcome.status is interpreter.Status.OK
+    # Without the grids: two of 30 x 30 would be no line any more.
     return same, f"{place} differs" if differs else f"{place}: {outcome.message}"

@@ -63,6 +63,7 @@ def _replace_file(target: Path, content: str) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # mkstemp makes the file private; a programs file is for sharing
         os.replace(temporary, target)
+    # Ctrl-C included.
     except BaseException:
         os.unlink(temporary)
         raise

@@ -95,6 +95,7 @@ def merges(program: Program) -> Iterator[Program]:
     calls = [(line.callee, line.arguments) for line in program.lines]
     for position in range(len(calls)):
         for pattern, replacement in _RULES:
+            # The lines of the inner calls stay; `_written` drops those that nothing else uses.
             bindings: dict[str, int] = {}
             if _matches(pattern, FIRST_LINE_SLOT + position, calls, bindings):
                 arguments = tuple([bindings[str(argument)] for argument in replacement.arguments])
@@ -182,4 +183,5 @@ def _rules() -> Iterator[tuple[_Pattern, _Pattern]]:
         yield pattern, replacement
 
 
+# Parsed once; the texts above are for reading.
 _RULES = tuple(_rules())

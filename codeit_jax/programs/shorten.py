@@ -61,6 +61,8 @@ class _Probes:
     def __init__(self, task: Task, tasks: TaskSet) -> None:
         self._own = task.inputs
         self.grids = [*self._own, *_variations(self._own), *_inputs_of_others(task, tasks)]
+        # Filled in when the program has run on all of them; it stays what the first program gave, however often it is
+        # rewritten, so small differences can't add up.
         self.expected: list[Grid | None] = []
 
     @property
@@ -94,6 +96,7 @@ def _variations(grids: Sequence[Grid]) -> Iterator[Grid]:
 def _inputs_of_others(task: Task, tasks: TaskSet) -> list[Grid]:
     """Return the first inputs of other tasks, evenly spread over the set."""
     others = [other.demonstration_inputs[0] for other in tasks if other.id != task.id]
+    # Evenly, not at random: the same file is shortened to the same programs.
     return others[:: max(1, len(others) // _OTHER_TASKS)]
 
 
@@ -128,6 +131,8 @@ def _screening_job(programs: list[interpreter.Program], probes: _Probes) -> inte
 
 def _rewrites(program: interpreter.Program) -> list[interpreter.Program]:
     """List the shorter programs that one local rewrite gives, the shortest first."""
+    # One at a time: of two rewrites that each hold, both together may not.
     candidates = [*substitutions(program), *merges(program)]
     shorter = {str(new): new for new in candidates if len(new) < len(program)}
+    # Sorting is stable, so the choice among equals doesn't depend on the run.
     return sorted(shorter.values(), key=len)

@@ -53,7 +53,7 @@ class _Definition:
     line_number: int
     lines: list[str] = field(default_factory=list)
     line_numbers: list[int] = field(default_factory=list)
-    returned: bool = False
+    returned: bool = False  # nothing may follow `return O`
 
 
 def parse_programs(text: str, *, where: str) -> list[SeedProgram]:
@@ -78,6 +78,7 @@ def parse_programs(text: str, *, where: str) -> list[SeedProgram]:
                 f"{where}:{line_number}: found a second solve_{task_id}, expected one program a task "
                 f"(the first is at line {defined[task_id]})"
             )
+        # A dict would keep the last of two silently, and a file with both is likely a mistake in merging.
         defined[task_id] = line_number
         seeds.append(SeedProgram(task_id, _parse_body(definition, where)))
     if not seeds:
@@ -156,6 +157,7 @@ def _canonical_assignment(line: str, place: str) -> str:
     match = _ASSIGNMENT.fullmatch(line)
     if not match:
         raise UserError(f"{place}: found {_shown(line)}, expected `name = function(arguments)` or `return O`")
+    # Whether the names exist is the interpreter's question: it parses the canonical text, with better messages.
     name, callee, inside = match.groups()
     arguments = _positional_arguments(callee, inside, place)
     return f"{name} = {callee}({', '.join(arguments)})"

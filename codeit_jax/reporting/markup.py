@@ -28,6 +28,7 @@ _ESCAPES = {chr(code): html.escape(chr(code)) for code in (9, 10, *range(32, 127
 
 
 def _escape_rare(character: str) -> str:
+    # Cc are control characters, Cs lone surrogates; Cf, Zl and Zp are invisible marks and separators.
     match unicodedata.category(character):
         case "Cc" | "Cs":
             return f"\\x{ord(character):02x}"

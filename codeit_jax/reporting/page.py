@@ -22,6 +22,7 @@ svg .lines { stroke: #555; stroke-width: .5; fill: none; } svg .rule { stroke: #
 svg polyline, svg path { fill: none; stroke-width: 2; } svg .rule, svg .lines { stroke-width: .5; }
 svg text { font-size: 12px; fill: #444; }
 """
+# By the keys of summary.json, in the order of the page's tables.
 _ROWS = {"policy": "sampled from the policy", "mutants": "seeds and mutants", "cumulative": "both"}
 _COLUMNS = ("demonstrations", "pass@1", "pass@3", "oracle")
 
@@ -80,6 +81,7 @@ def _task_section(solved: SolvedTask) -> Iterator[str]:
         f"{solved.num_programs} programs reproduce a demonstration or more.</p>"
     )
     yield f"<pre>{escape(candidate.program)}</pre>"
+    # Outcomes come as the inputs went in: demonstrations first.
     shown = len(task.demonstrations)
     yield "<div>" + "".join(_pairs("demonstration", task.demonstrations, solved.outcomes[:shown])) + "</div>"
     yield "<div>" + "".join(_pairs("test", task.tests, solved.outcomes[shown:])) + "</div>"

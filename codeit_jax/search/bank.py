@@ -100,6 +100,7 @@ def to_program(entry: Entry) -> Program:
 
 def compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:
     """Yield the ways to write `total` as an ordered sum of `parts` numbers, 0 included; none for a negative total."""
+    # Size 0 of everything is a composition, too: `enumeration` asks with the size of a call less the call itself.
     if total < 0:
         return
     if parts == 1:

@@ -104,6 +104,7 @@ class _Search:
         examples = sorted(demonstrations, key=lambda example: area(example.input))
         self._spending = spending
         self._machine = Machine(LIMITS)
+        # One table for all inputs: calls on constants or on equal values are made once, whichever input asks.
         self._table = CallTable(examples[0].input, self._machine, MAX_NODES)
         self._fixed = self._table.fixed_ids()
         self._inputs = tuple(self._table.add_grid(example.input) for example in examples)
@@ -113,6 +114,7 @@ class _Search:
         self._value_productions = [production for production in known if not production.builds_function]
         self._function_productions = [production for production in known if production.builds_function]
         self._bank = Bank(frozenset(domain for production in known for domain in production.domains))
+        # By id of the call table: a value's type and size are asked for again with every call that gives it.
         self._types: dict[int, str | None] = {}
         self._weights: dict[int, int] = {}
         self.found: dict[str, interpreter.Program] = {}
@@ -123,6 +125,7 @@ class _Search:
         with self._machine.metered:
             for production, arguments in self._candidates(self._goal_productions, size):
                 if self._gives_goal(production, arguments):
+                    # By text: the productions of a primitive overlap, so two calls can be the same program.
                     program = to_program(Entry((), production.callee, arguments))
                     self.found.setdefault(str(program), program)
                     if len(self.found) == MAX_PROGRAMS:
@@ -152,6 +155,7 @@ class _Search:
                     return
 
     def _add_names(self, constants: Sequence[str], primitives: Sequence[str]) -> None:
+        # Size 0: a name is no call. The input first, so that no constant takes its place.
         self._bank.add(GRID, self._entry(self._inputs, INPUT_SLOT), 0)
         for name in constants:
             value = interpreter.CONSTANTS[name]
@@ -211,6 +215,7 @@ class _Search:
         ids: list[int] = []
         for number in range(len(self._inputs)):
             result = call((callee, *[argument.ids[number] for argument in arguments]))
+            # A value that lacks one input can be part of no solution.
             if result is None:
                 return None
             ids.append(result)
@@ -238,6 +243,8 @@ class _Search:
     ) -> None:
         first, second = (argument.function for argument in arguments)
         assert first is not None
+        # A closure's value doesn't show what it takes, so the type follows from the parts. The bank's kind is empty:
+        # a function's domains are its roles.
         function = built_type(production.name, first, second)
         self._bank.add("", self._entry(ids, production.callee, arguments, function=function), size)
 
@@ -248,6 +255,7 @@ class _Search:
         """
         if len(production.results) == 1 and CONTAINER not in production.results:
             return next(iter(production.results))  # not from the value: a truth value is an integer in the table
+        # An empty set or tuple may be any kind of container, so it says nothing if another input says more.
         types = [self._type_of(number) for number in ids]
         if None in types:
             return None

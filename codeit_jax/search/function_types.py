@@ -88,7 +88,7 @@ def bound_last(base: str) -> str:
     return f"bound(..., {base})"
 
 
-@cache
+@cache  # the same for every task that a worker searches
 def primitive_types() -> dict[str, FunctionType]:
     """Return the types of the primitives that a search passes on as values: all but those that take functions."""
     types = {}

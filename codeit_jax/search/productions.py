@@ -76,6 +76,7 @@ def constants_for(examples: Iterable[Example]) -> list[str]:
     # Demonstrations only: the caller has no tests to give.
     grids = [grid for example in examples for grid in (example.input, example.output)]
     numbers = _SMALL_NUMBERS.union(*(row for grid in grids for row in grid))
+    # Truth values and directions always: they are few, and most primitives with flags need them. In the table's order.
     return [
         name for name, value in interpreter.CONSTANTS.items() if isinstance(value, bool | tuple) or value in numbers
     ]
@@ -113,6 +114,7 @@ def _domains(name: str, parameters: tuple[str, ...], position: int) -> list[str]
 
 def _built(name: str) -> Iterator[Production]:
     """Yield the calls of a primitive that builds functions."""
+    # `base` is the type that joins the two parts: what `inner` returns and `outer` takes, or what is fixed.
     for base in BASE_TYPES:
         if base == CALLABLE:
             continue

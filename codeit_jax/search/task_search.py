@@ -170,6 +170,7 @@ class _Workers:
                     running.add(self._pool.submit(_search_task, waiting.pop(), budget, self._max_lines))
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
+        # The kernel kills a process for memory; the executor can't say more than that one is gone.
         except BrokenProcessPool:
             raise CodeitError("a search process was killed; with fewer workers each has more memory") from None
 
@@ -181,6 +182,7 @@ def _start_worker() -> None:
 
 
 def _search_task(task: Task, budget: Budget, max_lines: int) -> TaskSearch:
+    # The processor's time, not the wall's: workers may share cores, with each other and with other jobs.
     start = time.process_time()
     result = search_program(task.demonstrations, budget, max_lines)
     assert budget.programs is not None
@@ -206,4 +208,5 @@ def _search_task(task: Task, budget: Budget, max_lines: int) -> TaskSearch:
 
 
 def _reproduced(program: interpreter.Program, examples: Sequence[Example]) -> tuple[bool, ...]:
+    # From scratch, with the default limits: what is reported holds for the program as anyone else runs it.
     return tuple(interpreter.run(program, example.input).grid == example.output for example in examples)

@@ -81,7 +81,7 @@ BAD_GRIDS = [
     (size(1, 31), "test[0].input: 1x31, expected 1x1 to 30x30"),
     (size(31, 1), "test[0].input: 31x1, expected 1x1 to 30x30"),
     *(
-        (cell(value), f"train[1].output: row 1 has the cell {json.dumps(value)[:20]}, expected a colour 0 to 9")
+        (cell(value), f"train[1].output: row 1 has the cell {json.dumps(value)[:20]}, expected a color 0 to 9")
         for value in (10, -1, 1.5, 1.0, "3", True, False, None, [1], float("nan"), 10**400)
     ),
 ]
