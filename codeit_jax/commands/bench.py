@@ -53,6 +53,7 @@ def _run(arguments: argparse.Namespace) -> int:
     """Run the part's module of `codeit_jax.bench` and print its report."""
     # By name: each of them has `run(arguments) -> BenchReport`, and imports peers that need not be installed.
     report = importlib.import_module(f"codeit_jax.bench.{arguments.part}").run(arguments)
+    # As every verb: with --json, standard output has the object only.
     report.print(sys.stderr if arguments.json else sys.stdout)
     if arguments.json:
         print(json.dumps(report.to_json()))

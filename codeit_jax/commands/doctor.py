@@ -163,7 +163,8 @@ def check_devices() -> list[Check]:
     detail = ", ".join(f"{kinds.count(kind)} x {kind}" for kind in dict.fromkeys(kinds))
     if devices[0].platform != "cpu":
         return [Check("devices", "ok", detail)]
-    # Device files show that the driver is there, and then it is JAX's plugin that is missing.
+    # Device files show that the driver is there, and then it is JAX's plugin that is missing, unless the user has asked
+    # for the CPU.
     unused = {"cuda": Path("/dev/nvidia0"), "tpu": Path("/dev/accel0")}
     return [Check("devices", "ok", detail)] + [
         Check("devices", "warn", f"{path} is there, but JAX doesn't use it; pip install 'codeit_jax[{extra}]'")
@@ -214,10 +215,12 @@ def check_run_directory(folder: Path) -> Check:
         with tempfile.TemporaryDirectory(prefix=".codeit-jax-doctor-", dir=folder) as name:
             path = Path(name) / "file"
             with open(path, "ab") as file:
+                # Non-blocking: on some file systems a lock that isn't supported hangs instead of failing.
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 file.write(b"1234")
                 file.flush()
                 os.fsync(file.fileno())
+            # As when a resumed run removes lines that its checkpoint doesn't know.
             os.truncate(path, 2)
             path.rename(Path(name) / "renamed")
     except OSError as error:

@@ -19,6 +19,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("fetch", help="download a published checkpoint, or arc-dsl's solvers.py")
     parser.add_argument("name", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
     parser.add_argument("folder", type=Path, metavar="DIR", help="where to put it; created if missing")
+    # For another commit than the lock file's a new folder is needed; see `fetching`.
     parser.add_argument("--revision", metavar="R", help="branch, tag or commit (default: the lock file's, or main)")
     parser.add_argument(
         "--sha256", action="append", default=[], metavar="[FILE=]HEX", help="expected digest; FILE= for checkpoints"

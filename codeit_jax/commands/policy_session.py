@@ -36,6 +36,7 @@ class Answers:
 
         candidates = [attempt.candidate for attempts in self.attempts.values() for attempt in attempts]
         counts = solve_report(candidates, self.tasks)
+        # All or nothing: a count over the tasks that happen to have outputs would look like one over all of them.
         scored = all(has_outputs(task) for task in self.tasks)
         return {name: count if scored or name == "demonstrations" else None for name, count in counts.items()}
 
@@ -73,6 +74,7 @@ def ask_policy(arguments: argparse.Namespace, choose_tasks: "Callable[[Config], 
     settings = policy.config.interpreter
     num_samples = arguments.num or policy.config.sampling.samples_per_task
     num_workers = settings.num_workers if arguments.workers is None else arguments.workers
+    # The run's own limits: a program that ran out of them there must do so here.
     with InterpreterPool(num_workers, limits_of(settings)) as pool:
         with reporter.stage("sampling") as advance:
             programs = draw_programs(policy, tasks, num_samples=num_samples, seed=arguments.seed, advance=advance)
@@ -89,6 +91,7 @@ def tasks_named(names: list[str]) -> "Callable[[Config], TaskSet]":
         from codeit_jax.arc.lookup import find_task
         from codeit_jax.config.errors import UserError
 
+        # An id may be in several collections; the one that the run searched is meant.
         sources = (config.data.search_tasks, config.data.training_tasks)
         found: dict[str, Task] = {}
         for task in (find_task(name, sources) for name in names):

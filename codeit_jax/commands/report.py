@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     # The page is the one thing that is ever written into a run directory without its lock: no run reads it.
     path = arguments.output or arguments.run_directories[0] / "report.html"
     write_atomically(path.expanduser(), build_page(results))
+    # By folder as the user wrote it: two runs may have the same name.
     solved = {str(folder): r.report for folder, r in zip(arguments.run_directories, results, strict=True)}
     print_result(str(path), {"report": str(path), "runs": len(results), "solved": solved}, as_json=arguments.json)
     return 0

@@ -22,6 +22,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the verb `search`."""
     parser = subparsers.add_parser("search", help="enumerative search: the smallest programs for each task")
     parser.add_argument("tasks", metavar="SOURCE", help="the tasks to solve, e.g. arc1/evaluation")
+    # Required: what a search finds is a matter of its budget, so a result without one says nothing.
     parser.add_argument(
         "--budget",
         required=True,

@@ -74,6 +74,7 @@ def _run_all(points: "list[Point]", runs: Path, jobs: int) -> dict[str, int]:
                 point = waiting.pop(0)
                 # Processes, not calls: each run has its own devices, memory and exit code, and can be resumed alone.
                 command = [sys.executable, "-m", "codeit_jax", *point.command(runs), "--quiet"]
+                # Errors stay visible; results are read from summary.json, and standard output is the sweep's own.
                 running[point.name] = subprocess.Popen(command, stdout=subprocess.DEVNULL)
                 print(f"{point.name}: started, progress in {runs / point.name / 'log.txt'}", file=sys.stderr)
             for name, process in list(running.items()):
@@ -104,6 +105,7 @@ def _row(point: "Point", runs: Path, code: int) -> dict[str, Any]:
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
     """Print the tasks that each run solved, by pass@3."""
+    # To standard error even without --json, as all progress: standard output has a machine's lines only.
     width = max(len(row["name"]) for row in rows)
     print(f"{'solved by pass@3':<{width}}  policy  mutants  both  seconds", file=sys.stderr)
     for row in rows:

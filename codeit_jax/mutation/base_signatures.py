@@ -170,7 +170,7 @@ _RULES: dict[str, Rule] = {
     "numcolors": _always("Integer"),  # annotated as a set of integers, but it counts
     "order": _ordered,
     "other": _when(_element(1, 0), _elements_of(0)),
-    # These depend on what their function returns, which the types of the arguments don't say.
+    # A set of whatever its function returns, which the types of the arguments don't say.
     "prapply": _always(*SETS),
     "product": _product,
     "repeat": lambda types: ("GridTuple",) if types[0] == GRID else (CONTAINER,),

@@ -145,7 +145,7 @@ _REPLACEMENTS = {
 def _same_type(parent: TypedProgram, slot: int, scope: Scope) -> list[int]:
     """Return what can replace a slot: values of its type; for a primitive, function variables and its like."""
     base = parent.type_of(slot)
-    # Of unknown type: the line failed on every demonstration, or its types differ between them.
+    # Of unknown type: the line failed on every demonstration, or its value has no type of the language.
     if base is None:
         return []
     if slot < NUM_PRIMITIVES:
