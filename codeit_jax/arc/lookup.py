@@ -12,6 +12,7 @@ from codeit_jax.config.errors import UserError
 
 # ARC-1 first: most of its ids are in ARC-2, too, and an id in a paper about CodeIt means the task of ARC-1.
 PUBLISHED_SOURCES = ("arc1/evaluation", "arc1/training", "arc2/evaluation", "arc2/training")
+"""Where an id is looked up after the caller's sources."""
 
 # The empty tuple, because a program's output has at least one cell: comparing with it can only say "not reproduced".
 UNKNOWN_OUTPUT: Grid = ()

@@ -5,13 +5,18 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
+
+
+def text_stream(*, as_json: bool) -> TextIO:
+    """Return where a verb's text goes: standard output, or standard error if that is for a JSON object."""
+    # Standard output has nothing but the object then, so that `codeit-jax ... --json | jq` works.
+    return sys.stderr if as_json else sys.stdout
 
 
 def print_result(text: str, result: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print the text; with `as_json` to standard error, and then the result as one line of standard output."""
-    # Standard output has nothing but the object then, so that `codeit-jax ... --json | jq` works.
-    print(text, file=sys.stderr if as_json else sys.stdout)
+    """Print the text and, with `as_json`, the result as one line of standard output."""
+    print(text, file=text_stream(as_json=as_json))
     if as_json:
         print(json.dumps(result))
 

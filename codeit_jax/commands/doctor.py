@@ -6,12 +6,12 @@ import json
 import os
 import platform
 import resource
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from codeit_jax.commands.cli_options import add_json_argument
+from codeit_jax.commands.console import text_stream
 from codeit_jax.config.errors import first_line
 
 # As in setup.cfg; doctor can't read that, which isn't installed with the package.
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         lambda: [check_run_directory(folder)],
         check_interpreter,
     ]
-    found, stream = [], sys.stderr if arguments.json else sys.stdout
+    found, stream = [], text_stream(as_json=arguments.json)
     for check in checks:
         for result in check():
             # Flushed: a broken driver may take the process down in the middle of the next check.
@@ -207,7 +207,7 @@ def check_descriptors(limit: int) -> Check:
 
 
 def check_run_directory(folder: Path) -> Check:
-    """Do in a folder what a run does in its directory: lock, append, flush, truncate, rename."""
+    """Check that a folder allows what a run does in its directory: lock, append, flush, truncate, rename."""
     import tempfile
 
     # Network file systems and mounted buckets lack one or the other of these, and a run would find out late.

@@ -19,7 +19,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--seeds", default="builtin", metavar="FILE", help="a programs file (default: builtin)")
     parser.add_argument("--training-tasks", default="arc1/training", metavar="SOURCE", help="the tasks of the seeds")
     parser.add_argument("--tasks", required=True, metavar="SOURCE", help="the tasks to solve, e.g. arc1/evaluation")
-    # No default: the paper's 19,200 take an hour on two cores, which nobody should start unawares.
+    # No default: the paper's 19,200 take a quarter of an hour on two cores, which nobody should start unawares.
     parser.add_argument("--num-programs", type=positive, required=True, metavar="N", help="how many mutants")
     parser.add_argument("--method", choices=("d1", "dinf", "random"), default="d1", help="(default: d1)")
     parser.add_argument(
