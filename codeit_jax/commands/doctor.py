@@ -102,7 +102,7 @@ def installed_versions() -> dict[str, str]:
 
 def check_versions(versions: Mapping[str, str]) -> list[Check]:
     """Return one check that these versions work together, or one for each problem."""
-    # The rest is only asked when nothing is missing: it looks up every package.
+    # Only if nothing is missing: the other two look up every package.
     problems = _missing(versions) or [*_untried(versions), *_mismatched(versions)]
     shown = ", ".join(f"{name} {version}" for name, version in versions.items())
     return problems or [Check("packages", "ok", shown)]
@@ -167,7 +167,7 @@ def check_devices() -> list[Check]:
     # for the CPU.
     unused = {"cuda": Path("/dev/nvidia0"), "tpu": Path("/dev/accel0")}
     return [Check("devices", "ok", detail)] + [
-        Check("devices", "warn", f"{path} is there, but JAX doesn't use it; pip install 'codeit_jax[{extra}]'")
+        Check("devices", "warn", f"{path} exists, but JAX doesn't use it; pip install 'codeit_jax[{extra}]'")
         for extra, path in unused.items()
         if path.exists() and os.environ.get("JAX_PLATFORMS") != "cpu"
     ]
@@ -273,6 +273,6 @@ def _sandbox(landlock: bool, seccomp: bool) -> Check:
 
 
 def _existing_parent(path: Path) -> Path:
-    # The run directory needn't exist yet: what holds for the folder that it will be made in holds for it.
+    # The run directory needn't exist yet; then the folder that it will be created in is checked.
     path = path.expanduser().absolute()
     return path if path.is_dir() or path == path.parent else _existing_parent(path.parent)

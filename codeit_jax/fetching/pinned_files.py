@@ -191,7 +191,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"{folder}: can't be made ({error.strerror})") from None
+        raise StorageError(f"{folder}: can't be created ({error.strerror})") from None
 
 
 def _digest(path: Path) -> str:

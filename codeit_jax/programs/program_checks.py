@@ -35,7 +35,7 @@ class ProgramsReport:
     """The checks of a programs file.
 
     Attributes:
-        checks: one a program, in the file's order.
+        checks: one per program, in the file's order.
         tasks: the task source, e.g. `arc1/training`.
         snapshot: name and digest of the task data.
     """

@@ -78,7 +78,7 @@ class _Probes:
 
 
 def _variations(grids: Sequence[Grid]) -> Iterator[Grid]:
-    """Yield the grids mirrored, turned, recolored and cropped: close to the task's, so most programs run on them."""
+    """Yield the grids mirrored, rotated, recolored and cropped: close to the task's, so most programs run on them."""
     for grid in grids:
         transposed = tuple(zip(*grid, strict=True))
         yield grid[::-1]

@@ -73,7 +73,7 @@ def _run_section(run: RunResult) -> Iterator[str]:
 def _task_section(solved: SolvedTask) -> Iterator[str]:
     task, candidate = solved.task, solved.best.candidate
     verdict = "the tests, too" if candidate.solves_tests else "not the tests"
-    # Solutions found while the initial data was made have iteration -1.
+    # Solutions from the initial data have iteration -1.
     when = "before the first meta-iteration" if solved.best.iteration < 0 else f"meta-iteration {solved.best.iteration}"
     yield f"<h4><bdi>{escape(task.id)}</bdi></h4>"
     yield (

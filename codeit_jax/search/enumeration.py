@@ -1,4 +1,4 @@
-"""Searching a program for one task: values of growing size, until some call gives every wanted output.
+"""Searching a program for one task: values of growing size, until some call gives every expected output.
 
 A candidate is a call on *all* inputs together, a tuple of values. The size of a value is the number of calls in its
 smallest expression; of several expressions with the same values on all inputs only the first is kept, since whatever is
@@ -6,7 +6,7 @@ built on the others can be built on it (observational equivalence). A program of
 
 Every size has two passes. The first only asks which calls give the outputs: most candidates fail on the smallest input
 already, and nothing is kept, since that would soon fill the memory. The second makes the values that larger sizes build
-on; its calls share one table (`interpreter.call_table`), whichever input they are made on.
+on; its calls share one table (`interpreter.call_table`), whichever input they belong to.
 """
 
 import itertools
