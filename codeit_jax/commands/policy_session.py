@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Answers:
+class PolicyPrograms:
     """A policy, some tasks, and the programs that it wrote for them.
 
     Attributes:
@@ -49,7 +49,7 @@ class Answers:
         }
 
 
-def ask_policy(arguments: argparse.Namespace, choose_tasks: "Callable[[Config], TaskSet]") -> Answers:
+def sample_policy(arguments: argparse.Namespace, choose_tasks: "Callable[[Config], TaskSet]") -> PolicyPrograms:
     """Load a run's policy, then sample and execute programs.
 
     Args:
@@ -80,7 +80,7 @@ def ask_policy(arguments: argparse.Namespace, choose_tasks: "Callable[[Config], 
             programs = draw_programs(policy, tasks, num_samples=num_samples, seed=arguments.seed, advance=advance)
         with reporter.stage("executing") as advance:
             attempts = run_programs(programs, tasks, pool, advance=advance)
-    return Answers(policy, tasks, len(programs), attempts)
+    return PolicyPrograms(policy, tasks, len(programs), attempts)
 
 
 def tasks_named(names: list[str]) -> "Callable[[Config], TaskSet]":

@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING
 
 from codeit_jax.commands.cli_options import add_policy_arguments, add_run_argument
-from codeit_jax.commands.policy_session import ask_policy, tasks_named
+from codeit_jax.commands.policy_session import sample_policy, tasks_named
 from codeit_jax.commands.program_view import found_by_policy, people, print_program
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from codeit_jax.inference.ranked_programs import select_attempts
 
-    answers = ask_policy(arguments, tasks_named(arguments.tasks))
+    sampled = sample_policy(arguments, tasks_named(arguments.tasks))
     stream = people(arguments)
     objects = []
-    for task in answers.tasks:
-        attempts = answers.attempts[task.id]
+    for task in sampled.tasks:
+        attempts = sampled.attempts[task.id]
         best = select_attempts(attempts, len(attempts))
         print(f"{task.id}: {_counts(attempts)}, {len(best)} reproduce a demonstration", file=stream)
         for attempt in best[:_SHOWN]:
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         others = [attempt for attempt in attempts if attempt.candidate.program not in texts]
         objects += [found_by_policy(attempt).to_json(task) for attempt in (*best, *others)]
     if arguments.json:
-        print(json.dumps({"programs": objects, "solved": answers.report(), **answers.origin()}))
+        print(json.dumps({"programs": objects, "solved": sampled.report(), **sampled.origin()}))
     return 0
 
 

@@ -4,7 +4,7 @@ import argparse
 import json
 
 from codeit_jax.commands.cli_options import add_policy_arguments, add_run_argument
-from codeit_jax.commands.policy_session import ask_policy, tasks_named
+from codeit_jax.commands.policy_session import sample_policy, tasks_named
 from codeit_jax.commands.program_view import found_by_policy, people, print_program
 
 _PREDICTIONS = 3  # as in the paper's pass@3
@@ -28,13 +28,13 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from codeit_jax.inference.ranked_programs import select_attempts
 
-    answers = ask_policy(arguments, tasks_named([arguments.task]))
-    [task] = answers.tasks
-    chosen = [found_by_policy(attempt) for attempt in select_attempts(answers.attempts[task.id], _PREDICTIONS)]
+    sampled = sample_policy(arguments, tasks_named([arguments.task]))
+    [task] = sampled.tasks
+    chosen = [found_by_policy(attempt) for attempt in select_attempts(sampled.attempts[task.id], _PREDICTIONS)]
     stream = people(arguments)
     # The rule takes only programs that reproduce a demonstration: a guess without any support is no prediction.
     if not chosen:
-        print(f"{task.id}: none of {answers.num_sampled} programs reproduces a demonstration; try --num", file=stream)
+        print(f"{task.id}: none of {sampled.num_sampled} programs reproduces a demonstration; try --num", file=stream)
     for rank, program in enumerate(chosen, start=1):
         print(f"{task.id}: prediction {rank} of {len(chosen)}", file=stream)
         print_program(program, task, stream)
@@ -42,6 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
         objects = [program.to_json(task) for program in chosen]
         # Also beside the programs, since they are what is asked for: a list of test outputs for each prediction.
         predictions = [program["predictions"] for program in objects]
-        result = {"programs": objects, "solved": answers.report(), "task_id": task.id, "predictions": predictions}
-        print(json.dumps(result | answers.origin()))
+        result = {"programs": objects, "solved": sampled.report(), "task_id": task.id, "predictions": predictions}
+        print(json.dumps(result | sampled.origin()))
     return 0
