@@ -30,7 +30,8 @@ GENERATION_ATTEMPTS = 1024
 """With method dinf, mutants become parents when the next multiple of this many attempts is reached."""
 
 # Enough programs for all workers and for sharing calls within a task; little enough for progress and for memory.
-_MIN_BATCH, _MAX_BATCH = 256, 4096
+MIN_BATCH, MAX_BATCH = 256, 4096
+"""Attempts in a batch."""
 
 
 class Mutant(NamedTuple):
@@ -97,7 +98,7 @@ class _Proposer:
     def advance(self, attempt: int) -> int:
         """Admit the parents of `attempt`'s generation; return where the population may change next."""
         if self._method != "dinf":
-            return attempt + _MAX_BATCH
+            return attempt + MAX_BATCH
         generation = attempt // GENERATION_ATTEMPTS
         start = generation * GENERATION_ATTEMPTS
         # By the attempt's number, not by when its batch ended: a continued set admits the same parents.
@@ -172,7 +173,7 @@ class MutantGenerator:
         """Yield mutants, a batch at a time, until there are `num_programs` more or `last_attempt` is reached."""
         while num_programs > 0 and self.attempts < last_attempt:
             # A third to a half of the first attempts is accepted, and fewer later, when most mutants are known.
-            size = min(max(2 * num_programs, _MIN_BATCH), _MAX_BATCH)
+            size = min(max(2 * num_programs, MIN_BATCH), MAX_BATCH)
             end = min(self._proposer.advance(self.attempts), self.attempts + size, last_attempt)
             # A batch may accept more than were asked for. Those are dropped, and their attempts made again by whoever
             # continues, so that a set's length doesn't decide what comes after it.

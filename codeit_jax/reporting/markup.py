@@ -14,10 +14,10 @@ _CELL = 9  # pixels
 
 
 def escape(text: str) -> str:
-    """Return text escaped for any place in the page, attributes included.
+    r"""Return text escaped for any place in the page, attributes included.
 
     Direction marks and other invisible format characters become character references, which mean the same. What HTML
-    can't contain at all, control characters and lone surrogates, is written as `\\x1b`.
+    can't contain at all, control characters and lone surrogates, is written as `\x1b`.
     """
     # Task ids and programs may come from somebody else's files; nothing in them may look like markup, or hide.
     return "".join(_ESCAPES.get(character) or _escape_rare(character) for character in text)

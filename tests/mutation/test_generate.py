@@ -83,7 +83,7 @@ def test_neither_workers_nor_batch_sizes_matter(pool, method, monkeypatch):
     expected = make(pool, method=method)
     with interpreter.InterpreterPool(2, interpreter.Limits()) as two:
         assert make(two, method=method) == expected
-    monkeypatch.setattr(generate, "_MAX_BATCH", 37)
+    monkeypatch.setattr(generate, "MAX_BATCH", 37)
     assert make(pool, method=method) == expected
 
 
