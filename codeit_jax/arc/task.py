@@ -1,7 +1,7 @@
 """Grids, examples, tasks and task sets as frozen values."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -60,11 +60,6 @@ class Task:
         # Programs run on all of them at once; callers split the outcomes at len(demonstrations).
         return self.demonstration_inputs + self.test_inputs
 
-    @property
-    def test_outputs(self) -> tuple[Grid, ...]:
-        """The tests' output grids, for scoring only."""
-        return tuple(example.output for example in self.tests)
-
 
 class TaskSet:
     """Tasks in ascending order of id, and where they came from.
@@ -110,6 +105,18 @@ class TaskSet:
 
     def __repr__(self) -> str:
         return f"TaskSet({self.source!r}, {len(self)} tasks, {self.snapshot}, digest {self.digest})"
+
+
+def reproduced(grids: Iterable[Grid | None], examples: Sequence[Example]) -> tuple[bool, ...]:
+    """Return for each example whether the grid that a program gave for it is the expected one.
+
+    The one place that compares with expected outputs: whoever calls it with a task's tests is scoring.
+
+    Args:
+        grids: what the program gave, in the examples' order; None where it failed.
+        examples: the task's.
+    """
+    return tuple(grid == example.output for grid, example in zip(grids, examples, strict=True))
 
 
 def _digest(tasks: Sequence[Task]) -> str:

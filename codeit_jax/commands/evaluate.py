@@ -5,7 +5,7 @@ import time
 
 from codeit_jax.commands.cli_options import add_policy_arguments, add_run_argument
 from codeit_jax.commands.console import print_result, solved_text
-from codeit_jax.commands.policy_session import sample_policy
+from codeit_jax.commands.policy_session import sample_and_run
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -28,20 +28,20 @@ def run(arguments: argparse.Namespace) -> int:
 
     start = time.perf_counter()
     # The run's configuration doesn't matter here: any tasks can be evaluated, also ones the run has never seen.
-    sampled = sample_policy(arguments, lambda config: load_tasks(arguments.tasks))
-    solved = sampled.report()
-    num_distinct = sum(len(attempts) for attempts in sampled.attempts.values())
+    session = sample_and_run(arguments, lambda config: load_tasks(arguments.tasks))
+    solved = session.report()
+    num_distinct = sum(len(attempts) for attempts in session.programs.values())
     text = (
-        f"{sampled.num_sampled} programs, {num_distinct} of them distinct, for {len(sampled.tasks)} tasks of "
-        f"{arguments.tasks}, by checkpoint {sampled.policy.checkpoint}\n{solved_text(solved)}"
+        f"{session.num_sampled} programs, {num_distinct} of them distinct, for {len(session.tasks)} tasks of "
+        f"{arguments.tasks}, by checkpoint {session.policy.checkpoint}\n{solved_text(solved)}"
     )
     # Everything that a number must be quoted with: policy, data, draws and their seed.
     result = {
-        "programs": sampled.num_sampled,
+        "programs": session.num_sampled,
         "unique": num_distinct,
         "solved": solved,
-        "tasks": len(sampled.tasks),
-        **sampled.origin(),
+        "tasks": len(session.tasks),
+        **session.origin(),
         "seed": arguments.seed,
         "seconds": round(time.perf_counter() - start, 2),
     }

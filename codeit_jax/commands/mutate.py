@@ -83,7 +83,7 @@ def _run_job(job: "MutationJob", folder: Path, workers: int) -> dict[str, Any]:
     # The directory before the workers: a job that it refuses should not start any.
     with (
         sigterm_interrupts(),
-        JobDirectory(folder, job.settings()) as directory,
+        JobDirectory(folder, "mutate", job.settings()) as directory,
         interpreter.InterpreterPool(workers, LIMITS) as pool,
     ):
         return run_mutation_baseline(job, directory, pool, Reporter())

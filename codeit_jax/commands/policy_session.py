@@ -9,32 +9,32 @@ if TYPE_CHECKING:
 
     from codeit_jax.arc import Task, TaskSet
     from codeit_jax.config.schema import Config
-    from codeit_jax.inference.ranked_programs import Attempt
+    from codeit_jax.inference.ranked_programs import RankedProgram
     from codeit_jax.inference.trained_policy import Policy
 
 
 @dataclass(frozen=True)
-class PolicyPrograms:
+class PolicySession:
     """A policy, some tasks, and the programs that it wrote for them.
 
     Attributes:
         policy: the policy.
         tasks: the tasks.
         num_sampled: number of programs sampled.
-        attempts: task id -> its distinct programs.
+        programs: task id -> its distinct programs.
     """
 
     policy: "Policy"
     tasks: "TaskSet"
     num_sampled: int
-    attempts: "dict[str, list[Attempt]]"
+    programs: "dict[str, list[RankedProgram]]"
 
     def report(self) -> dict[str, int | None]:
         """Count the solved tasks as a run's report does; None where a test's output is unknown."""
         from codeit_jax.arc.lookup import has_outputs
         from codeit_jax.evaluation import solve_report
 
-        candidates = [attempt.candidate for attempts in self.attempts.values() for attempt in attempts]
+        candidates = [program.candidate for programs in self.programs.values() for program in programs]
         counts = solve_report(candidates, self.tasks)
         # All or nothing: a count over the tasks that happen to have outputs would look like one over all of them.
         scored = all(has_outputs(task) for task in self.tasks)
@@ -49,7 +49,7 @@ class PolicyPrograms:
         }
 
 
-def sample_policy(arguments: argparse.Namespace, choose_tasks: "Callable[[Config], TaskSet]") -> PolicyPrograms:
+def sample_and_run(arguments: argparse.Namespace, choose_tasks: "Callable[[Config], TaskSet]") -> PolicySession:
     """Load a run's policy, then sample and execute programs.
 
     Args:
@@ -77,10 +77,10 @@ def sample_policy(arguments: argparse.Namespace, choose_tasks: "Callable[[Config
     # The run's own limits: a program that ran out of them there must do so here.
     with InterpreterPool(num_workers, limits_of(settings)) as pool:
         with reporter.stage("sampling") as advance:
-            programs = draw_programs(policy, tasks, num_samples=num_samples, seed=arguments.seed, advance=advance)
+            drawn = draw_programs(policy, tasks, num_samples=num_samples, seed=arguments.seed, advance=advance)
         with reporter.stage("executing") as advance:
-            attempts = run_programs(programs, tasks, pool, advance=advance)
-    return PolicyPrograms(policy, tasks, len(programs), attempts)
+            programs = run_programs(drawn, tasks, pool, iteration=policy.iteration, advance=advance)
+    return PolicySession(policy, tasks, len(drawn), programs)
 
 
 def tasks_named(names: list[str]) -> "Callable[[Config], TaskSet]":

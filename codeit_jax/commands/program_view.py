@@ -4,72 +4,75 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from codeit_jax.arc import Example, Grid, Task
     from codeit_jax.evaluation import Candidate
-    from codeit_jax.inference.ranked_programs import Attempt
+    from codeit_jax.inference.ranked_programs import RankedProgram
     from interpreter import Outcome
 
 
-@dataclass(frozen=True)
-class FoundProgram:
-    """A program and what it does on its task.
+def program_json(
+    candidate: "Candidate", outcomes: "Sequence[Outcome]", task: "Task", details: dict[str, Any]
+) -> dict[str, Any]:
+    """Return an element of the JSON key `programs`; `tests` is null where a test's output is unknown.
 
-    Attributes:
-        candidate: its text and which outputs it reproduces.
-        demonstrations: outcome on each demonstration input.
-        tests: outcome on each test input.
-        source: where it is from, as text, e.g. `drawn 3 times`.
-        details: the same, as JSON values.
+    Args:
+        candidate: the program and which outputs it reproduces.
+        outcomes: its outcome on each input of the task.
+        task: the task.
+        details: where it is from, as JSON values.
     """
+    from codeit_jax.arc.lookup import has_outputs
 
-    candidate: "Candidate"
-    demonstrations: "Sequence[Outcome]"
-    tests: "Sequence[Outcome]"
-    source: str
-    details: dict[str, Any]
-
-    def to_json(self, task: "Task") -> dict[str, Any]:
-        """Return an element of the JSON key `programs`; `tests` is null where a test's output is unknown."""
-        from codeit_jax.arc.lookup import has_outputs
-
-        return {
-            "task_id": task.id,
-            "program": self.candidate.program,
-            **self.details,
-            "demonstrations": list(self.candidate.demonstrations),
-            "tests": list(self.candidate.tests) if has_outputs(task) else None,
-            "outputs": [outcome.grid for outcome in self.demonstrations],
-            "predictions": [outcome.grid for outcome in self.tests],
-        }
+    shown = len(task.demonstrations)
+    return {
+        "task_id": task.id,
+        "program": candidate.program,
+        **details,
+        "demonstrations": list(candidate.demonstrations),
+        "tests": list(candidate.tests) if has_outputs(task) else None,
+        "outputs": [outcome.grid for outcome in outcomes[:shown]],
+        "predictions": [outcome.grid for outcome in outcomes[shown:]],
+    }
 
 
-def found_by_policy(attempt: "Attempt") -> FoundProgram:
-    """Return the view of a program that was just sampled."""
-    return FoundProgram(
-        candidate=attempt.candidate,
-        demonstrations=attempt.demonstrations,
-        tests=attempt.tests,
-        source="drawn once" if attempt.count == 1 else f"drawn {attempt.count} times",
-        details={"count": attempt.count, "log_prob": round(attempt.log_prob, 4)},
-    )
+def ranked_json(program: "RankedProgram", task: "Task") -> dict[str, Any]:
+    """Return the element for a program that was just sampled."""
+    details = {"count": program.count, "log_prob": round(program.log_prob, 4)}
+    return program_json(program.candidate, program.outcomes, task, details)
 
 
-def print_program(program: FoundProgram, task: "Task", stream: TextIO) -> None:
-    """Print a program, which demonstrations it solves, and its grids: in color on a terminal, as digits elsewhere."""
+def print_ranked(program: "RankedProgram", task: "Task", stream: TextIO) -> None:
+    """Print a program that was just sampled."""
+    source = "drawn once" if program.count == 1 else f"drawn {program.count} times"
+    print_program(program.candidate, program.outcomes, task, source, stream)
+
+
+def print_program(
+    candidate: "Candidate", outcomes: "Sequence[Outcome]", task: "Task", source: str, stream: TextIO
+) -> None:
+    """Print a program, the demonstrations it solves, and its grids: in color on a terminal, as digits elsewhere.
+
+    Args:
+        candidate: the program and which outputs it reproduces.
+        outcomes: its outcome on each input of the task.
+        task: the task.
+        source: where the program is from, e.g. `drawn 3 times`.
+        stream: where to print.
+    """
     from codeit_jax.reporting.terminal_grids import format_grids
 
-    held = sum(program.candidate.demonstrations)
-    print(f"  {held} of {len(task.demonstrations)} demonstrations hold; {program.source}", file=stream)
-    for line in program.candidate.program.split("\n"):
+    held = sum(candidate.demonstrations)
+    print(f"  {held} of {len(task.demonstrations)} demonstrations hold; {source}", file=stream)
+    for line in candidate.program.split("\n"):
         # A file edited by hand may hold anything; no control character of it reaches the terminal.
         print("    " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), file=stream)
     # A fixed width where there is no terminal, so that redirected output doesn't depend on the window.
     width = shutil.get_terminal_size((100, 24)).columns if stream.isatty() else 100
-    print(format_grids(list(_panels(program, task)), color=has_color(stream), width=width), file=stream)
+    panels = list(_panels(candidate, outcomes, task))
+    print(format_grids(panels, color=has_color(stream), width=width), file=stream)
     print(file=stream)
 
 
@@ -83,11 +86,11 @@ def people(arguments: Any) -> TextIO:
     return sys.stderr if arguments.json else sys.stdout
 
 
-def _panels(program: FoundProgram, task: "Task") -> "Iterator[tuple[str, Grid | None]]":
-    shown = zip(task.demonstrations, program.demonstrations, program.candidate.demonstrations, strict=True)
-    for number, (example, outcome, held) in enumerate(shown, start=1):
-        yield from _pair(f"demo {number}", example, outcome, "holds" if held else "fails")
-    for number, (example, outcome) in enumerate(zip(task.tests, program.tests, strict=True), start=1):
+def _panels(candidate: "Candidate", outcomes: "Sequence[Outcome]", task: "Task") -> "Iterator[tuple[str, Grid | None]]":
+    rest = iter(outcomes)
+    for number, (example, held) in enumerate(zip(task.demonstrations, candidate.demonstrations, strict=True), start=1):
+        yield from _pair(f"demo {number}", example, next(rest), "holds" if held else "fails")
+    for number, (example, outcome) in enumerate(zip(task.tests, rest, strict=True), start=1):
         yield from _pair(f"test {number}", example, outcome, "prediction")
 
 

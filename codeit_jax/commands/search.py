@@ -83,8 +83,7 @@ def _run_job(job: "SearchJob", folder: Path, workers: int) -> "tuple[SearchBasel
     from codeit_jax.reporting.progress import Reporter
     from codeit_jax.storage.job_directory import JobDirectory
 
-    # The baseline turns an interrupt into an early end, so that even a search without a directory reports its finds.
-    with JobDirectory(folder, job.settings()) as directory, sigterm_interrupts():
+    with JobDirectory(folder, "search", job.settings()) as directory, sigterm_interrupts():
         search = SearchBaseline(job, directory, Reporter())
         search.run(workers)
         return search, search.summarize()

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import interpreter
-from codeit_jax.arc import Example, Task
+from codeit_jax.arc import Task
 from codeit_jax.config.errors import CodeitError
 from codeit_jax.evaluation import Candidate
 from codeit_jax.search.budget import Budget
@@ -186,12 +186,10 @@ def _search_task(task: Task, budget: Budget, max_lines: int) -> TaskSearch:
     start = time.process_time()
     result = search_program(task.demonstrations, budget, max_lines)
     assert budget.programs is not None
+    # Run from scratch, with the default limits: what is reported holds for the program as anyone else runs it.
     candidates = [
-        Candidate(
-            task_id=task.id,
-            program=str(program),
-            demonstrations=_reproduced(program, task.demonstrations),
-            tests=_reproduced(program, task.tests),
+        Candidate.from_outcomes(
+            task, str(program), [interpreter.run(program, grid) for grid in task.inputs], origin="search"
         )
         for program in result.programs
     ]
@@ -205,8 +203,3 @@ def _search_task(task: Task, budget: Budget, max_lines: int) -> TaskSearch:
         candidates=tuple(candidates),
         core_seconds=round(time.process_time() - start, 3),
     )
-
-
-def _reproduced(program: interpreter.Program, examples: Sequence[Example]) -> tuple[bool, ...]:
-    # From scratch, with the default limits: what is reported holds for the program as anyone else runs it.
-    return tuple(interpreter.run(program, example.input).grid == example.output for example in examples)

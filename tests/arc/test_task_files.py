@@ -104,7 +104,7 @@ def test_the_smallest_and_largest_grids_are_read_as_written(height, width):
     assert parsed.demonstrations[0].input == tuple(map(tuple, grid))
     assert parsed.demonstrations[0].output == parsed.demonstrations[0].input
     assert parsed.inputs == parsed.demonstration_inputs + parsed.test_inputs
-    assert (parsed.id, parsed.test_inputs, parsed.test_outputs) == ("t", (((1, 2),),), (((3,),),))
+    assert (parsed.id, parsed.test_inputs, parsed.tests[0].output) == ("t", (((1, 2),),), ((3,),))
 
 
 def test_further_keys_are_ignored():
