@@ -170,7 +170,8 @@ class LineCounts:
 
 def count_lines(source: Source) -> LineCounts:
     """Count the lines of a file; a string that stands for itself below a name documents that name."""
-    comments, code = set(), set()
+    comments: set[int] = set()
+    code: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
         if token.type == tokenize.COMMENT:
             comments.add(token.start[0])

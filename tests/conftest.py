@@ -20,7 +20,8 @@ GOLDEN_VOCABULARY = 41
 # Through jax.config, not the environment: subprocesses started by tests should see the machine as users do.
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
-# What NumPy would bend into shape is an error here: an unequal rank, two dtypes that meet.
+# What NumPy would bend into shape is an error here: operands of unequal rank, of unequal dtype. No transfer guard:
+# tests hand NumPy's arrays to jitted functions throughout, and on a CPU the way back is never a transfer.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 

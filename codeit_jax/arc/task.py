@@ -1,7 +1,7 @@
 """Grids, examples, tasks and task sets as frozen values."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -38,19 +38,14 @@ class Task:
         return tuple(example.input for example in self.demonstrations)
 
     @property
-    def demonstration_outputs(self) -> tuple[Grid, ...]:
-        """The demonstrations' output grids."""
-        return tuple(example.output for example in self.demonstrations)
-
-    @property
     def test_inputs(self) -> tuple[Grid, ...]:
         """The tests' input grids."""
         return tuple(example.input for example in self.tests)
 
     @property
-    def test_outputs(self) -> tuple[Grid, ...]:
-        """The tests' output grids: for scoring only."""
-        return tuple(example.output for example in self.tests)
+    def inputs(self) -> tuple[Grid, ...]:
+        """All input grids: the demonstrations', then the tests'."""
+        return self.demonstration_inputs + self.test_inputs
 
 
 class TaskSet:
@@ -94,6 +89,23 @@ class TaskSet:
 
     def __repr__(self) -> str:
         return f"TaskSet({self.source!r}, {len(self)} tasks, {self.snapshot}, digest {self.digest})"
+
+
+def area(grid: Grid) -> int:
+    """Return the number of cells."""
+    return len(grid) * len(grid[0])
+
+
+def reproduced(grids: Iterable[Grid | None], examples: Sequence[Example]) -> tuple[bool, ...]:
+    """Return for each example whether the grid that a program gave for it is the wanted one.
+
+    The one place that compares with wanted outputs: whoever calls it with a task's tests scores.
+
+    Args:
+        grids: what the program gave, in the examples' order; None where it failed.
+        examples: the task's.
+    """
+    return tuple(grid == example.output for grid, example in zip(grids, examples, strict=True))
 
 
 def _digest(tasks: Sequence[Task]) -> str:

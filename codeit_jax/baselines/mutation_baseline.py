@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Literal
 
@@ -24,8 +24,7 @@ from codeit_jax.config.errors import UserError
 from codeit_jax.config.interpreter_limits import limits_of
 from codeit_jax.config.schema import InterpreterConfig
 from codeit_jax.evaluation import Candidate, solve_report
-from codeit_jax.evaluation.screening import Screened, screen_tasks
-from codeit_jax.evaluation.solutions import Solution
+from codeit_jax.evaluation.screening import screen_tasks
 from codeit_jax.mutation import ATTEMPTS_PER_PROGRAM, Method, Mutant, MutantGenerator
 from codeit_jax.programs import SeedProgram, format_programs
 from codeit_jax.reporting.progress import Reporter, format_seconds
@@ -41,7 +40,6 @@ PUBLISHED_COUNTS = (9_600, 19_200, 48_000, 144_000, 288_000, 1_010_000)
 """The numbers of programs at which the paper's curves are compared."""
 
 _FIRST_COUNT = 100
-_BEFORE_TRAINING = -1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +137,7 @@ class _Baseline:
             found = f"{len(self._texts)} programs that are in {directory.path}"
             raise UserError(f"num_programs is {job.num_programs}, expected at least the {found}")
         self._num_run = dict.fromkeys((task.id for task in job.tasks), 0)
-        self._found: list[Screened] = []
+        self._found: list[tuple[int, Candidate]] = []  # with the program's position
         for row in directory.rows("screened.jsonl"):
             self._note_screened(row)
         self._seconds: defaultdict[str, float] = defaultdict(float)
@@ -167,10 +165,7 @@ class _Baseline:
     def summarize(self) -> dict[str, Any]:
         """Score all programs and, for the curve, the first of them; write the results."""
         start = perf_counter()
-        self._found.sort(key=lambda entry: (entry.candidate.task_id, entry.position))
-        solutions = [
-            Solution(candidate=entry.candidate, origin="mutant", iteration=_BEFORE_TRAINING) for entry in self._found
-        ]
+        self._found.sort(key=lambda entry: (entry[1].task_id, entry[0]))
         total = len(self._texts)
         summary = {
             "programs": total,
@@ -179,7 +174,7 @@ class _Baseline:
             "curve": [[count, self._score(count)["pass@3"]] for count in _curve_counts(total)],
             **self._job.description(),
         }
-        self._directory.write("solutions.jsonl", "".join(json.dumps(row.to_row()) + "\n" for row in solutions))
+        self._directory.write("solutions.jsonl", "".join(json.dumps(found.to_row()) + "\n" for _, found in self._found))
         self._seconds["score"] += perf_counter() - start
         stages = {name: round(self._seconds[name], 2) for name in ("generate", "run", "score")}
         summary |= {"stages": stages, "seconds": round(sum(self._seconds.values()), 2)}
@@ -207,9 +202,10 @@ class _Baseline:
         positions = [p for p in range(start, stop) if self._first_positions[self._texts[p]] == p]
         programs = [interpreter.parse(self._texts[position]) for position in positions]
         clock = perf_counter()
+        screened = screen_tasks(programs, tasks, ["mutant"] * len(programs), pool=self._pool)
         with self._reporter.stage(f"programs {start + 1} to {stop} on {len(tasks)} tasks") as advance:
-            for number, (task, found) in enumerate(screen_tasks(programs, tasks, pool=self._pool), start=1):
-                rows = [asdict(entry.candidate) | {"position": positions[entry.position]} for entry in found]
+            for number, (task, found) in enumerate(screened, start=1):
+                rows = [candidate.to_row() | {"position": positions[number]} for number, candidate in found.items()]
                 row = {"task_id": task.id, "start": start, "stop": stop, "found": rows}
                 self._directory.append("screened.jsonl", [row])
                 clock = self._note_time("run", clock)
@@ -230,7 +226,7 @@ class _Baseline:
     def _note_screened(self, row: dict[str, Any]) -> None:
         self._num_run[row["task_id"]] = row["stop"]
         for found in row["found"]:
-            self._found.append(Screened(found["position"], Candidate.from_row(found)))
+            self._found.append((found["position"], Candidate.from_row(found)))
 
     def _note_time(self, stage: str, start: float) -> float:
         """Add what has passed since `start` to a stage's seconds; return the time now."""
@@ -240,7 +236,7 @@ class _Baseline:
         return now
 
     def _score(self, count: int) -> dict[str, int]:
-        return solve_report([entry.candidate for entry in self._found if entry.position < count], self._job.tasks)
+        return solve_report([found for position, found in self._found if position < count], self._job.tasks)
 
 
 def _curve_counts(num_programs: int) -> list[int]:

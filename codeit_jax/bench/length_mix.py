@@ -24,8 +24,7 @@ from codeit_jax.run.components import load_tokenizer
 from codeit_jax.text import Tokenizer, choose_bucket_lengths
 from codeit_jax.training.batches import BatchSizes, plan_batches
 from codeit_jax.training.experience_replay import Draw
-from codeit_jax.training.flops import row_flops
-from codeit_jax.training.throughput import useful_share
+from codeit_jax.training.throughput import row_flops, useful_share
 from interpreter import InterpreterPool, Limits
 
 POLICY_SHARE = 0.9  # of a draw, as the paper draws

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -20,10 +21,11 @@ from codeit_jax.bench.training_peers import torch_step
 from codeit_jax.config.errors import UserError
 from codeit_jax.config.schema import ModelConfig, ParallelConfig, TextConfig, TrainingConfig
 from codeit_jax.model import T5Model
-from codeit_jax.parallel import batch_sharding, make_mesh
+from codeit_jax.parallel import make_mesh
+from codeit_jax.parallel.mesh import replicated
 from codeit_jax.text import Tokenizer, build_tokenizer
 from codeit_jax.training import TrainBatch, TrainState, init_state, make_optimizer, train_step
-from codeit_jax.training.batches import BatchSizes, PlannedBatch, PlannedPart, collate, plan_batches
+from codeit_jax.training.batches import BatchSizes, PlannedBatch, collate, plan_batches
 from codeit_jax.training.compilation import compilations
 from codeit_jax.training.throughput import useful_flops, useful_share
 
@@ -33,8 +35,8 @@ MUST_AND_GOAL = {"step": (0.9, 1.1), "mix": (1.1, 1.4)}
 LOSS_STEPS, LOSS_TOLERANCE = 3, 2e-4
 ROWS = 8  # of a batch of the length mix, ours and torch's
 
-Step = Callable[[Sequence[TrainBatch]], float]
-"""Takes a batch in parts, returns its loss."""
+Step = Callable[[TrainBatch], float]
+"""Takes a batch of one part, returns its loss."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +78,7 @@ PRESETS = {
 
 
 class JaxStep:
-    """Our training step on one device, as a contender: a batch in parts in, the loss out.
+    """Our training step on one device, as a contender: a batch in, the loss out.
 
     Args:
         model: without dropout.
@@ -87,17 +89,15 @@ class JaxStep:
         self._model = model
         self._optimizer = make_optimizer(config)
         mesh = make_mesh(ParallelConfig(), jax.devices()[:1])
-        self._sharding = batch_sharding(mesh)
+        self._sharding = replicated(mesh)
         self.state: TrainState = init_state(model, self._optimizer, mesh, jax.random.key(0))
 
-    def __call__(self, parts: Sequence[TrainBatch]) -> float:
-        """Take one step along a batch in parts."""
-        num_targets = sum(int(part.loss_mask.sum()) for part in parts)
+    def __call__(self, batch: TrainBatch) -> float:
+        """Take one step."""
         # Placing counts as part of the step, as it does in a run.
-        placed = [jax.device_put(part, self._sharding) for part in parts]
-        self.state, metrics = train_step(
-            self._model, self._optimizer, self.state, placed, jax.random.key(0), num_targets=num_targets
-        )
+        placed = jax.device_put(batch, self._sharding)
+        limit = np.float32(np.inf)
+        self.state, metrics = train_step(self._model, self._optimizer, self.state, placed, jax.random.key(0), limit)
         return float(metrics.loss)
 
 
@@ -126,12 +126,12 @@ def _run_preset(name: str, preset: Preset, arguments: argparse.Namespace, report
     steps: dict[str, Step] = {OURS: ours}
     try:
         theirs = torch_step(model, ours.state.params, config, num_threads=os.cpu_count() or 1)
-        steps[TORCH] = lambda parts: theirs(parts[0])
+        steps[TORCH] = lambda batch: theirs(jax.tree.map(lambda array: array[0], batch))
     except ImportError as error:
         report.notes[TORCH] = f"not installed ({error}): pip install 'codeit_jax[torch]'"
     batch = _full_batch(preset)
     case = f"{name}: step of {preset.rows} x ({preset.prompt_length} + {preset.program_length}) tokens"
-    calls = {contender: partial(step, [batch]) for contender, step in steps.items()}
+    calls = {contender: partial(step, batch) for contender, step in steps.items()}
     compare_losses(case, calls, report)
     _note(case, interleave(calls, arguments.repeats, warm_up=False), MUST_AND_GOAL["step"], report)
     if preset.mix_batches:
@@ -142,17 +142,18 @@ def _full_batch(preset: Preset) -> TrainBatch:
     """Return a batch of random tokens without padding."""
     # Without padding both sides do the same arithmetic, whatever they do with padding.
     rng = np.random.default_rng(0)
-    shape = (preset.rows, preset.program_length)
+    shape = (1, preset.rows, preset.program_length)
     # Neither special tokens, 0 to 2, nor the sentinels at the end of the vocabulary.
     targets = rng.integers(3, preset.vocabulary_size - 100, shape, dtype=np.int32)
-    prompts = rng.integers(3, preset.vocabulary_size - 100, (preset.rows, preset.prompt_length), dtype=np.int32)
-    return TrainBatch(
-        encoder_input_tokens=prompts,
-        encoder_mask=np.ones(prompts.shape, bool),
-        decoder_input_tokens=np.insert(targets, 0, 0, axis=1)[:, :-1],
-        decoder_target_tokens=targets,
-        loss_mask=np.ones(shape, bool),
-    )
+    prompts = rng.integers(3, preset.vocabulary_size - 100, (1, preset.rows, preset.prompt_length), dtype=np.int32)
+    arrays: dict[str, Any] = {
+        "encoder_input_tokens": prompts,
+        "encoder_mask": np.ones(prompts.shape, bool),
+        "decoder_input_tokens": np.insert(targets, 0, 0, axis=2)[..., :-1],
+        "decoder_target_tokens": targets,
+        "loss_mask": np.ones(shape, bool),
+    }
+    return TrainBatch(**arrays)
 
 
 def compare_losses(case: str, steps: Mapping[str, Callable[[], float]], report: BenchReport) -> None:
@@ -210,8 +211,8 @@ def time_mix(
     for contender, plan in ((OURS, ours), (TORCH, theirs)):
         if contender in steps:
             chosen = spread(plan, preset.mix_batches)
-            work = [[collate(draw, part, tokenizer) for part in batch.parts] for batch in chosen]
-            calls = {str(number): partial(steps[contender], parts) for number, parts in enumerate(work)}
+            work = [collate(draw, batch, tokenizer) for batch in chosen]
+            calls = {str(number): partial(steps[contender], batch) for number, batch in enumerate(work)}
             # Our warm-up compiles each shape; torch, which compiles nothing, is timed at once.
             taken = interleave(calls, 1, warm_up=contender == OURS).values()
             # Per operation of real tokens, so that a side gains nothing by padding.
@@ -237,13 +238,13 @@ def _in_order(mix: LengthMix, order: np.ndarray) -> list[PlannedBatch]:
     batches = []
     for at in range(0, len(order) - ROWS + 1, ROWS):
         chosen = order[at : at + ROWS]
-        shape = (ROWS, int(mix.prompts[chosen].max()), int(mix.programs[chosen].max()))
-        batches.append(PlannedBatch(parts=(PlannedPart(shape=shape, rows=chosen),)))
+        shape = (1, ROWS, int(mix.prompts[chosen].max()), int(mix.programs[chosen].max()))
+        batches.append(PlannedBatch(shape=shape, rows=chosen))
     return batches
 
 
 def spread(plan: Sequence[PlannedBatch], number: int) -> list[PlannedBatch]:
     """Choose batches from the shortest to the longest, each in the middle of an equal share of them."""
     # By shape, for a step's time is its shape's: a few batches stand for the whole plan.
-    ordered = sorted(plan, key=lambda batch: batch.parts[0].shape[1:])
+    ordered = sorted(plan, key=lambda batch: batch.shape[2:])
     return [ordered[int((n + 0.5) * len(ordered) / number)] for n in range(number)]

@@ -38,7 +38,7 @@ def _finish(parser: argparse.ArgumentParser, run: object, *, turns: int) -> None
 
 
 def _run_replay(arguments: argparse.Namespace) -> int:
-    from codeit_jax.replay import bench
+    from codeit_jax.bench import replay as bench
 
     result = bench.run(arguments.max_slots, arguments.repeats)
     bench.print_report(result, sys.stderr if arguments.json else sys.stdout)

@@ -4,7 +4,7 @@ import argparse
 import time
 
 from codeit_jax.commands.cli_options import add_policy_arguments, add_run_argument
-from codeit_jax.commands.policy_session import ask_policy
+from codeit_jax.commands.policy_session import sample_and_run
 from codeit_jax.commands.results import print_result, solved_text
 
 
@@ -27,19 +27,19 @@ def run(arguments: argparse.Namespace) -> int:
     from codeit_jax.arc import load_tasks
 
     start = time.perf_counter()
-    answers = ask_policy(arguments, lambda config: load_tasks(arguments.tasks))
-    solved = answers.report()
-    num_distinct = sum(len(attempts) for attempts in answers.attempts.values())
+    session = sample_and_run(arguments, lambda config: load_tasks(arguments.tasks))
+    solved = session.report()
+    num_distinct = sum(len(attempts) for attempts in session.programs.values())
     text = (
-        f"{answers.num_sampled} programs, {num_distinct} of them distinct, for {len(answers.tasks)} tasks of "
-        f"{arguments.tasks}, by checkpoint {answers.policy.checkpoint}\n{solved_text(solved)}"
+        f"{session.num_sampled} programs, {num_distinct} of them distinct, for {len(session.tasks)} tasks of "
+        f"{arguments.tasks}, by checkpoint {session.policy.checkpoint}\n{solved_text(solved)}"
     )
     result = {
-        "programs": answers.num_sampled,
+        "programs": session.num_sampled,
         "unique": num_distinct,
         "solved": solved,
-        "tasks": len(answers.tasks),
-        **answers.origin(),
+        "tasks": len(session.tasks),
+        **session.origin(),
         "seed": arguments.seed,
         "seconds": round(time.perf_counter() - start, 2),
     }

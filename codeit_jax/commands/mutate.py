@@ -82,7 +82,7 @@ def _run_job(job: "MutationJob", folder: Path, workers: int) -> dict[str, Any]:
 
     with (
         sigterm_interrupts(),
-        JobDirectory(folder, job.settings()) as directory,
+        JobDirectory(folder, "mutate", job.settings()) as directory,
         interpreter.InterpreterPool(workers, LIMITS) as pool,
     ):
         return run_mutation_baseline(job, directory, pool, Reporter())

@@ -9,32 +9,32 @@ if TYPE_CHECKING:
 
     from codeit_jax.arc import Task, TaskSet
     from codeit_jax.config.schema import Config
-    from codeit_jax.inference.ranked_programs import Attempt
+    from codeit_jax.inference.ranked_programs import RankedProgram
     from codeit_jax.inference.trained_policy import Policy
 
 
 @dataclass(frozen=True)
-class Answers:
-    """The policy, the tasks it was asked, and what it wrote.
+class PolicySession:
+    """A policy, the tasks that it was given, and what it wrote for them.
 
     Attributes:
-        policy: who was asked.
-        tasks: what was asked.
+        policy: who wrote.
+        tasks: what for.
         num_sampled: programs drawn.
-        attempts: task id -> its distinct programs.
+        programs: task id -> its distinct programs.
     """
 
     policy: "Policy"
     tasks: "TaskSet"
     num_sampled: int
-    attempts: "dict[str, list[Attempt]]"
+    programs: "dict[str, list[RankedProgram]]"
 
     def report(self) -> dict[str, int | None]:
         """Count solved tasks as a run's report does; None where a test's output isn't known."""
         from codeit_jax.arc.lookup import has_outputs
         from codeit_jax.evaluation import solve_report
 
-        candidates = [attempt.candidate for attempts in self.attempts.values() for attempt in attempts]
+        candidates = [program.candidate for programs in self.programs.values() for program in programs]
         counts = solve_report(candidates, self.tasks)
         scored = all(has_outputs(task) for task in self.tasks)
         return {name: count if scored or name == "demonstrations" else None for name, count in counts.items()}
@@ -48,12 +48,12 @@ class Answers:
         }
 
 
-def ask_policy(arguments: argparse.Namespace, choose_tasks: "Callable[[Config], TaskSet]") -> Answers:
+def sample_and_run(arguments: argparse.Namespace, choose_tasks: "Callable[[Config], TaskSet]") -> PolicySession:
     """Read the run's policy, sample and run programs.
 
     Args:
         arguments: `run_directory` and those of `add_policy_arguments`.
-        choose_tasks: from the run's configuration; called first, so that a wrong task is told at once.
+        choose_tasks: from the run's configuration; called first, so that a wrong task is reported at once.
 
     Raises:
         UserError: no such run or task.
@@ -74,10 +74,10 @@ def ask_policy(arguments: argparse.Namespace, choose_tasks: "Callable[[Config], 
     num_workers = settings.num_workers if arguments.workers is None else arguments.workers
     with InterpreterPool(num_workers, limits_of(settings)) as pool:
         with reporter.stage("sampling") as advance:
-            programs = draw_programs(policy, tasks, num_samples=num_samples, seed=arguments.seed, advance=advance)
+            drawn = draw_programs(policy, tasks, num_samples=num_samples, seed=arguments.seed, advance=advance)
         with reporter.stage("executing") as advance:
-            attempts = run_programs(programs, tasks, pool, advance=advance)
-    return Answers(policy, tasks, len(programs), attempts)
+            programs = run_programs(drawn, tasks, pool, iteration=policy.iteration, advance=advance)
+    return PolicySession(policy, tasks, len(drawn), programs)
 
 
 def tasks_named(names: list[str]) -> "Callable[[Config], TaskSet]":

@@ -4,76 +4,79 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from codeit_jax.arc import Example, Grid, Task
     from codeit_jax.evaluation import Candidate
-    from codeit_jax.inference.ranked_programs import Attempt
+    from codeit_jax.inference.ranked_programs import RankedProgram
     from interpreter import Outcome
 
 
-@dataclass(frozen=True)
-class FoundProgram:
-    """A program with what it makes of its task.
+def program_json(
+    candidate: "Candidate", outcomes: "Sequence[Outcome]", task: "Task", details: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the object for the key `programs`; `tests` is null where a test's output isn't known.
 
-    Attributes:
-        candidate: its text and what it reproduces.
-        demonstrations: outcome on each demonstration input.
-        tests: outcome on each test input.
-        source: where it is from, for people, e.g. `drawn 3 times`.
-        details: the same, for JSON.
+    Args:
+        candidate: the program and what it reproduces.
+        outcomes: on each input of the task.
+        task: the task.
+        details: where it is from.
     """
+    from codeit_jax.arc.lookup import has_outputs
 
-    candidate: "Candidate"
-    demonstrations: "Sequence[Outcome]"
-    tests: "Sequence[Outcome]"
-    source: str
-    details: dict[str, Any]
-
-    def to_json(self, task: "Task") -> dict[str, Any]:
-        """Return the object for the key `programs`; `tests` is null where a test's output isn't known."""
-        from codeit_jax.arc.lookup import has_outputs
-
-        return {
-            "task_id": task.id,
-            "program": self.candidate.program,
-            **self.details,
-            "demonstrations": list(self.candidate.demonstrations),
-            "tests": list(self.candidate.tests) if has_outputs(task) else None,
-            "outputs": [outcome.grid for outcome in self.demonstrations],
-            "predictions": [outcome.grid for outcome in self.tests],
-        }
+    shown = len(task.demonstrations)
+    return {
+        "task_id": task.id,
+        "program": candidate.program,
+        **details,
+        "demonstrations": list(candidate.demonstrations),
+        "tests": list(candidate.tests) if has_outputs(task) else None,
+        "outputs": [outcome.grid for outcome in outcomes[:shown]],
+        "predictions": [outcome.grid for outcome in outcomes[shown:]],
+    }
 
 
-def found_by_policy(attempt: "Attempt") -> FoundProgram:
-    """Present a program that was just sampled."""
-    return FoundProgram(
-        candidate=attempt.candidate,
-        demonstrations=attempt.demonstrations,
-        tests=attempt.tests,
-        source="drawn once" if attempt.count == 1 else f"drawn {attempt.count} times",
-        details={"count": attempt.count, "log_prob": round(attempt.log_prob, 4)},
-    )
+def ranked_json(program: "RankedProgram", task: "Task") -> dict[str, Any]:
+    """Return the object of a program that was just sampled."""
+    details = {"count": program.count, "log_prob": round(program.log_prob, 4)}
+    return program_json(program.candidate, program.outcomes, task, details)
 
 
-def print_program(program: FoundProgram, task: "Task", stream: TextIO) -> None:
-    """Print the text, which demonstrations hold, and the grids it makes: coloured on a terminal, digits elsewhere."""
+def print_ranked(program: "RankedProgram", task: "Task", stream: TextIO) -> None:
+    """Print a program that was just sampled."""
+    source = "drawn once" if program.count == 1 else f"drawn {program.count} times"
+    print_program(program.candidate, program.outcomes, task, source, stream)
+
+
+def print_program(
+    candidate: "Candidate", outcomes: "Sequence[Outcome]", task: "Task", source: str, stream: TextIO
+) -> None:
+    """Print the text, which demonstrations hold, and the grids it makes: colored on a terminal, digits elsewhere.
+
+    Args:
+        candidate: the program and what it reproduces.
+        outcomes: on each input of the task.
+        task: the task.
+        source: where the program is from.
+        stream: where to.
+    """
     from codeit_jax.reporting.terminal_grids import format_grids
 
-    held = sum(program.candidate.demonstrations)
-    print(f"  {held} of {len(task.demonstrations)} demonstrations hold; {program.source}", file=stream)
-    for line in program.candidate.program.split("\n"):
+    held = sum(candidate.demonstrations)
+    print(f"  {held} of {len(task.demonstrations)} demonstrations hold; {source}", file=stream)
+    for line in candidate.program.split("\n"):
         # A file edited by hand may hold anything; no control character of it reaches the terminal.
         print("    " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), file=stream)
     width = shutil.get_terminal_size((100, 24)).columns if stream.isatty() else 100
-    print(format_grids(list(_panels(program, task)), colour=has_colour(stream), width=width), file=stream)
+    panels = list(_panels(candidate, outcomes, task))
+    print(format_grids(panels, colour=has_colour(stream), width=width), file=stream)
     print(file=stream)
 
 
 def has_colour(stream: TextIO) -> bool:
-    """Tell whether to colour: on a terminal, unless the user's NO_COLOR (no-color.org) is set."""
+    """Return whether to color: on a terminal, unless the user's NO_COLOR (no-color.org) is set."""
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
@@ -82,11 +85,11 @@ def people(arguments: Any) -> TextIO:
     return sys.stderr if arguments.json else sys.stdout
 
 
-def _panels(program: FoundProgram, task: "Task") -> "Iterator[tuple[str, Grid | None]]":
-    shown = zip(task.demonstrations, program.demonstrations, program.candidate.demonstrations, strict=True)
-    for number, (example, outcome, held) in enumerate(shown, start=1):
-        yield from _pair(f"demo {number}", example, outcome, "holds" if held else "fails")
-    for number, (example, outcome) in enumerate(zip(task.tests, program.tests, strict=True), start=1):
+def _panels(candidate: "Candidate", outcomes: "Sequence[Outcome]", task: "Task") -> "Iterator[tuple[str, Grid | None]]":
+    rest = iter(outcomes)
+    for number, (example, held) in enumerate(zip(task.demonstrations, candidate.demonstrations, strict=True), start=1):
+        yield from _pair(f"demo {number}", example, next(rest), "holds" if held else "fails")
+    for number, (example, outcome) in enumerate(zip(task.tests, rest, strict=True), start=1):
         yield from _pair(f"test {number}", example, outcome, "prediction")
 
 

@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from codeit_jax.reporting.page import build_page
     from codeit_jax.reporting.run_result import read_run_result
-    from codeit_jax.storage.run_directory import write_atomically
+    from codeit_jax.storage.files import write_atomically
 
     results = [read_run_result(directory) for directory in arguments.run_directories]
     path = arguments.output or arguments.run_directories[0] / "report.html"

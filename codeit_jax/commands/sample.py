@@ -5,11 +5,11 @@ import json
 from typing import TYPE_CHECKING
 
 from codeit_jax.commands.cli_options import add_policy_arguments, add_run_argument
-from codeit_jax.commands.policy_session import ask_policy, tasks_named
-from codeit_jax.commands.program_view import found_by_policy, people, print_program
+from codeit_jax.commands.policy_session import sample_and_run, tasks_named
+from codeit_jax.commands.program_view import people, print_ranked, ranked_json
 
 if TYPE_CHECKING:
-    from codeit_jax.inference.ranked_programs import Attempt
+    from codeit_jax.inference.ranked_programs import RankedProgram
 
 _SHOWN = 3
 
@@ -30,28 +30,28 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: no such run or task.
         StorageError: no checkpoint of the run is whole.
     """
-    from codeit_jax.inference.ranked_programs import select_attempts
+    from codeit_jax.inference.ranked_programs import rank
 
-    answers = ask_policy(arguments, tasks_named(arguments.tasks))
+    session = sample_and_run(arguments, tasks_named(arguments.tasks))
     stream = people(arguments)
     objects = []
-    for task in answers.tasks:
-        attempts = answers.attempts[task.id]
-        best = select_attempts(attempts, len(attempts))
-        print(f"{task.id}: {_counts(attempts)}, {len(best)} reproduce a demonstration", file=stream)
-        for attempt in best[:_SHOWN]:
-            print_program(found_by_policy(attempt), task, stream)
-        texts = {attempt.candidate.program for attempt in best}
-        others = [attempt for attempt in attempts if attempt.candidate.program not in texts]
-        objects += [found_by_policy(attempt).to_json(task) for attempt in (*best, *others)]
+    for task in session.tasks:
+        programs = session.programs[task.id]
+        best = rank(programs, len(programs))
+        print(f"{task.id}: {_counts(programs)}, {len(best)} reproduce a demonstration", file=stream)
+        for program in best[:_SHOWN]:
+            print_ranked(program, task, stream)
+        texts = {program.candidate.program for program in best}
+        others = [program for program in programs if program.candidate.program not in texts]
+        objects += [ranked_json(program, task) for program in (*best, *others)]
     if arguments.json:
-        print(json.dumps({"programs": objects, "solved": answers.report(), **answers.origin()}))
+        print(json.dumps({"programs": objects, "solved": session.report(), **session.origin()}))
     return 0
 
 
-def _counts(attempts: "list[Attempt]") -> str:
+def _counts(programs: "list[RankedProgram]") -> str:
     from interpreter import Status
 
-    drawn = sum(attempt.count for attempt in attempts)
-    valid = sum(attempt.demonstrations[0].status is not Status.SYNTAX for attempt in attempts)
-    return f"{drawn} drawn, {len(attempts)} distinct, {valid} of them are programs"
+    drawn = sum(program.count for program in programs)
+    valid = sum(program.outcomes[0].status is not Status.SYNTAX for program in programs)
+    return f"{drawn} drawn, {len(programs)} distinct, {valid} of them are programs"

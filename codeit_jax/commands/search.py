@@ -75,7 +75,7 @@ def _run_job(job: "SearchJob", folder: Path, workers: int) -> "tuple[SearchBasel
     from codeit_jax.reporting.progress import Reporter
     from codeit_jax.storage.job_directory import JobDirectory
 
-    with JobDirectory(folder, job.settings()) as directory, sigterm_interrupts():
+    with JobDirectory(folder, "search", job.settings()) as directory, sigterm_interrupts():
         search = SearchBaseline(job, directory, Reporter())
         search.run(workers)
         return search, search.summarize()

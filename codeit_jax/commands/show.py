@@ -5,12 +5,13 @@ import json
 from typing import TYPE_CHECKING
 
 from codeit_jax.commands.cli_options import add_run_argument, positive
-from codeit_jax.commands.program_view import FoundProgram, people, print_program
+from codeit_jax.commands.program_view import people, print_program, program_json
 
 if TYPE_CHECKING:
     from codeit_jax.arc import Task
     from codeit_jax.config.schema import Config
-    from codeit_jax.evaluation.solutions import Solution
+    from codeit_jax.evaluation import Candidate
+    from interpreter import Outcome
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -31,43 +32,36 @@ def run(arguments: argparse.Namespace) -> int:
         StorageError: solutions.jsonl is damaged.
     """
     from codeit_jax.arc.lookup import find_task
-    from codeit_jax.evaluation import solve_report
-    from codeit_jax.storage.run_reader import best_solutions, check_same_task, read_run_config, read_solutions
+    from codeit_jax.evaluation import select_candidates, solve_report
+    from codeit_jax.storage.run_reader import check_same_task, read_run_config, read_solutions
 
     config = read_run_config(arguments.run_directory)
     task = find_task(arguments.task, (config.data.search_tasks, config.data.training_tasks))
-    found = [s for s in read_solutions(arguments.run_directory) if s.candidate.task_id == task.id]
-    for solution in found:
-        check_same_task(solution, task)
-    programs = _run_again(best_solutions(found, arguments.num), task, config)
+    found = [candidate for candidate in read_solutions(arguments.run_directory) if candidate.task_id == task.id]
+    for candidate in found:
+        check_same_task(candidate, task)
+    best = select_candidates(found, arguments.num)
+    outcomes = _run_again(best, task, config)
     stream = people(arguments)
-    print(f"{task.id}: programs found: {len({s.candidate.program for s in found})}", file=stream)
-    for program in programs:
-        print_program(program, task, stream)
+    print(f"{task.id}: programs found: {len({candidate.program for candidate in found})}", file=stream)
+    for candidate, row in zip(best, outcomes, strict=True):
+        print_program(candidate, row, task, f"{candidate.origin}, {_when(candidate.iteration)}", stream)
     if arguments.json:
-        solved = solve_report([solution.candidate for solution in found], [task])
-        print(json.dumps({"programs": [program.to_json(task) for program in programs], "solved": solved}))
+        programs = [
+            program_json(candidate, row, task, {"origin": candidate.origin, "iteration": candidate.iteration})
+            for candidate, row in zip(best, outcomes, strict=True)
+        ]
+        print(json.dumps({"programs": programs, "solved": solve_report(found, [task])}))
     return 0
 
 
-def _run_again(solutions: "list[Solution]", task: "Task", config: "Config") -> list[FoundProgram]:
+def _run_again(candidates: "list[Candidate]", task: "Task", config: "Config") -> "list[list[Outcome]]":
     from codeit_jax.config.interpreter_limits import limits_of
     from interpreter import InterpreterPool, Job
 
-    job = Job([solution.candidate.program for solution in solutions], task.demonstration_inputs + task.test_inputs)
     with InterpreterPool(1, limits_of(config.interpreter)) as pool:
-        [rows] = pool.run([job])
-    shown = len(task.demonstrations)
-    return [
-        FoundProgram(
-            candidate=solution.candidate,
-            demonstrations=row[:shown],
-            tests=row[shown:],
-            source=f"{solution.origin}, {_when(solution.iteration)}",
-            details={"origin": solution.origin, "iteration": solution.iteration},
-        )
-        for solution, row in zip(solutions, rows, strict=True)
-    ]
+        [rows] = pool.run([Job([candidate.program for candidate in candidates], task.inputs)])
+    return rows
 
 
 def _when(iteration: int) -> str:

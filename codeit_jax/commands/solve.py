@@ -4,8 +4,8 @@ import argparse
 import json
 
 from codeit_jax.commands.cli_options import add_policy_arguments, add_run_argument
-from codeit_jax.commands.policy_session import ask_policy, tasks_named
-from codeit_jax.commands.program_view import found_by_policy, people, print_program
+from codeit_jax.commands.policy_session import sample_and_run, tasks_named
+from codeit_jax.commands.program_view import people, print_ranked, ranked_json
 
 _PREDICTIONS = 3  # as in the paper's pass@3
 
@@ -26,20 +26,20 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: no such run or task.
         StorageError: no checkpoint of the run is whole.
     """
-    from codeit_jax.inference.ranked_programs import select_attempts
+    from codeit_jax.inference.ranked_programs import rank
 
-    answers = ask_policy(arguments, tasks_named([arguments.task]))
-    [task] = answers.tasks
-    chosen = [found_by_policy(attempt) for attempt in select_attempts(answers.attempts[task.id], _PREDICTIONS)]
+    session = sample_and_run(arguments, tasks_named([arguments.task]))
+    [task] = session.tasks
+    chosen = rank(session.programs[task.id], _PREDICTIONS)
     stream = people(arguments)
     if not chosen:
-        print(f"{task.id}: none of {answers.num_sampled} programs reproduces a demonstration; try --num", file=stream)
-    for rank, program in enumerate(chosen, start=1):
-        print(f"{task.id}: prediction {rank} of {len(chosen)}", file=stream)
-        print_program(program, task, stream)
+        print(f"{task.id}: none of {session.num_sampled} programs reproduces a demonstration; try --num", file=stream)
+    for place, program in enumerate(chosen, start=1):
+        print(f"{task.id}: prediction {place} of {len(chosen)}", file=stream)
+        print_ranked(program, task, stream)
     if arguments.json:
-        objects = [program.to_json(task) for program in chosen]
+        objects = [ranked_json(program, task) for program in chosen]
         predictions = [program["predictions"] for program in objects]
-        result = {"programs": objects, "solved": answers.report(), "task_id": task.id, "predictions": predictions}
-        print(json.dumps(result | answers.origin()))
+        result = {"programs": objects, "solved": session.report(), "task_id": task.id, "predictions": predictions}
+        print(json.dumps(result | session.origin()))
     return 0

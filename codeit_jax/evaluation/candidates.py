@@ -1,35 +1,75 @@
 """A program found for a task, and what it reproduces."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from codeit_jax.arc import Task, reproduced
+from codeit_jax.hindsight import BEFORE_TRAINING, Origin
+from interpreter import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A program found for a task, and what it reproduces.
+    """A program found for a task, what it reproduces, who found it and when: a line of solutions.jsonl.
 
     Attributes:
         task_id: the task.
         program: the canonical text.
         demonstrations: per demonstration of the task, is the wanted output reproduced?
         tests: the same for the tests; read to score, never to select.
+        origin: who wrote it.
+        iteration: meta-iteration of its first finding; `BEFORE_TRAINING` before the first.
     """
 
     task_id: str
     program: str
     demonstrations: tuple[bool, ...]
     tests: tuple[bool, ...]
+    origin: Origin
+    iteration: int = BEFORE_TRAINING
+
+    @classmethod
+    def from_outcomes(
+        cls,
+        task: Task,
+        program: str,
+        outcomes: Sequence[Outcome],
+        *,
+        origin: Origin,
+        iteration: int = BEFORE_TRAINING,
+    ) -> "Candidate":
+        """Compare a program's outcomes on `task.inputs`, demonstrations first, with the wanted outputs."""
+        solved = reproduced((outcome.grid for outcome in outcomes), (*task.demonstrations, *task.tests))
+        shown = len(task.demonstrations)
+        return cls(task.id, program, solved[:shown], solved[shown:], origin=origin, iteration=iteration)
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Candidate":
-        """Read a JSON object that has the attributes, and perhaps more."""
+        """Read a JSON object that has the attributes, and perhaps more.
+
+        Raises:
+            KeyError, TypeError: it isn't one.
+        """
         return cls(
             task_id=row["task_id"],
             program=row["program"],
             demonstrations=tuple(row["demonstrations"]),
             tests=tuple(row["tests"]),
+            origin=row["origin"],
+            iteration=row["iteration"],
         )
+
+    def to_row(self) -> dict[str, Any]:
+        """Return the line for solutions.jsonl."""
+        return {
+            "task_id": self.task_id,
+            "program": self.program,
+            "iteration": self.iteration,
+            "origin": self.origin,
+            "demonstrations": list(self.demonstrations),
+            "tests": list(self.tests),
+        }
 
     @property
     def solves_demonstrations(self) -> bool:

@@ -2,11 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import interpreter
-from codeit_jax.arc import Example, Grid, Task
-from codeit_jax.evaluation import Candidate
+from codeit_jax.arc import Example, Task, TaskSet, area, reproduced
+from codeit_jax.evaluation.candidates import Candidate
+from codeit_jax.evaluation.solutions import SolutionTable
+from codeit_jax.hindsight import Execution, Origin
 from interpreter.jobs import Results
 
 _TASKS_AHEAD = 4  # keeps the workers busy, and bounds the outcomes held at once
@@ -14,37 +16,65 @@ _TASKS_AHEAD = 4  # keeps the workers busy, and bounds the outcomes held at once
 T = TypeVar("T")
 
 
-class Screened(NamedTuple):
-    """A candidate, and the position of its program among those screened."""
+def find_candidates(
+    executions: Sequence[Execution],
+    tasks: TaskSet,
+    known: SolutionTable,
+    *,
+    pool: interpreter.InterpreterPool,
+    iteration: int,
+) -> list[Candidate]:
+    """Run programs of the policy on the tests, to score them.
 
-    position: int
-    candidate: Candidate
+    Args:
+        executions: of programs that solve a demonstration, on the demonstrations.
+        tasks: theirs; the tests' outputs are read here, to score only.
+        known: programs found before, which aren't run again.
+        pool: runs the programs.
+        iteration: the meta-iteration.
+
+    Returns:
+        The candidates that aren't known yet.
+    """
+    unknown = [e for e in executions if known.known_tests(e.task_id, e.program) is None]
+    # The tests wait until here: what reaches a prompt, a priority or a choice never saw them.
+    jobs = [interpreter.Job(programs=[e.program], grids=tasks[e.task_id].test_inputs) for e in unknown]
+    return [
+        Candidate.from_outcomes(
+            tasks[e.task_id], e.program, (*e.outcomes, *outcomes), origin="policy", iteration=iteration
+        )
+        for e, [outcomes] in zip(unknown, pool.run(jobs), strict=True)
+    ]
 
 
 def screen_programs(
     programs: Sequence[interpreter.Program],
     tasks: Collection[Task],
+    origins: Sequence[Origin],
     *,
     pool: interpreter.InterpreterPool,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> list[Screened]:
-    """Find what `screen_tasks` yields for each task, in one list by task and then by position.
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Candidate]:
+    """Find what `screen_tasks` yields for each task, in one list by task and then in the order of the programs.
 
     Args:
-        programs, tasks, pool: see there.
+        programs, tasks, origins, pool: see there.
         on_progress: called with tasks done and tasks in all.
     """
-    screened: list[Screened] = []
-    for number, (_, found) in enumerate(screen_tasks(programs, tasks, pool=pool), start=1):
-        screened.extend(found)
-        if on_progress is not None:
-            on_progress(number, len(tasks))
-    return screened
+    candidates: list[Candidate] = []
+    for number, (_, found) in enumerate(screen_tasks(programs, tasks, origins, pool=pool), start=1):
+        candidates.extend(found.values())
+        on_progress(number, len(tasks))
+    return candidates
 
 
 def screen_tasks(
-    programs: Sequence[interpreter.Program], tasks: Iterable[Task], *, pool: interpreter.InterpreterPool
-) -> Iterator[tuple[Task, list[Screened]]]:
+    programs: Sequence[interpreter.Program],
+    tasks: Iterable[Task],
+    origins: Sequence[Origin],
+    *,
+    pool: interpreter.InterpreterPool,
+) -> Iterator[tuple[Task, dict[int, Candidate]]]:
     """Find the programs that reproduce the smallest demonstration of a task, and what else of it they reproduce.
 
     Almost all programs miss almost all tasks, so each runs on the smallest demonstration first and only those that
@@ -53,10 +83,11 @@ def screen_tasks(
     Args:
         programs: the programs; they are run sorted, since those that begin alike share calls.
         tasks: the tasks; the tests' outputs are read to score only.
+        origins: who wrote each program.
         pool: runs the programs.
 
     Yields:
-        Each task with its candidates, by position.
+        Each task with its candidates, by ascending position of the program.
     """
     order = sorted(range(len(programs)), key=lambda position: programs[position].lines)
     texts = [str(programs[position]) for position in order]
@@ -65,18 +96,20 @@ def screen_tasks(
         return pool.submit([interpreter.Job(texts, [_smallest(task).input])])
 
     def submit_whole(task: Task, hits: Sequence[int]) -> interpreter.Pending:
-        grids = task.demonstration_inputs + task.test_inputs
-        return pool.submit([interpreter.Job([texts[number] for number in hits], grids)])
+        return pool.submit([interpreter.Job([texts[number] for number in hits], task.inputs)])
 
     first = _ahead((task, submit_first(task)) for task in tasks)
     hits = ((task, _hits(task, rows)) for task, [rows] in first)
     whole = _ahead(((task, numbers), submit_whole(task, numbers)) for task, numbers in hits)
     for (task, numbers), [rows] in whole:
-        found = [
-            Screened(order[number], _candidate(task, texts[number], row))
-            for number, row in zip(numbers, rows, strict=True)
-        ]
-        yield task, sorted(found, key=lambda entry: entry.position)
+        outcomes_by_position = {order[number]: row for number, row in zip(numbers, rows, strict=True)}
+        yield (
+            task,
+            {
+                position: Candidate.from_outcomes(task, str(programs[position]), row, origin=origins[position])
+                for position, row in sorted(outcomes_by_position.items())
+            },
+        )
 
 
 def _ahead(submitted: Iterable[tuple[T, interpreter.Pending]]) -> Iterator[tuple[T, Results]]:
@@ -92,27 +125,10 @@ def _ahead(submitted: Iterable[tuple[T, interpreter.Pending]]) -> Iterator[tuple
 
 
 def _smallest(task: Task) -> Example:
-    return min(task.demonstrations, key=lambda example: _area(example.input))
+    return min(task.demonstrations, key=lambda example: area(example.input))
 
 
 def _hits(task: Task, rows: Sequence[Sequence[interpreter.Outcome]]) -> list[int]:
-    wanted = _smallest(task).output
-    return [number for number, [outcome] in enumerate(rows) if outcome.grid == wanted]
-
-
-def _candidate(task: Task, text: str, row: Sequence[interpreter.Outcome]) -> Candidate:
-    shown = len(task.demonstrations)
-    return Candidate(
-        task_id=task.id,
-        program=text,
-        demonstrations=_reproduced(task.demonstrations, row[:shown]),
-        tests=_reproduced(task.tests, row[shown:]),
-    )
-
-
-def _reproduced(examples: Sequence[Example], outcomes: Sequence[interpreter.Outcome]) -> tuple[bool, ...]:
-    return tuple(outcome.grid == example.output for example, outcome in zip(examples, outcomes, strict=True))
-
-
-def _area(grid: Grid) -> int:
-    return len(grid) * len(grid[0])
+    """Return the numbers of the programs that reproduce the smallest demonstration."""
+    smallest = _smallest(task)
+    return [number for number, [outcome] in enumerate(rows) if reproduced([outcome.grid], [smallest]) == (True,)]

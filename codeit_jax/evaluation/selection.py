@@ -12,13 +12,16 @@ def select_candidates(candidates: Iterable[Candidate], count: int) -> list[Candi
 
     Only programs that reproduce at least one demonstration take part, each text once. More demonstrations come first,
     then fewer characters; equal ones are ordered by their text, so that the choice never depends on the order of
-    finding.
+    finding. Of equal texts the first finding is returned.
 
     Args:
         candidates: programs for one task.
         count: how many to return at most.
     """
-    by_text = {candidate.program: candidate for candidate in candidates if any(candidate.demonstrations)}
+    by_text: dict[str, Candidate] = {}
+    for candidate in candidates:
+        if any(candidate.demonstrations):
+            by_text.setdefault(candidate.program, candidate)
     return sorted(by_text.values(), key=_selection_key)[:count]
 
 

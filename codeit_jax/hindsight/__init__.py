@@ -1,10 +1,11 @@
 """From executed programs to experiences: hindsight relabeling, priorities, candidate solutions."""
 
 from codeit_jax.hindsight.execution import Execution, PendingExecutions, execute, submit_programs
-from codeit_jax.hindsight.experience import Experience, Origin
-from codeit_jax.hindsight.relabel import demonstration_performance, relabel, solved_demonstrations
+from codeit_jax.hindsight.experience import BEFORE_TRAINING, Experience, Origin
+from codeit_jax.hindsight.relabel import demonstration_performance, relabel, relabel_all, solved_demonstrations
 
 __all__ = [
+    "BEFORE_TRAINING",
     "Execution",
     "Experience",
     "Origin",
@@ -12,6 +13,7 @@ __all__ = [
     "demonstration_performance",
     "execute",
     "relabel",
+    "relabel_all",
     "solved_demonstrations",
     "submit_programs",
 ]

@@ -5,7 +5,11 @@ from typing import Literal
 
 from codeit_jax.arc import Example
 
-Origin = Literal["seed", "mutant", "policy"]
+Origin = Literal["seed", "mutant", "policy", "search"]
+"""Who wrote a program; enumerative search isn't part of a run."""
+
+BEFORE_TRAINING = -1
+"""The iteration number of what is found before the first meta-iteration."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,7 +22,7 @@ class Experience:
         examples: inputs with the outputs that the program produced for them, at least one.
         demonstration_performance: share of the task's demonstrations that the program solves, 0 to 1: the priority.
         origin: who wrote the program.
-        iteration: meta-iteration in which it was found; -1 for what was there before the first.
+        iteration: meta-iteration in which it was found; `BEFORE_TRAINING` for what was there before the first.
     """
 
     task_id: str

@@ -1,15 +1,16 @@
 """Hindsight relabeling (paper, section 3.2): what a program really produced takes the place of what was wanted."""
 
-from codeit_jax.arc import Example, Task
+from collections.abc import Iterable
+
+from codeit_jax.arc import Example, Task, TaskSet, reproduced
 from codeit_jax.config.schema import HindsightConfig
 from codeit_jax.hindsight.execution import Execution
 from codeit_jax.hindsight.experience import Experience, Origin
 
 
 def solved_demonstrations(execution: Execution, task: Task) -> tuple[bool, ...]:
-    """Tell for each demonstration whether the program produced the wanted output."""
-    pairs = zip(execution.outcomes, task.demonstrations, strict=True)
-    return tuple(outcome.grid is not None and outcome.grid == wanted.output for outcome, wanted in pairs)
+    """Return for each demonstration whether the program produced the wanted output."""
+    return reproduced((outcome.grid for outcome in execution.outcomes), task.demonstrations)
 
 
 def demonstration_performance(solved: tuple[bool, ...]) -> float:
@@ -50,3 +51,11 @@ def relabel(
         origin=origin,
         iteration=iteration,
     )
+
+
+def relabel_all(
+    executions: Iterable[Execution], tasks: TaskSet, config: HindsightConfig, *, origin: Origin, iteration: int
+) -> list[Experience]:
+    """Return the experiences that `relabel` makes of executions, in their order."""
+    relabeled = (relabel(e, tasks[e.task_id], config, origin=origin, iteration=iteration) for e in executions)
+    return [experience for experience in relabeled if experience is not None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import jax
 
-from codeit_jax.arc import Example, TaskSet
+from codeit_jax.arc import TaskSet
 from codeit_jax.evaluation import Candidate, select_candidates
 from codeit_jax.inference.trained_policy import Policy
 from codeit_jax.reporting.progress import Advance
@@ -16,22 +16,20 @@ from interpreter import InterpreterPool, Job, Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """One distinct program for a task.
+class RankedProgram:
+    """One distinct program for a task, drawn and run.
 
     Attributes:
         candidate: its text and what it reproduces; the tests are read to score only.
         count: how often it was drawn.
         log_prob: under the policy at temperature 1.
-        demonstrations: outcome on each demonstration input.
-        tests: outcome on each test input.
+        outcomes: on each input of the task, the demonstrations' first.
     """
 
     candidate: Candidate
     count: int
     log_prob: float
-    demonstrations: tuple[Outcome, ...]
-    tests: tuple[Outcome, ...]
+    outcomes: tuple[Outcome, ...]
 
 
 def draw_programs(
@@ -44,7 +42,7 @@ def draw_programs(
         tasks: only their demonstrations are read.
         num_samples: for each task.
         seed: decides the draws.
-        advance: told of programs drawn and programs in all.
+        advance: called with programs drawn and programs in all.
     """
     sampling = replace(policy.config.sampling, samples_per_task=num_samples)
     # A batch compiles for as many prompts as there are: one task needs no sixteen.
@@ -60,9 +58,16 @@ def draw_programs(
 
 
 def run_programs(
-    programs: Sequence[SampledProgram], tasks: TaskSet, pool: InterpreterPool, *, advance: Advance
-) -> dict[str, list[Attempt]]:
+    programs: Sequence[SampledProgram], tasks: TaskSet, pool: InterpreterPool, *, iteration: int, advance: Advance
+) -> dict[str, list[RankedProgram]]:
     """Run each task's distinct programs on its demonstrations and tests.
+
+    Args:
+        programs: drawn for any of the tasks.
+        tasks: theirs.
+        pool: runs the programs.
+        iteration: meta-iterations that the policy learnt from.
+        advance: called with executions done and in all.
 
     Returns:
         Task id -> its programs in the order of drawing; every task is there.
@@ -70,34 +75,23 @@ def run_programs(
     draws: dict[str, defaultdict[str, list[SampledProgram]]] = {task.id: defaultdict(list) for task in tasks}
     for program in programs:
         draws[program.task_id][program.text].append(program)
-    jobs = [Job(list(draws[task.id]), task.demonstration_inputs + task.test_inputs) for task in tasks]
-    attempts: dict[str, list[Attempt]] = {}
-    for task, rows in zip(tasks, pool.run(jobs, on_progress=advance), strict=True):
-        num_shown = len(task.demonstrations)
-        attempts[task.id] = [
-            Attempt(
-                candidate=Candidate(
-                    task_id=task.id,
-                    program=text,
-                    demonstrations=_reproduced(task.demonstrations, row[:num_shown]),
-                    tests=_reproduced(task.tests, row[num_shown:]),
-                ),
+    jobs = [Job(list(draws[task.id]), task.inputs) for task in tasks]
+    return {
+        task.id: [
+            RankedProgram(
+                candidate=Candidate.from_outcomes(task, text, row, origin="policy", iteration=iteration),
                 count=len(group),
                 log_prob=group[0].log_prob,
-                demonstrations=tuple(row[:num_shown]),
-                tests=tuple(row[num_shown:]),
+                outcomes=tuple(row),
             )
             for (text, group), row in zip(draws[task.id].items(), rows, strict=True)
         ]
-    return attempts
+        for task, rows in zip(tasks, pool.run(jobs, on_progress=advance), strict=True)
+    }
 
 
-def select_attempts(attempts: Sequence[Attempt], count: int) -> list[Attempt]:
+def rank(programs: Sequence[RankedProgram], count: int) -> list[RankedProgram]:
     """Return the best of one task's programs, by `select_candidates`: none without a demonstration reproduced."""
-    by_text = {attempt.candidate.program: attempt for attempt in attempts}
-    chosen = select_candidates([attempt.candidate for attempt in attempts], count)
+    by_text = {program.candidate.program: program for program in programs}
+    chosen = select_candidates([program.candidate for program in programs], count)
     return [by_text[candidate.program] for candidate in chosen]
-
-
-def _reproduced(examples: Sequence[Example], outcomes: Sequence[Outcome]) -> tuple[bool, ...]:
-    return tuple(outcome.grid == example.output for example, outcome in zip(examples, outcomes, strict=True))

@@ -1,4 +1,4 @@
-"""A trained policy, read from a run directory: takes no lock and changes nothing there, even while the run goes on."""
+"""A trained policy, read from a run directory: takes no lock, and changes nothing there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,11 +7,12 @@ from pathlib import Path
 import jax
 from jax.sharding import Mesh
 
-from codeit_jax.config.errors import StorageError, UserError
+from codeit_jax.config.errors import StorageError, UserError, first_line
 from codeit_jax.config.schema import Config, ParallelConfig
 from codeit_jax.model import Params, T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.parallel.sharding_rules import param_shardings
+from codeit_jax.run.checkpointing import check_tokenizer
 from codeit_jax.run.components import load_tokenizer, prepare_runtime
 from codeit_jax.storage import checkpoint
 from codeit_jax.storage.run_directory import RunDirectory
@@ -47,7 +48,7 @@ def load_policy(run: Path, say: Callable[[str], None]) -> Policy:
 
     Args:
         run: the run directory.
-        say: told of damaged checkpoints.
+        say: prints a line for each damaged checkpoint.
 
     Raises:
         UserError: no run directory, none with a checkpoint, or the tokenizer's files changed since.
@@ -57,28 +58,24 @@ def load_policy(run: Path, say: Callable[[str], None]) -> Policy:
     # A run on eight accelerators is looked at on a laptop too.
     prepare_runtime(replace(config.runtime, platform="auto"))
     tokenizer = load_tokenizer(config.text)
-    cut = checkpoint.newest_whole(RunDirectory(run, writes=False), say)
-    if cut is None:
+    saved = checkpoint.newest_whole(RunDirectory(run, "train", writes=False), say)
+    if saved is None:
         raise UserError(f"{run}: found no checkpoint, expected a run that has saved one")
-    if cut.meta["tokenizer"] != tokenizer.digest:
-        raise UserError(
-            f"the {tokenizer.name} tokenizer has digest {tokenizer.digest[:12]}, expected "
-            f"{cut.meta['tokenizer'][:12]} as in checkpoint {cut.number}: its vocabulary changed since"
-        )
+    check_tokenizer(saved, tokenizer.name, tokenizer.digest)
     mesh = make_mesh(ParallelConfig())
     model = T5Model(config.model, tokenizer.vocabulary_size)
     return Policy(
         config=config,
         tokenizer=tokenizer,
         model=model,
-        params=_read_params(cut, model, mesh),
+        params=_read_params(saved, model, mesh),
         mesh=mesh,
-        checkpoint=cut.number,
-        iteration=cut.meta["iteration"],
+        checkpoint=saved.number,
+        iteration=saved.meta["iteration"],
     )
 
 
-def _read_params(cut: checkpoint.Cut, model: T5Model, mesh: Mesh) -> Params:
+def _read_params(saved: checkpoint.Checkpoint, model: T5Model, mesh: Mesh) -> Params:
     shapes = model.abstract_params()
     target = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
@@ -86,10 +83,9 @@ def _read_params(cut: checkpoint.Cut, model: T5Model, mesh: Mesh) -> Params:
         param_shardings(mesh, shapes),
     )
     try:
-        params: Params = checkpoint.restore_part(cut, {"params": target})["params"]
+        params: Params = checkpoint.restore_part(saved, {"params": target})["params"]
     except (OSError, ValueError) as error:
-        problem = str(error).partition("\n")[0]
         raise StorageError(
-            f"{cut.state}: can't be read ({problem}); a run that goes on removes old checkpoints, try again"
+            f"{saved.state}: can't be read ({first_line(error)}); a running run removes old checkpoints, try again"
         ) from None
     return params

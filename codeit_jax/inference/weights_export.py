@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 from safetensors import SafetensorError
 
-from codeit_jax.config.errors import StorageError, UserError
+from codeit_jax.config.errors import StorageError, UserError, first_line
 from codeit_jax.inference.trained_policy import Policy
 from codeit_jax.model.huggingface import save_pretrained
 from codeit_jax.storage.faults import fault_point
@@ -40,7 +40,7 @@ def export_policy(policy: Policy, folder: Path) -> None:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
     except (OSError, SafetensorError) as error:
-        problem = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        problem = getattr(error, "strerror", None) or first_line(error)
         raise StorageError(f"{folder}: can't be written ({problem})") from None
 
 

@@ -68,12 +68,12 @@ def _run_section(run: RunResult) -> Iterator[str]:
 
 
 def _task_section(solved: SolvedTask) -> Iterator[str]:
-    task, candidate = solved.task, solved.best.candidate
+    task, candidate = solved.task, solved.best
     verdict = "the tests, too" if candidate.solves_tests else "not the tests"
-    when = "before the first meta-iteration" if solved.best.iteration < 0 else f"meta-iteration {solved.best.iteration}"
+    when = "before the first meta-iteration" if candidate.iteration < 0 else f"meta-iteration {candidate.iteration}"
     yield f"<h4><bdi>{escape(task.id)}</bdi></h4>"
     yield (
-        f"<p>Solves {verdict}. Found by: {escape(solved.best.origin)}, {when}; "
+        f"<p>Solves {verdict}. Found by: {escape(candidate.origin)}, {when}; "
         f"{solved.num_programs} programs reproduce a demonstration or more.</p>"
     )
     yield f"<pre>{escape(candidate.program)}</pre>"

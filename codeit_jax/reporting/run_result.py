@@ -9,8 +9,9 @@ from typing import Any
 from codeit_jax.arc import Task, TaskSet, load_tasks
 from codeit_jax.config.errors import StorageError
 from codeit_jax.config.interpreter_limits import limits_of
-from codeit_jax.evaluation.solutions import Solution, SolutionTable
-from codeit_jax.storage.run_reader import best_solutions, check_same_task, read_lines, read_run_config, read_solutions
+from codeit_jax.evaluation import Candidate, select_candidates
+from codeit_jax.evaluation.solutions import SolutionTable
+from codeit_jax.storage.run_reader import check_same_task, read_lines, read_run_config, read_solutions
 from interpreter import InterpreterPool, Job, Outcome
 
 
@@ -26,7 +27,7 @@ class SolvedTask:
     """
 
     task: Task
-    best: Solution
+    best: Candidate
     num_programs: int
     outcomes: Sequence[Outcome]
 
@@ -80,19 +81,18 @@ def read_run_result(run: Path) -> RunResult:
     )
 
 
-def _solved_tasks(solutions: Sequence[Solution], tasks: TaskSet, pool: InterpreterPool) -> Iterator[SolvedTask]:
-    by_task: dict[str, list[Solution]] = {}
-    for solution in solutions:
-        by_task.setdefault(solution.candidate.task_id, []).append(solution)
-    best = {task_id: best_solutions(found, 1) for task_id, found in by_task.items()}
+def _solved_tasks(found: Sequence[Candidate], tasks: TaskSet, pool: InterpreterPool) -> Iterator[SolvedTask]:
+    by_task: dict[str, list[Candidate]] = {}
+    for candidate in found:
+        by_task.setdefault(candidate.task_id, []).append(candidate)
+    best = {task_id: select_candidates(candidates, 1) for task_id, candidates in by_task.items()}
     for task in tasks:
-        for solution in best.get(task.id, []):
-            check_same_task(solution, task)
-    shown = [task for task in tasks if any(s.candidate.solves_demonstrations for s in best.get(task.id, []))]
-    inputs = [task.demonstration_inputs + task.test_inputs for task in shown]
-    jobs = [Job([best[task.id][0].candidate.program], grids) for task, grids in zip(shown, inputs, strict=True)]
+        for candidate in best.get(task.id, []):
+            check_same_task(candidate, task)
+    shown = [task for task in tasks if any(c.solves_demonstrations for c in best.get(task.id, []))]
+    jobs = [Job([best[task.id][0].program], task.inputs) for task in shown]
     for task, [outcomes] in zip(shown, pool.run(jobs), strict=True):
-        num_programs = len({solution.candidate.program for solution in by_task[task.id]})
+        num_programs = len({candidate.program for candidate in by_task[task.id]})
         yield SolvedTask(task=task, best=best[task.id][0], num_programs=num_programs, outcomes=outcomes)
 
 

@@ -1,20 +1,21 @@
 """A run's state from nothing, from a checkpoint, and into one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from codeit_jax.config.errors import UserError
-from codeit_jax.evaluation.solutions import Solution, SolutionTable
-from codeit_jax.reporting.progress import Reporter
-from codeit_jax.run.components import Workbench
+from codeit_jax.evaluation.candidates import Candidate
+from codeit_jax.evaluation.solutions import SolutionTable
+from codeit_jax.run.components import Components
 from codeit_jax.run.initial_data import initial_experiences, screen_initial_programs
 from codeit_jax.run.initial_weights import load_initial_params
-from codeit_jax.run.state import PRETRAINING, RunState, StageRecord, stage_key
+from codeit_jax.run.monitor import Monitor
+from codeit_jax.run.state import PRETRAINING, RunState, Stage, iteration_name, stage_key
 from codeit_jax.storage import checkpoint
+from codeit_jax.storage.checkpoint import Checkpoint
 from codeit_jax.storage.faults import fault_point
 from codeit_jax.storage.run_directory import RunDirectory
 from codeit_jax.training.experience_replay import ExperienceReplay
@@ -23,68 +24,71 @@ from codeit_jax.training.train_step import StepMetrics, TrainState, abstract_sta
 SAMPLED_FILE = "sampled.npy"
 
 
-def first_state(bench: Workbench, reporter: Reporter, record: Callable[[StageRecord], None]) -> RunState:
-    """Make the state before the first meta-iteration: weights, and seeds and mutants in the replay.
+def first_state(parts: Components, monitor: Monitor) -> RunState:
+    """Make the state before pretraining: weights, and seed programs and mutants in the replay.
 
-    Args:
-        bench: the run's tools.
-        reporter: shows progress.
-        record: takes the stages' numbers.
+    Raises:
+        UserError: the weights or the seed programs aren't as they should be.
     """
-    train = _initial_train_state(bench)
-    start = perf_counter()
-    replay = _new_replay(bench)
-    experiences, programs = initial_experiences(bench, reporter)
-    too_long = replay.add(experiences)
-    fault_point("mutate")
-    record(
-        StageRecord(
-            iteration=PRETRAINING,
-            stage="mutate",
-            seconds=perf_counter() - start,
-            values={"experiences": len(experiences), "programs": len(programs), "too_long": too_long},
-        )
+    train = _initial_train_state(parts)
+    replay = _new_replay(parts)
+    with monitor.stage(PRETRAINING, "mutate") as stage:
+        experiences, programs = initial_experiences(parts, monitor.say)
+        too_long = replay.add(experiences)
+        fault_point("mutate")
+        stage.note(experiences=len(experiences), programs=len(programs), too_long=too_long)
+    solutions = SolutionTable(screen_initial_programs(programs, parts, monitor))
+    monitor.keep_solutions(list(solutions))
+    return RunState(
+        iteration=PRETRAINING, stage=Stage.LEARN, train=train, replay=replay, solutions=solutions, sampled=set()
     )
-    solutions = SolutionTable(screen_initial_programs(bench, programs, reporter, record))
-    return RunState(iteration=PRETRAINING, steps=[], train=train, replay=replay, solutions=solutions, sampled=set())
 
 
-def restored_state(bench: Workbench, directory: RunDirectory, cut: checkpoint.Cut) -> RunState:
+def restored_state(parts: Components, directory: RunDirectory, saved: Checkpoint) -> RunState:
     """Read the state that a checkpoint holds, and drop from the line files what was written after it.
 
     Raises:
         UserError: the tokenizer has another vocabulary than the checkpoint's.
         StorageError: a line file is shorter than it was at the checkpoint, or damaged.
     """
-    tokenizer = bench.tokenizer
-    if cut.meta["tokenizer"] != tokenizer.digest:
-        raise UserError(
-            f"the {tokenizer.name} tokenizer has digest {tokenizer.digest[:12]}, expected "
-            f"{cut.meta['tokenizer'][:12]} as in checkpoint {cut.number}: its vocabulary changed since"
-        )
-    directory.cut_line_files(cut.meta["line_files"])
-    bench.hosts.wait()  # the first process has cut them
-    steps = cut.meta["steps"]
-    target = vars(abstract_state(bench.model, bench.optimizer, bench.mesh))
-    replay = _new_replay(bench)
-    replay.load(cut.replay)
+    check_tokenizer(saved, parts.tokenizer.name, parts.tokenizer.digest)
+    directory.truncate_line_files(saved.meta["line_files"])
+    parts.hosts.wait()  # the first process has truncated them
+    replay = _new_replay(parts)
+    replay.load(saved.replay)
+    target = vars(abstract_state(parts.model, parts.optimizer, parts.mesh))
     return RunState(
-        iteration=cut.meta["iteration"],
-        steps=None if steps is None else [StepMetrics(**step) for step in steps],
-        train=TrainState(**checkpoint.restore_state(cut, target)),
+        iteration=saved.meta["iteration"],
+        stage=Stage(saved.meta["stage"]),
+        steps=tuple(StepMetrics(**step) for step in saved.meta["steps"]),
+        train=TrainState(**checkpoint.restore_state(saved, target)),
         replay=replay,
-        solutions=SolutionTable(map(Solution.from_row, directory.read("solutions.jsonl"))),
-        sampled=set(np.load(cut.replay / SAMPLED_FILE).tolist()),
-        num_sampled=cut.meta["num_sampled"],
+        solutions=SolutionTable(map(Candidate.from_row, directory.read("solutions.jsonl"))),
+        sampled=set(np.load(saved.replay / SAMPLED_FILE).tolist()),
+        num_sampled=saved.meta["num_sampled"],
     )
 
 
-def save_state(bench: Workbench, directory: RunDirectory, number: int, state: RunState) -> None:
-    """Write a checkpoint; all processes have to call it."""
+def check_tokenizer(saved: Checkpoint, name: str, digest: str) -> None:
+    """Raise UserError if a checkpoint was made with another vocabulary: its embedding rows mean other tokens."""
+    if saved.meta["tokenizer"] != digest:
+        raise UserError(
+            f"the {name} tokenizer has digest {digest[:12]}, expected {saved.meta['tokenizer'][:12]} as in checkpoint "
+            f"{saved.number}: its vocabulary changed since"
+        )
+
+
+def save_state(parts: Components, directory: RunDirectory, number: int, state: RunState) -> None:
+    """Write a checkpoint; all processes have to call it.
+
+    Raises:
+        DivergedError: an array holds NaN or infinity.
+        StorageError: the disk is full or can't be written.
+    """
 
     def save_replay(folder: Path) -> None:
         state.replay.save(folder)
-        if bench.hosts.is_first:
+        if parts.hosts.is_first:
             np.save(folder / SAMPLED_FILE, np.array(sorted(state.sampled), np.uint64))
 
     checkpoint.save(
@@ -94,31 +98,32 @@ def save_state(bench: Workbench, directory: RunDirectory, number: int, state: Ru
         save_replay=save_replay,
         meta={
             "iteration": state.iteration,
-            "steps": None if state.steps is None else [_plain_numbers(step) for step in state.steps],
+            "stage": state.stage.value,
+            "steps": [_plain_numbers(step) for step in state.steps],
             "num_sampled": state.num_sampled,
-            "tokenizer": bench.tokenizer.digest,
+            "tokenizer": parts.tokenizer.digest,
         },
-        keep=bench.config.checkpoint.keep,
-        hosts=bench.hosts,
+        keep=parts.config.checkpoint.keep,
+        hosts=parts.hosts,
     )
 
 
 def describe(meta: Mapping[str, Any]) -> str:
-    """Say where in a run a checkpoint was made."""
-    stage = "pretraining" if meta["iteration"] == PRETRAINING else f"meta-iteration {meta['iteration']}"
-    return f"{stage}, learning step {len(meta['steps'])}" if meta["steps"] else stage
+    """Return where in a run a checkpoint was made, for people."""
+    name = iteration_name(meta["iteration"])
+    return f"{name}, learning step {len(meta['steps'])}" if meta["steps"] else name
 
 
-def _initial_train_state(bench: Workbench) -> TrainState:
-    params = load_initial_params(bench.config.model, bench.tokenizer)
+def _initial_train_state(parts: Components) -> TrainState:
+    params = load_initial_params(parts.config.model, parts.tokenizer)
     if params is None:
-        key = stage_key(bench.config.seed, PRETRAINING, "init")
-        return init_state(bench.model, bench.optimizer, bench.mesh, key)
-    return state_from_params(bench.optimizer, bench.mesh, params)
+        key = stage_key(parts.config.seed, PRETRAINING, "init")
+        return init_state(parts.model, parts.optimizer, parts.mesh, key)
+    return state_from_params(parts.optimizer, parts.mesh, params)
 
 
-def _new_replay(bench: Workbench) -> ExperienceReplay:
-    return ExperienceReplay(bench.config.replay, bench.config.text, bench.tokenizer, bench.hosts)
+def _new_replay(parts: Components) -> ExperienceReplay:
+    return ExperienceReplay(parts.config.replay, parts.config.text, parts.tokenizer, parts.hosts)
 
 
 def _plain_numbers(step: StepMetrics) -> dict[str, Any]:

@@ -1,31 +1,34 @@
-"""What stays the same through a run: tasks, prompts, tokenizer, network, optimizer, sampler, interpreter pool."""
+"""What a run is built of and never changes: tasks, prompts, network, optimizer, sampler, learner, interpreter pool."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jax
 import optax
 from jax.sharding import Mesh
 
 from codeit_jax.arc import TaskSet, load_tasks
-from codeit_jax.config.errors import UserError
+from codeit_jax.config.errors import UserError, first_line
 from codeit_jax.config.schema import Config, RuntimeConfig, TextConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
-from codeit_jax.parallel.hosts import ALONE, Hosts
+from codeit_jax.parallel.hosts import Hosts
 from codeit_jax.programs import SeedProgram, load_programs
 from codeit_jax.sampling import Sampler
 from codeit_jax.text import EncodedPrompt, Tokenizer, build_tokenizer
 from codeit_jax.training import make_optimizer
+from codeit_jax.training.learner import Learner
+from codeit_jax.training.throughput import StepTrace
 from interpreter import InterpreterPool
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workbench:
-    """The tools of a run.
+class Components:
+    """The parts of a run.
 
     Attributes:
-        config: the whole configuration; each tool has been given its own part.
+        config: the whole configuration; each part has been given its own section.
         search_tasks: the tasks to solve; their tests are read only to score.
         training_tasks: the tasks of the seed programs.
         seeds: the seed programs.
@@ -34,6 +37,7 @@ class Workbench:
         model: the network without parameters.
         optimizer: of the fine-tuning step.
         sampler: draws programs.
+        learner: fine-tunes on draws from the replay.
         pool: runs programs.
         mesh: the devices of all processes.
         hosts: the processes.
@@ -48,18 +52,37 @@ class Workbench:
     model: T5Model
     optimizer: optax.GradientTransformation
     sampler: Sampler
+    learner: Learner
     pool: InterpreterPool
     mesh: Mesh
     hosts: Hosts
 
+    @property
+    def sampling_sizes(self) -> dict[str, Any]:
+        """The settings that decide how much device memory sampling needs."""
+        sampling = self.config.sampling
+        return {
+            "sampling.prompts_per_batch": sampling.prompts_per_batch,
+            "sampling.samples_per_task": sampling.samples_per_task,
+        }
 
-def build_workbench(config: Config, pool: InterpreterPool, hosts: Hosts = ALONE) -> Workbench:
+    @property
+    def learning_sizes(self) -> dict[str, Any]:
+        """The settings that decide how much device memory learning needs."""
+        return {
+            "training.tokens_per_device": self.config.training.tokens_per_device,
+            "text.prompt_buckets": self.config.text.prompt_buckets,
+        }
+
+
+def build_components(config: Config, pool: InterpreterPool, hosts: Hosts, trace: StepTrace) -> Components:
     """Load and build everything that a run needs, cheapest first, so that what the user got wrong shows early.
 
     Args:
         config: the run's configuration.
         pool: running workers; the caller closes it.
         hosts: the processes of the run.
+        trace: of some learning steps for the profiler.
 
     Raises:
         UserError: a task source, programs file, tokenizer, weights folder or device isn't as it should be.
@@ -70,7 +93,8 @@ def build_workbench(config: Config, pool: InterpreterPool, hosts: Hosts = ALONE)
     tokenizer = load_tokenizer(config.text)
     mesh = make_mesh(config.parallel)
     model = T5Model(config.model, tokenizer.vocabulary_size)
-    return Workbench(
+    optimizer = make_optimizer(config.training)
+    return Components(
         config=config,
         search_tasks=search_tasks,
         training_tasks=training_tasks,
@@ -78,8 +102,9 @@ def build_workbench(config: Config, pool: InterpreterPool, hosts: Hosts = ALONE)
         prompts=encode_prompts(search_tasks, tokenizer, config),
         tokenizer=tokenizer,
         model=model,
-        optimizer=make_optimizer(config.training),
+        optimizer=optimizer,
         sampler=make_sampler(config, model, tokenizer, mesh),
+        learner=Learner(model, optimizer, tokenizer, config.training, config.text, mesh, trace),
         pool=pool,
         mesh=mesh,
         hosts=hosts,
@@ -99,7 +124,7 @@ def prepare_runtime(config: RuntimeConfig) -> None:
     try:
         jax.devices(None if config.platform == "auto" else config.platform)
     except (RuntimeError, AssertionError) as error:  # JAX asserts where no plugin for the platform is installed
-        reason = str(error).partition("\n")[0] or "no plugin for it is installed"
+        reason = first_line(error) or "no plugin for it is installed"
         raise UserError(f"runtime.platform is {config.platform!r}, which JAX can't use here ({reason})") from None
 
 

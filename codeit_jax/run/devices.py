@@ -11,7 +11,7 @@ from codeit_jax.config.errors import UserError
 
 
 class DeviceClock:
-    """Counts the time in which the devices have been given work; it runs from its making on."""
+    """Counts the time in which the devices have been given work; it runs from its creation on."""
 
     def __init__(self) -> None:
         self._busy_seconds = 0.0
@@ -39,7 +39,7 @@ class DeviceClock:
 
 
 @contextmanager
-def memory_explained(sizes: Mapping[str, Any]) -> Iterator[None]:
+def out_of_memory_as_user_error(sizes: Mapping[str, Any]) -> Iterator[None]:
     """Turn the device's running out of memory into one line with the settings that decide what is needed."""
     try:
         yield

@@ -1,6 +1,7 @@
-"""A whole run: set up or resume, meta-iterations, checkpoints, summary."""
+"""The main job: set up or resume, meta-iterations, checkpoints, summary."""
 
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,19 @@ from codeit_jax.parallel.host_pool import HostPool
 from codeit_jax.parallel.hosts import Hosts
 from codeit_jax.reporting.progress import Reporter, format_seconds
 from codeit_jax.run.checkpointing import describe, first_state, restored_state, save_state
-from codeit_jax.run.components import Workbench, build_workbench, prepare_runtime
-from codeit_jax.run.meta_iteration import MetaIteration
-from codeit_jax.run.state import RunState, StageRecord
-from codeit_jax.run.stopping import StopRequest, stop_request
-from codeit_jax.run.summary import tell_summary, write_summary
+from codeit_jax.run.components import Components, build_components, prepare_runtime
+from codeit_jax.run.meta_iteration import meta_iteration
+from codeit_jax.run.monitor import Monitor
+from codeit_jax.run.state import RunState
+from codeit_jax.run.stopping import stop_request
+from codeit_jax.run.summary import print_summary, write_summary
 from codeit_jax.storage import checkpoint
 from codeit_jax.storage.run_directory import RunDirectory
-from codeit_jax.training.learner import Learner
-from codeit_jax.training.profiling import StepTrace
+from codeit_jax.training.throughput import StepTrace
 
 
 def train(config: Config, run_directory: Path, reporter: Reporter) -> dict[str, Any] | None:
-    """Do the main job, or go on with it where the directory's last checkpoint is.
+    """Do the main job, or resume it where the directory's last checkpoint is.
 
     Args:
         config: the run's configuration.
@@ -40,35 +41,64 @@ def train(config: Config, run_directory: Path, reporter: Reporter) -> dict[str, 
     Raises:
         CodeitError: see its subclasses for what can go wrong and how the command exits.
     """
-    with initialize(config.distributed) as hosts:
-        directory = RunDirectory(run_directory, writes=hosts.is_first)
-        try:
-            _settle(config, directory, hosts, reporter)
-            prepare_runtime(config.runtime)
-            _check_equal(config, directory, hosts)
-            with (
-                HostPool(hosts, config.interpreter.num_workers, limits_of(config.interpreter)) as pool,
-                stop_request(hosts) as stop,
-            ):
-                bench = build_workbench(config, pool, hosts)
-                return _Run(bench, directory, reporter, stop).run()
-        finally:
-            reporter.close()
-            directory.close()
+    start = time.perf_counter()
+    with (
+        initialize(config.distributed) as hosts,
+        closing(reporter),
+        closing(RunDirectory(run_directory, "train", writes=hosts.is_first)) as directory,
+    ):
+        _open_directory(config, directory, hosts, reporter)
+        prepare_runtime(config.runtime)
+        _check_equal_settings(config, directory, hosts)
+        with (
+            HostPool(hosts, config.interpreter.num_workers, limits_of(config.interpreter)) as pool,
+            stop_request(hosts) as stop,
+        ):
+            trace = StepTrace(config.profile, directory.path / "profile", reporter.say)
+            parts = build_components(config, pool, hosts, trace)
+            monitor = Monitor(reporter, stop.at, directory.append)
+            _introduce(parts, reporter)
+            saver = _Saver(parts, directory, monitor)
+            state = saver.restore() or saver.save(first_state(parts, monitor))
+            stop.has_state = True
+            while state.iteration < config.num_meta_iterations:
+                before = state.iteration
+                state = meta_iteration(state, parts, monitor)
+                finished, stops = state.iteration > before, stop.vote()
+                if stops or (finished and saver.is_due(state)):
+                    saver.save(state)
+                if stops:
+                    raise PreemptedError(
+                        f"stopped as asked, everything is saved; the same command resumes from {directory.path}"
+                    )
+                if finished and hosts.is_first:
+                    _estimate(state, config, directory, reporter)
+            if not hosts.is_first:
+                return None
+            summary = write_summary(parts, state, directory)
+            print_summary(parts, state, summary, reporter.say)
+            reporter.say(
+                f"this call took {format_seconds(time.perf_counter() - start)}; run directory: {directory.path}"
+            )
+            reporter.say(
+                "next: the same command with a larger num_meta_iterations=N resumes from here; "
+                "solutions.jsonl holds every program found"
+            )
+            return summary
 
 
-def _settle(config: Config, directory: RunDirectory, hosts: Hosts, reporter: Reporter) -> None:
+def _open_directory(config: Config, directory: RunDirectory, hosts: Hosts, reporter: Reporter) -> None:
     """Write the configuration and open the log; only the first process has them, and talks."""
     if not hosts.is_first:
         reporter.mute()
         return
-    changes = directory.settle_config(config)
+    changes = directory.write_or_check_config(config)
     reporter.open_log(directory.path / "log.txt")
     for key, (old, new) in changes.items():
         reporter.say(f"{key} is now {new!r}, was {old!r}")
 
 
-def _check_equal(config: Config, directory: RunDirectory, hosts: Hosts) -> None:
+def _check_equal_settings(config: Config, directory: RunDirectory, hosts: Hosts) -> None:
     """Compare the processes' settings, and see whether they share the run directory."""
     if hosts.count == 1:
         return
@@ -83,105 +113,57 @@ def _check_equal(config: Config, directory: RunDirectory, hosts: Hosts) -> None:
         )
 
 
-class _Run:
-    """The state machine around the meta-iteration: restore, advance, save, report."""
+class _Saver:
+    """Restores and saves the state of a run, and numbers its checkpoints."""
 
-    def __init__(self, bench: Workbench, directory: RunDirectory, reporter: Reporter, stop: StopRequest) -> None:
-        self._bench = bench
+    def __init__(self, parts: Components, directory: RunDirectory, monitor: Monitor) -> None:
+        self._parts = parts
         self._directory = directory
-        self._reporter = reporter
-        self._stop = stop
-        self._start = time.perf_counter()
-        self._rows: list[dict[str, Any]] = []
-        self._cut = 0
-        config = bench.config
-        self._learner = Learner(
-            bench.model,
-            bench.optimizer,
-            bench.tokenizer,
-            config.training,
-            config.text,
-            bench.mesh,
-            StepTrace(config.profile, directory.path / "profile", reporter.say),
-        )
-        self._step = MetaIteration(bench, self._learner, reporter, self._record, stop.at)
+        self._monitor = monitor
+        self._number = 0
 
-    def run(self) -> dict[str, Any] | None:
-        self._introduce()
-        state = self._restore() or self._begin()
-        self._stop.has_state = True
-        last = self._bench.config.num_meta_iterations
-        while state.iteration < last:
-            before = state.iteration
-            state, new = self._step.run(state)
-            self._directory.append("solutions.jsonl", [solution.to_row() for solution in new])
-            finished, stops = state.iteration > before, self._stop.vote()
-            due = finished and (state.iteration % self._bench.config.checkpoint.every == 0 or state.iteration == last)
-            if due or stops:
-                self._save(state)
-            if stops:
-                raise PreemptedError(
-                    f"stopped as asked, everything is saved; the same command goes on from {self._directory.path}"
-                )
-            if finished and self._bench.hosts.is_first:
-                self._estimate(state.iteration)
-        return self._summarize(state) if self._bench.hosts.is_first else None
-
-    def _introduce(self) -> None:
-        bench = self._bench
-        cut = sum(prompt.truncated for _, prompt in bench.prompts)
-        self._reporter.say(f"search tasks: {bench.search_tasks!r}")
-        self._reporter.say(f"training tasks: {bench.training_tasks!r}, {len(bench.seeds)} seed programs")
-        self._reporter.say(
-            f"policy: {bench.model.num_parameters():,} parameters, {bench.tokenizer.name} tokenizer of "
-            f"{bench.tokenizer.vocabulary_size} tokens; {cut} of {len(bench.prompts)} prompts are truncated to "
-            f"{bench.config.text.max_prompt_tokens} tokens; devices: {', '.join(map(str, jax.devices()))}"
-        )
-        self._reporter.say(self._learner.describe())
-
-    def _restore(self) -> RunState | None:
-        """Go on from the newest whole checkpoint; None for a new directory."""
-        cut = checkpoint.latest(self._directory, self._reporter.say, self._bench.hosts)
-        if cut is None:
-            self._directory.cut_line_files({})
+    def restore(self) -> RunState | None:
+        """Resume from the newest whole checkpoint; None for a new directory."""
+        saved = checkpoint.latest(self._directory, self._monitor.say, self._parts.hosts)
+        if saved is None:
+            # What a run wrote that was killed before its first checkpoint.
+            self._directory.truncate_line_files({})
             return None
-        self._cut = cut.number
-        state = restored_state(self._bench, self._directory, cut)
-        self._reporter.say(f"going on from checkpoint {cut.number}, {describe(cut.meta)}")
+        self._number = saved.number
+        state = restored_state(self._parts, self._directory, saved)
+        self._monitor.say(f"resuming from checkpoint {saved.number}, {describe(saved.meta)}")
         return state
 
-    def _begin(self) -> RunState:
-        state = first_state(self._bench, self._reporter, self._record)
-        self._directory.append("solutions.jsonl", [solution.to_row() for solution in state.solutions])
-        self._save(state)
+    def is_due(self, state: RunState) -> bool:
+        """Return whether the state after a meta-iteration is to be saved."""
+        config = self._parts.config
+        return state.iteration % config.checkpoint.every == 0 or state.iteration == config.num_meta_iterations
+
+    def save(self, state: RunState) -> RunState:
+        """Write a checkpoint with the metrics until here; return the state."""
+        self._monitor.write_metrics()
+        self._number += 1
+        save_state(self._parts, self._directory, self._number, state)
         return state
 
-    def _save(self, state: RunState) -> None:
-        self._directory.append("metrics.jsonl", self._rows)
-        self._rows.clear()
-        self._cut += 1
-        save_state(self._bench, self._directory, self._cut, state)
 
-    def _record(self, record: StageRecord) -> None:
-        self._rows.append(record.to_row())
+def _introduce(parts: Components, reporter: Reporter) -> None:
+    """Say what the run is about to do, with what."""
+    truncated = sum(prompt.truncated for _, prompt in parts.prompts)
+    reporter.say(f"search tasks: {parts.search_tasks!r}")
+    reporter.say(f"training tasks: {parts.training_tasks!r}, {len(parts.seeds)} seed programs")
+    reporter.say(
+        f"policy: {parts.model.num_parameters():,} parameters, {parts.tokenizer.name} tokenizer of "
+        f"{parts.tokenizer.vocabulary_size} tokens; {truncated} of {len(parts.prompts)} prompts are truncated to "
+        f"{parts.config.text.max_prompt_tokens} tokens; devices: {', '.join(map(str, jax.devices()))}"
+    )
+    reporter.say(parts.learner.describe())
 
-    def _estimate(self, iteration: int) -> None:
-        """Say how long the rest will take, judging by the last meta-iteration's stages."""
-        left = self._bench.config.num_meta_iterations - iteration
-        seconds = sum(
-            row["t_seconds"] for row in self._directory.read("metrics.jsonl") if row["iteration"] == iteration - 1
-        )
-        if left and seconds and iteration > 0:
-            self._reporter.say(f"meta-iterations left: {left}, about {format_seconds(left * seconds)}")
 
-    def _summarize(self, state: RunState) -> dict[str, Any]:
-        """Write the summary and tell the result."""
-        summary = write_summary(self._bench, state, self._directory)
-        tell_summary(self._bench, state, summary, self._reporter)
-        took = format_seconds(time.perf_counter() - self._start)
-        self._reporter.say(f"this call took {took}; run directory: {self._directory.path}")
-        self._reporter.say(
-            "next: the same command with a larger num_meta_iterations=N goes on from here; "
-            "solutions.jsonl holds every program found"
-        )
-        return summary
+def _estimate(state: RunState, config: Config, directory: RunDirectory, reporter: Reporter) -> None:
+    """Say how long the rest will take, judging by the last meta-iteration's stages."""
+    left = config.num_meta_iterations - state.iteration
+    rows = directory.read("metrics.jsonl")
+    seconds = sum(row["t_seconds"] for row in rows if row["iteration"] == state.iteration - 1)
+    if left and seconds and state.iteration > 0:
+        reporter.say(f"meta-iterations left: {left}, about {format_seconds(left * seconds)}")

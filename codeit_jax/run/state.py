@@ -1,39 +1,52 @@
-"""What a run changes, what a stage reports, and where its randomness comes from.
+"""What a run changes, the stage it is in, and where its randomness comes from.
 
 Everything random is a pure function of the seed, the meta-iteration and the stage, so that nothing of it is saved.
 """
 
 import zlib
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum
 
 import jax
 import numpy as np
 
 from codeit_jax.evaluation.solutions import SolutionTable
+from codeit_jax.hindsight import BEFORE_TRAINING
 from codeit_jax.training.experience_replay import ExperienceReplay
 from codeit_jax.training.train_step import StepMetrics, TrainState
 
-PRETRAINING = -1
-"""The iteration number of what happens before the first meta-iteration."""
+PRETRAINING = BEFORE_TRAINING
+"""The iteration number of the pretraining: a meta-iteration that only learns."""
 
 
-@dataclass(kw_only=True)
+class Stage(Enum):
+    """Where in its meta-iteration a run can be stopped and resumed."""
+
+    SAMPLE = "sample"  # nothing of it is done
+    LEARN = "learn"  # the programs are in the replay, and some steps may have been taken
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunState:
     """What a run changes; a checkpoint holds exactly this.
 
+    Whoever takes a state and returns one may change its replay, table and set in place, as JAX does with donated
+    buffers: the state given is used up.
+
     Attributes:
-        iteration: meta-iteration to do next, or that is being learnt from; `PRETRAINING` first.
-        steps: steps of this iteration's learning stage that were taken; None before that stage.
+        iteration: meta-iteration that is done next, or that is being learnt from; `PRETRAINING` first.
+        stage: how far it came.
+        steps: of this iteration's learning stage, those that were taken.
         train: parameters and optimizer.
         replay: the experiences.
         solutions: programs that reproduce something.
-        sampled: texts' checksums of all programs sampled, to count distinct ones.
+        sampled: checksums of all distinct programs sampled, to count them.
         num_sampled: programs sampled.
     """
 
     iteration: int
-    steps: list[StepMetrics] | None
+    stage: Stage
+    steps: tuple[StepMetrics, ...] = ()
     train: TrainState
     replay: ExperienceReplay
     solutions: SolutionTable
@@ -43,26 +56,18 @@ class RunState:
     @property
     def name(self) -> str:
         """The meta-iteration, for people."""
-        return "pretraining" if self.iteration == PRETRAINING else f"meta-iteration {self.iteration}"
+        return iteration_name(self.iteration)
 
 
-@dataclass(frozen=True, kw_only=True)
-class StageRecord:
-    """One line of metrics.jsonl: a stage's numbers and its seconds."""
-
-    iteration: int
-    stage: str
-    seconds: float
-    values: dict[str, Any]
-
-    def to_row(self) -> dict[str, Any]:
-        """Return the line; wall-clock fields begin with `t_`."""
-        return {"iteration": self.iteration, "stage": self.stage, **self.values, "t_seconds": round(self.seconds, 3)}
+def iteration_name(iteration: int) -> str:
+    """Return what people call a meta-iteration."""
+    return "pretraining" if iteration == PRETRAINING else f"meta-iteration {iteration}"
 
 
 def stage_key(seed: int, iteration: int, stage: str) -> jax.Array:
     """Return the JAX key of one stage of one meta-iteration."""
     key = jax.random.fold_in(jax.random.key(seed), iteration - PRETRAINING)
+    # A checksum, not hash(): that differs from process to process.
     return jax.random.fold_in(key, zlib.crc32(stage.encode()))
 
 

@@ -36,12 +36,12 @@ class StopRequest:
         self._asked = True
 
     def vote(self) -> bool:
-        """Tell whether to stop; all processes have to call it, and get the same answer."""
+        """Return whether to stop; all processes have to call it, and get the same answer."""
         self._granted = self._granted or self._hosts.any(self._asked)
         return self._granted
 
     def at(self, point: str) -> bool:
-        """Tell whether to stop at a point of a stage, as `vote` does; at `learn`, several processes seldom vote."""
+        """Return whether to stop at a point of a stage, as `vote` does; at `learn`, several processes seldom vote."""
         if point == "learn" and self._hosts.count > 1:
             self._steps += 1
             if self._steps % _STEPS_PER_VOTE:

@@ -2,17 +2,17 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
-from codeit_jax.reporting.progress import Reporter
-from codeit_jax.run.components import Workbench
+from codeit_jax.run.components import Components
 from codeit_jax.run.state import RunState
 from codeit_jax.storage.run_directory import RunDirectory
 
 _ROWS = {"policy": "sampled from the policy", "mutants": "seeds and mutants", "cumulative": "both"}
 
 
-def write_summary(bench: Workbench, state: RunState, directory: RunDirectory) -> dict[str, Any]:
+def write_summary(parts: Components, state: RunState, directory: RunDirectory) -> dict[str, Any]:
     """Write summary.json and return it."""
     seconds: defaultdict[str, float] = defaultdict(float)
     policy_last = {"demonstrations": 0, "pass@1": 0, "pass@3": 0, "oracle": 0}
@@ -20,23 +20,23 @@ def write_summary(bench: Workbench, state: RunState, directory: RunDirectory) ->
         seconds[row["stage"]] += row["t_seconds"]
         policy_last = row.get("policy_last", policy_last)
     summary = {
-        "tasks": len(bench.search_tasks),
+        "tasks": len(parts.search_tasks),
         "meta_iterations": state.iteration,
         "programs_sampled": state.num_sampled,
         "programs_unique": len(state.sampled),
-        "solved": state.solutions.report(bench.search_tasks),
+        "solved": state.solutions.report(parts.search_tasks),
         "policy_last": policy_last,
-        "snapshot": f"{bench.search_tasks.snapshot}, digest {bench.search_tasks.digest}",
-        "seed": bench.config.seed,
+        "snapshot": f"{parts.search_tasks.snapshot}, digest {parts.search_tasks.digest}",
+        "seed": parts.config.seed,
         "t_seconds": {stage: round(value, 1) for stage, value in seconds.items()},
     }
     directory.write("summary.json", json.dumps(summary, indent=2) + "\n")
     return summary
 
 
-def tell_summary(bench: Workbench, state: RunState, summary: dict[str, Any], reporter: Reporter) -> None:
-    """Tell the programs that the policy solves tasks by, and the counts."""
-    say, tasks = reporter.say, bench.search_tasks
+def print_summary(parts: Components, state: RunState, summary: dict[str, Any], say: Callable[[str], None]) -> None:
+    """Print the programs by which the policy solves tasks, and the counts."""
+    tasks = parts.search_tasks
     say("")
     for task in tasks:
         candidates = [c for c in state.solutions.candidates("policy") if c.task_id == task.id]

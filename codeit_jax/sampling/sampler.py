@@ -3,17 +3,16 @@
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh
 
 from codeit_jax.config.errors import UserError
 from codeit_jax.config.schema import SamplingConfig
 from codeit_jax.model import Params, T5Model
-from codeit_jax.parallel.mesh import batch_sharding, fully_replicated, num_batch_shards, put, replicated
+from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards, put, replicated
 from codeit_jax.sampling.automaton import Automaton, stop_at_bad_token
 from codeit_jax.sampling.decoding import DecodingSettings, SampledTokens, sample_tokens
 from codeit_jax.sampling.encoding import encoder_parts
@@ -109,8 +108,10 @@ class Sampler:
         for length, rows in self._batches(prompts):
             task_ids = [prompts[row][0] for row in rows]
             token_rows = [prompts[row][1].token_ids for row in rows]
+            arguments = self._place_batch(task_ids, token_rows, length, key)
             # The next batch is given to the device before this one is waited for: it never idles while the host works.
-            dispatched = task_ids, self._run(policy, task_ids, token_rows, length, key)
+            samples = sample_tokens(self._model, self._settings, policy, *arguments)
+            dispatched = task_ids, fully_replicated(samples, self._mesh)
             if ahead is not None:
                 yield self._decode(*ahead)
             ahead = dispatched
@@ -130,34 +131,26 @@ class Sampler:
                 yield bucket.shape[0], batch
 
     def _policy(self, params: Params) -> SamplingPolicy:
-        token_ids = None if self._token_ids is None else self._place(self._token_ids, replicated(self._mesh))
+        token_ids = None if self._token_ids is None else put(self._token_ids, replicated(self._mesh))
         return make_policy(self._model, params, token_ids)
 
-    def _run(
-        self, policy: SamplingPolicy, task_ids: list[str], token_rows: list[np.ndarray], length: int, key: jax.Array
-    ) -> SampledTokens:
+    def _place_batch(
+        self, task_ids: list[str], token_rows: list[np.ndarray], length: int, key: jax.Array
+    ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, Automaton | None]:
+        """Put a batch on the devices: tokens, mask, keys, temperature, automaton, as `sample_tokens` takes them."""
         # A short last batch is filled up with empty prompts, for one shape; they count as finished from the start.
         missing = self._batch_size - len(task_ids)
         tokens = pad_rows(token_rows + [token_rows[0][:0]] * missing, length=length, pad_id=self._tokenizer.pad_id)
         row_lengths = np.array([len(row) for row in token_rows] + [0] * missing)
-        mask = np.arange(length)[None, :] < row_lengths[:, None]
-        keys = sample_keys(key, task_ids + [""] * missing, self._config.samples_per_task)
-        tokens, mask, keys = self._place((tokens, mask, keys), batch_sharding(self._mesh))
+        mask = np.arange(length)[None, :] < row_lengths[:, None]  # [P, L]
+        keys = sample_keys(key, task_ids + [""] * missing, self._config.samples_per_task)  # [P, S]
+        tokens, mask, keys = put((tokens, mask, keys), batch_sharding(self._mesh))
         constants = (np.float32(self._config.temperature), self._automaton)
-        temperature, automaton = self._place(constants, replicated(self._mesh))
-        samples = sample_tokens(self._model, self._settings, policy, tokens, mask, keys, temperature, automaton)
-        return fully_replicated(samples, self._mesh)
-
-    def _place(self, arrays: Any, sharding: NamedSharding) -> Any:
-        """Put arrays that every process holds whole onto the devices."""
-        return put(arrays, sharding)
-
-    def _fetch(self, samples: SampledTokens) -> SampledTokens:
-        """Wait for a batch's samples and bring them to the host."""
-        return jax.device_get(samples)
+        temperature, automaton = put(constants, replicated(self._mesh))
+        return tokens, mask, keys, temperature, automaton
 
     def _decode(self, task_ids: list[str], dispatched: SampledTokens) -> list[SampledProgram]:
-        samples = self._fetch(dispatched)
+        samples: SampledTokens = jax.device_get(dispatched)  # waits for the device
         return [
             SampledProgram(
                 task_id=task_id,

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import interpreter
-from codeit_jax.arc import Example, Task
+from codeit_jax.arc import Task
 from codeit_jax.config.errors import CodeitError
 from codeit_jax.evaluation import Candidate
 from codeit_jax.search.budget import Budget
@@ -175,11 +175,8 @@ def _search_task(task: Task, budget: Budget, max_lines: int) -> TaskSearch:
     result = search_program(task.demonstrations, budget, max_lines)
     assert budget.programs is not None
     candidates = [
-        Candidate(
-            task_id=task.id,
-            program=str(program),
-            demonstrations=_reproduced(program, task.demonstrations),
-            tests=_reproduced(program, task.tests),
+        Candidate.from_outcomes(
+            task, str(program), [interpreter.run(program, grid) for grid in task.inputs], origin="search"
         )
         for program in result.programs
     ]
@@ -192,7 +189,3 @@ def _search_task(task: Task, budget: Budget, max_lines: int) -> TaskSearch:
         candidates=tuple(candidates),
         core_seconds=round(time.process_time() - start, 3),
     )
-
-
-def _reproduced(program: interpreter.Program, examples: Sequence[Example]) -> tuple[bool, ...]:
-    return tuple(interpreter.run(program, example.input).grid == example.output for example in examples)

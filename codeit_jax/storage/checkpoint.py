@@ -1,13 +1,12 @@
-"""Checkpoints: one consistent cut of everything that decides how a run goes on.
+"""Checkpoints: one consistent snapshot of everything that decides how a run continues.
 
-A cut is the folder `checkpoints/<number>` with the train state (orbax) and `meta.json` (counters, sizes of the line
-files), and `replay/<number>` with the replay. It is written in this order: replay, state, meta, then the manifest
+A checkpoint is the folder `checkpoints/<number>` with the train state (orbax) and `meta.json` (counters, sizes of the
+line files), and `replay/<number>` with the replay. It is written in this order: replay, state, meta, then the manifest
 `checkpoints/<number>.sha256` with size and SHA-256 of every file; the manifest's rename is the commit. Orbax doesn't
 check its array data: a flipped bit would restore as a wrong number without an error, so the manifest is verified before
 a restore.
 """
 
-import hashlib
 import json
 import logging
 import shutil
@@ -21,16 +20,15 @@ import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
-from codeit_jax.config.errors import DivergedError, StorageError
+from codeit_jax.config.errors import DivergedError, StorageError, first_line
 from codeit_jax.parallel.hosts import ALONE, Hosts
 from codeit_jax.storage.faults import fault_point
-from codeit_jax.storage.run_directory import MANIFEST_SUFFIX, RunDirectory, write_atomically
-
-_CHUNK = 1 << 20
+from codeit_jax.storage.files import sha256_of_file, write_atomically
+from codeit_jax.storage.run_directory import MANIFEST_SUFFIX, RunDirectory
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cut:
+class Checkpoint:
     """A checkpoint found on disk.
 
     Attributes:
@@ -89,7 +87,7 @@ def save(
             _commit(directory, number, meta, keep)
     except (OSError, ValueError) as error:
         free = shutil.disk_usage(directory.path).free >> 20
-        problem = str(error).partition("\n")[0]
+        problem = first_line(error)
         raise StorageError(f"{folder}: the checkpoint can't be written ({problem}; {free} MiB free)") from error
 
 
@@ -102,12 +100,12 @@ def _commit(directory: RunDirectory, number: int, meta: Mapping[str, Any], keep:
         _remove(directory, old)
 
 
-def latest(directory: RunDirectory, say: Callable[[str], None], hosts: Hosts = ALONE) -> Cut | None:
-    """Find the newest checkpoint that is whole; newer ones, damaged, are told and lose their rank as checkpoints.
+def latest(directory: RunDirectory, say: Callable[[str], None], hosts: Hosts = ALONE) -> Checkpoint | None:
+    """Find the newest checkpoint that is whole; newer ones, damaged, are reported and set aside.
 
     Args:
         directory: the run's.
-        say: told of damaged checkpoints.
+        say: prints a line for each damaged checkpoint.
         hosts: the processes, which all have to call this; the first one looks.
 
     Returns:
@@ -116,48 +114,43 @@ def latest(directory: RunDirectory, say: Callable[[str], None], hosts: Hosts = A
     Raises:
         StorageError: there are checkpoints, but none is whole; all stay as they are.
     """
-    cut = newest_whole(directory, say) if hosts.is_first else None
-    number = hosts.broadcast(str(cut.number).encode() if cut is not None else b"")
+    saved = newest_whole(directory, say) if hosts.is_first else None
+    number = hosts.broadcast(str(saved.number).encode() if saved is not None else b"")
     if not hosts.is_first:
-        return _read_cut(directory, int(number)) if number else None
-    if cut is not None:
+        return _read_checkpoint(directory, int(number)) if number else None
+    if saved is not None:
         for newer in _numbers(directory):
-            if newer > cut.number:
+            if newer > saved.number:
                 _manifest(directory, newer).rename(directory.checkpoints / f"{newer}.corrupt")
-    return cut
+    return saved
 
 
-def newest_whole(directory: RunDirectory, say: Callable[[str], None]) -> Cut | None:
+def newest_whole(directory: RunDirectory, say: Callable[[str], None]) -> Checkpoint | None:
     """Find the newest checkpoint that is whole, and change nothing; see `latest`."""
     numbers = _numbers(directory)
     for number in reversed(numbers):
         problem = _problem(directory, number)
         if problem is None:
-            return _read_cut(directory, number)
+            return _read_checkpoint(directory, number)
         say(f"checkpoint {number} is damaged: {problem}")
     if numbers:
         raise StorageError(f"{directory.checkpoints}: no checkpoint is whole; start again with another --run-dir")
     return None
 
 
-def restore_state(cut: Cut, target: Any) -> Any:
+def restore_state(saved: Checkpoint, target: Any) -> Any:
     """Read the train state into the shapes, types and shardings of `target`, a tree of `jax.ShapeDtypeStruct`."""
     with _checkpointer() as checkpointer:
-        return checkpointer.restore(cut.state, target)
+        return checkpointer.restore(saved.state, target)
 
 
-def restore_part(cut: Cut, target: Any) -> Any:
+def restore_part(saved: Checkpoint, target: Any) -> Any:
     """Read some of the train state: only what `target`, a nested dict of `jax.ShapeDtypeStruct`, names."""
     arguments = ocp.checkpoint_utils.construct_restore_args(target)
     with ocp.PyTreeCheckpointer() as checkpointer:
         return checkpointer.restore(
-            cut.state, args=ocp.args.PyTreeRestore(item=target, restore_args=arguments, partial_restore=True)
+            saved.state, args=ocp.args.PyTreeRestore(item=target, restore_args=arguments, partial_restore=True)
         )
-
-
-def abstract(tree: Any) -> Any:
-    """Describe a tree of arrays for `restore_state`."""
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), tree)
 
 
 @contextmanager
@@ -188,10 +181,10 @@ def _check_finite(state: Mapping[str, Any]) -> None:
             )
 
 
-def _read_cut(directory: RunDirectory, number: int) -> Cut:
+def _read_checkpoint(directory: RunDirectory, number: int) -> Checkpoint:
     folder = directory.checkpoints / str(number)
     meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    return Cut(number=number, state=folder / "state", replay=directory.replay / str(number), meta=meta)
+    return Checkpoint(number=number, state=folder / "state", replay=directory.replay / str(number), meta=meta)
 
 
 def _manifest(directory: RunDirectory, number: int) -> Path:
@@ -214,25 +207,17 @@ def _digests(directory: RunDirectory, number: int) -> dict[str, list[Any]]:
     """Return size and SHA-256 of every file of a checkpoint, by path relative to the run directory."""
     folders = (directory.checkpoints / str(number), directory.replay / str(number))
     files = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file())
-    return {str(file.relative_to(directory.path)): [file.stat().st_size, _sha256(file)] for file in files}
+    return {str(file.relative_to(directory.path)): [file.stat().st_size, sha256_of_file(file)] for file in files}
 
 
 def _problem(directory: RunDirectory, number: int) -> str | None:
-    """Say in a few words what is wrong with a checkpoint, or return None."""
+    """Return in a few words what is wrong with a checkpoint, or None."""
     try:
         expected = json.loads(_manifest(directory, number).read_text(encoding="utf-8"))
         found = _digests(directory, number)
     except (OSError, ValueError) as error:
-        return f"its manifest can't be read ({str(error).partition(chr(10))[0]})"
+        return f"its manifest can't be read ({first_line(error)})"
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             return f"{name} isn't as it was written"
     return None
-
-
-def _sha256(file: Path) -> str:
-    sha = hashlib.sha256()
-    with open(file, "rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            sha.update(chunk)
-    return sha.hexdigest()

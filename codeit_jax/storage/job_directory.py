@@ -1,6 +1,6 @@
 """The directory of a long job that isn't a run: its settings, and line files that only grow.
 
-Lines are written when their work is done and are never changed, so a job that was killed anywhere goes on from what its
+Lines are written when their work is done and are never changed, so a job that was killed anywhere resumes from what its
 files hold.
 """
 
@@ -21,20 +21,21 @@ class JobDirectory:
 
     Args:
         path: created if missing.
-        settings: what decides the job's results, as JSON values; a job only goes on with the settings that it began
+        kind: of job, `mutate` or `search`.
+        settings: what decides the job's results, as JSON values; a job only resumes with the settings that it began
             with.
 
     Raises:
         LockedError: another process holds the directory.
         StorageError: the path can't be created, read or written.
-        UserError: it holds a job with other settings.
+        UserError: it holds a job with other settings, or something else.
     """
 
-    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
-        self._directory = RunDirectory(path)
+    def __init__(self, path: Path, kind: str, settings: Mapping[str, Any]) -> None:
+        self._directory = RunDirectory(path, kind)
         self.path = self._directory.path
         try:
-            self._settle(settings)
+            self._write_or_check(settings)
         except BaseException:
             self.close()
             raise
@@ -53,7 +54,7 @@ class JobDirectory:
         """Yield the objects of a line file, without a last line that a kill tore off.
 
         Raises:
-            StorageError: another line is damaged, or the file can't be cut.
+            StorageError: another line is damaged, or the file can't be truncated.
         """
         try:
             _drop_torn_line(self.path / name)
@@ -77,7 +78,7 @@ class JobDirectory:
         """
         self._directory.write(name, text)
 
-    def _settle(self, settings: Mapping[str, Any]) -> None:
+    def _write_or_check(self, settings: Mapping[str, Any]) -> None:
         file = self.path / SETTINGS_FILE
         if not file.exists():
             self.write(SETTINGS_FILE, json.dumps(settings, indent=2) + "\n")
@@ -93,7 +94,7 @@ class JobDirectory:
 
 
 def _drop_torn_line(path: Path) -> None:
-    """Cut a line file behind its last line end."""
+    """Truncate a line file behind its last line end."""
     if path.exists():
         content = path.read_bytes()
         whole = content.rfind(b"\n") + 1

@@ -1,4 +1,4 @@
-"""The run directory: one writer at a time, line files that end where the last checkpoint says."""
+"""The run directory: one kind and format, one writer at a time, line files that end where the last checkpoint says."""
 
 import fcntl
 import json
@@ -9,10 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from codeit_jax.config.errors import LockedError, StorageError, UserError
+from codeit_jax import __version__
+from codeit_jax.config.errors import LockedError, StorageError, UserError, first_line
 from codeit_jax.config.loading import changeable_on_resume, changed_settings, load_config, to_yaml
 from codeit_jax.config.schema import Config
 from codeit_jax.storage.faults import fault_point
+from codeit_jax.storage.files import write_atomically
+
+FORMAT = 2
+"""Of run directories: another number is another version's, whose files mean something else."""
+
+KIND_FILE = "run.json"
 
 LINE_FILES = ("metrics.jsonl", "solutions.jsonl")
 MANIFEST_SUFFIX = ".sha256"
@@ -24,18 +31,26 @@ class RunDirectory:
 
     Args:
         path: created if missing.
+        kind: of job that the directory is for: `train`, `mutate`, `search`.
         writes: false in all processes of a run but the first, which share its directory: they read the files, and what
             they are asked to write the first one writes.
 
     Raises:
         LockedError: another process holds the directory.
         StorageError: the path can't be created or written.
+        UserError: the directory is of another kind or format, or holds something else; nothing is written.
     """
 
-    def __init__(self, path: Path, *, writes: bool = True) -> None:
+    def __init__(self, path: Path, kind: str, *, writes: bool = True) -> None:
         self.path = Path(os.path.expanduser(path)).absolute()
         self._writes = writes
-        self._lock = self._take_lock() if writes else None
+        self._lock = None
+        if writes:
+            check_kind(self.path, kind, may_be_empty=True)
+            self._lock = self._take_lock()
+            # First of all files: from now on everybody can tell what this folder is.
+            about = {"format": FORMAT, "kind": kind, "version": __version__}
+            self.write(KIND_FILE, json.dumps(about, indent=2) + "\n")
 
     def _take_lock(self) -> TextIO:
         try:
@@ -74,7 +89,7 @@ class RunDirectory:
         """Where the replay's saved states lie."""
         return self.path / "replay"
 
-    def settle_config(self, config: Config) -> dict[str, tuple[Any, Any]]:
+    def write_or_check_config(self, config: Config) -> dict[str, tuple[Any, Any]]:
         """Write the configuration, after comparing it with the one of the checkpoints that are there, if any.
 
         Returns:
@@ -146,7 +161,7 @@ class RunDirectory:
                 sizes[name] = file.tell()
         return sizes
 
-    def cut_line_files(self, sizes: Mapping[str, int]) -> None:
+    def truncate_line_files(self, sizes: Mapping[str, int]) -> None:
         """Drop what was written after a checkpoint, so that a resumed run's files equal an uninterrupted one's.
 
         Raises:
@@ -163,19 +178,41 @@ class RunDirectory:
                 os.truncate(path, size)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file so that a reader, or a crash, sees the old text or the new one, never a part.
+def check_kind(path: Path, kind: str, *, may_be_empty: bool = False) -> None:
+    """Refuse a folder that isn't a directory of this kind and format.
+
+    Args:
+        path: the folder.
+        kind: see `RunDirectory`.
+        may_be_empty: let a folder pass that has nothing, or doesn't exist.
 
     Raises:
-        StorageError: the disk is full or can't be written.
+        UserError: what is there instead.
     """
-    temporary = path.with_name(path.name + ".tmp")
+    file = path / KIND_FILE
     try:
-        fault_point(path.name)
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise StorageError(f"{path}: can't be written ({error.strerror})") from None
+        about = json.loads(file.read_text(encoding="utf-8"))
+    except OSError:
+        # A process that died before it wrote its first file leaves these.
+        if may_be_empty and _entries(path) <= {"LOCK", f"{KIND_FILE}.tmp"}:
+            return
+        raise UserError(
+            f"{path}: found no {KIND_FILE}, expected a directory of kind {kind!r} and format {FORMAT}; "
+            "it is an earlier version's, or of something else"
+        ) from None
+    except ValueError as error:
+        raise UserError(f"{file}: damaged ({first_line(error)}), expected the kind and format of a run") from None
+    found = (about.get("kind"), about.get("format")) if isinstance(about, dict) else (None, None)
+    if found != (kind, FORMAT):
+        version = about.get("version") if isinstance(about, dict) else None
+        raise UserError(
+            f"{path}: is of kind {found[0]!r} and format {found[1]!r} (codeit_jax {version}), expected {kind!r} and "
+            f"{FORMAT}; give another --run-dir"
+        )
+
+
+def _entries(path: Path) -> set[str]:
+    try:
+        return set(os.listdir(path))
+    except OSError:  # not there, or a file, of which taking the lock will complain
+        return set()

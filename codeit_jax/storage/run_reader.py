@@ -1,7 +1,7 @@
-"""What can be read of a run directory without JAX, without its lock, and while the run goes on."""
+"""What can be read of a run directory without JAX, without its lock, and while the run continues."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +9,24 @@ from codeit_jax.arc import Task
 from codeit_jax.config.errors import StorageError, UserError
 from codeit_jax.config.loading import load_config
 from codeit_jax.config.schema import Config
-from codeit_jax.evaluation import select_candidates
-from codeit_jax.evaluation.solutions import Solution
+from codeit_jax.evaluation import Candidate
+from codeit_jax.storage.run_directory import check_kind
 
 
 def read_run_config(run: Path) -> Config:
     """Read a run's configuration.
 
     Raises:
-        UserError: not a run directory, or its configuration is damaged.
+        UserError: not the directory of a training run of this format, or its configuration is damaged.
     """
     file = run.expanduser() / "config.yaml"
     if not file.is_file():
         raise UserError(f"{run}: found no config.yaml, expected the directory of a run")
+    check_kind(run.expanduser(), "train")
     return load_config([file])
 
 
-def read_solutions(run: Path) -> list[Solution]:
+def read_solutions(run: Path) -> list[Candidate]:
     """Read the programs that a run found so far.
 
     Raises:
@@ -35,24 +36,16 @@ def read_solutions(run: Path) -> list[Solution]:
     solutions = []
     for number, row in read_lines(path):
         try:
-            solutions.append(Solution.from_row(row))
+            solutions.append(Candidate.from_row(row))
         except (KeyError, TypeError):
             raise StorageError(f"{path}:{number}: not a found program, expected its task, text and results") from None
     return solutions
 
 
-def best_solutions(found: Iterable[Solution], count: int) -> list[Solution]:
-    """Choose among one task's programs by `select_candidates`; the first finding of a text counts."""
-    first: dict[str, Solution] = {}
-    for solution in found:
-        first.setdefault(solution.candidate.program, solution)
-    return [first[c.program] for c in select_candidates((s.candidate for s in first.values()), count)]
-
-
-def check_same_task(solution: Solution, task: Task) -> None:
+def check_same_task(candidate: Candidate, task: Task) -> None:
     """Raise UserError if a program was found for another task of that id: the tasks' data changed since."""
     found = (len(task.demonstrations), len(task.tests))
-    expected = (len(solution.candidate.demonstrations), len(solution.candidate.tests))
+    expected = (len(candidate.demonstrations), len(candidate.tests))
     if found != expected:
         raise UserError(
             f"task {task.id!r} has {found[0]} demonstrations and {found[1]} tests, expected {expected[0]} and "

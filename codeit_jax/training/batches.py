@@ -1,12 +1,15 @@
 """From a draw to batches of few shapes: two-dimensional length buckets, filled to the brim.
 
-A batch is what one optimizer step learns from; one that is too large for the devices is cut into parts, each padded to
-a shape of its own. Shapes are pairs of bucket lengths, so there are only as many as pairs.
+A batch is what one optimizer step learns from; one that is too large for the devices comes in equal parts. Shapes are
+pairs of bucket lengths, so there are only as many as pairs, and a step is compiled for each before the first is taken.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,33 +20,25 @@ from codeit_jax.text.tokenizer import Tokenizer
 from codeit_jax.training.experience_replay import Draw
 from codeit_jax.training.train_step import TrainBatch
 
-Shape = tuple[int, int, int]
-"""Rows, prompt length L, program length T, padding included."""
+T = TypeVar("T")
 
+PREFETCH_DEPTH = 2  # batches made ahead of the one in use
 
-@dataclass(frozen=True, kw_only=True)
-class PlannedPart:
-    """Rows of a draw that go through the network together.
-
-    Attributes:
-        shape: what they are padded to.
-        rows: int64 [n], n at most the shape's rows.
-    """
-
-    shape: Shape
-    rows: np.ndarray
+Shape = tuple[int, int, int, int]
+"""Parts N, rows of a part B, prompt length L, program length T, padding included."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedBatch:
-    """Rows of a draw that an optimizer step learns from, in parts."""
+    """Rows of a draw that an optimizer step learns from.
 
-    parts: tuple[PlannedPart, ...]
+    Attributes:
+        shape: what they are padded to.
+        rows: int64 [n], n at most N * B.
+    """
 
-    @property
-    def rows(self) -> np.ndarray:
-        """Rows of the draw, int64 [n]."""
-        return np.concatenate([part.rows for part in self.parts])
+    shape: Shape
+    rows: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,26 +55,26 @@ class BatchSizes:
     tokens_per_device: int
     num_shards: int = 1
 
-    def rows_of_part(self, prompt_length: int, program_length: int) -> int:
-        """Return the rows of a part of these lengths: a batch in as few equal parts as fit."""
+    def shape(self, prompt_length: int, program_length: int) -> Shape:
+        """Return the shape of a batch of rows of these lengths: in as few equal parts as fit the devices."""
         rows_per_device = max(1, self.tokens_per_device // (prompt_length + program_length))
         num_parts = -(-self.batch_size // (rows_per_device * self.num_shards))
         rows = -(-self.batch_size // num_parts)
-        return -(-rows // self.num_shards) * self.num_shards
+        return num_parts, -(-rows // self.num_shards) * self.num_shards, prompt_length, program_length
 
     def shapes(self, text: TextConfig) -> list[Shape]:
-        """Return every shape that a plan can have, the one with most tokens first."""
-        lengths = product(text.prompt_buckets, text.program_buckets)
-        shapes = [(self.rows_of_part(*pair), *pair) for pair in lengths]
-        return sorted(shapes, key=lambda shape: -shape[0] * (shape[1] + shape[2]))
+        """Return every shape that a plan can have, the one with most tokens in a part first."""
+        shapes = [self.shape(*lengths) for lengths in product(text.prompt_buckets, text.program_buckets)]
+        return sorted(shapes, key=lambda shape: -shape[1] * (shape[2] + shape[3]))
 
 
 def plan_batches(draw: Draw, text: TextConfig, sizes: BatchSizes, rng: np.random.Generator) -> list[PlannedBatch]:
-    """Cut a draw into batches, each row once, in random order.
+    """Split a draw into batches, each row once, in random order.
 
-    Rows are laid out bucket by bucket and cut every `batch_size` rows, so all batches but one are full; a part across
-    the border of two buckets takes the larger shape. Program lengths run up in one prompt bucket and down in the next,
-    so that neighbours at a border differ in one axis only. Which rows make a batch doesn't depend on the devices.
+    Rows are laid out bucket by bucket and split every `batch_size` rows, so all batches but one are full; a batch
+    across the border of two buckets takes the larger lengths. Program lengths run up in one prompt bucket and down in
+    the next, so that neighbors at a border differ in one axis only. Which rows make a batch doesn't depend on the
+    devices.
 
     Args:
         draw: N rows.
@@ -89,70 +84,82 @@ def plan_batches(draw: Draw, text: TextConfig, sizes: BatchSizes, rng: np.random
     """
     if not len(draw):
         return []
-    order = rng.permutation(len(draw))
-    lengths = np.stack([draw.prompts.lengths, draw.programs.lengths], axis=1)[order]
+    order = rng.permutation(len(draw))  # [N]
+    lengths = np.stack([draw.prompts.lengths, draw.programs.lengths], axis=1)[order]  # [N, 2]
     buckets = group_rows(lengths, [text.prompt_buckets, text.program_buckets])
     prompt_lengths = sorted({bucket.shape[0] for bucket in buckets})
     upwards = {length: 1 if number % 2 == 0 else -1 for number, length in enumerate(prompt_lengths)}
     buckets.sort(key=lambda bucket: (bucket.shape[0], upwards[bucket.shape[0]] * bucket.shape[1]))
-    rows = np.concatenate([order[bucket.rows] for bucket in buckets])
-    padded = np.concatenate([np.tile(bucket.shape, (len(bucket.rows), 1)) for bucket in buckets])
-    cuts = [slice(at, at + sizes.batch_size) for at in range(0, len(rows), sizes.batch_size)]
-    batches = [PlannedBatch(parts=tuple(_cut_into_parts(rows[cut], padded[cut], sizes))) for cut in cuts]
+    rows = np.concatenate([order[bucket.rows] for bucket in buckets])  # [N]
+    padded = np.concatenate([np.tile(bucket.shape, (len(bucket.rows), 1)) for bucket in buckets])  # [N, 2]
+    slices = [slice(start, start + sizes.batch_size) for start in range(0, len(rows), sizes.batch_size)]
+    batches = [PlannedBatch(shape=sizes.shape(*padded[s].max(axis=0).tolist()), rows=rows[s]) for s in slices]
+    # In random order: sorted by length, an epoch would end on the longest programs alone.
     return [batches[index] for index in rng.permutation(len(batches))]
 
 
-def collate(draw: Draw, part: PlannedPart, tokenizer: Tokenizer, *, pad_loss: bool = False) -> TrainBatch:
-    """Pad a planned part's rows to its shape, and add rows that count nothing to fill it.
+def collate(draw: Draw, batch: PlannedBatch, tokenizer: Tokenizer, *, pad_loss: bool = False) -> TrainBatch:
+    """Pad a planned batch's rows to its shape, and add rows that count nothing to fill it.
 
     Args:
+        draw: where the rows are.
+        batch: which of them, and the shape.
+        tokenizer: for the special tokens.
         pad_loss: let pad positions of real rows count in the loss, as the released code does.
 
     Returns:
         A batch of NumPy arrays.
     """
-    num_rows, prompt_length, program_length = part.shape
-    prompts = _pad(draw.prompts[part.rows], prompt_length, num_rows, tokenizer.pad_id)
-    targets = _pad(draw.programs[part.rows], program_length, num_rows, tokenizer.pad_id)
-    encoder_mask = _mask(draw.prompts.lengths[part.rows], prompt_length, num_rows)
-    # A row without any key would attend to nothing; an empty row attends to its first pad token instead.
-    encoder_mask[len(part.rows) :, 0] = True
-    loss_lengths = draw.programs.lengths[part.rows]
+    num_parts, part_rows, prompt_length, program_length = batch.shape
+    num_rows = num_parts * part_rows
+    prompts = _pad(draw.prompts[batch.rows], prompt_length, num_rows, tokenizer.pad_id)
+    targets = _pad(draw.programs[batch.rows], program_length, num_rows, tokenizer.pad_id)
+    encoder_mask = _mask(draw.prompts.lengths[batch.rows], prompt_length, num_rows)
+    # A row without any key would attend to nothing, and be NaN; an empty row attends to its first pad token instead.
+    encoder_mask[len(batch.rows) :, 0] = True
+    loss_lengths = draw.programs.lengths[batch.rows]
     if pad_loss:
         loss_lengths = np.full_like(loss_lengths, program_length)
     start = np.full((num_rows, 1), tokenizer.start_id, np.int32)
-    return TrainBatch(
-        encoder_input_tokens=prompts,
-        encoder_mask=encoder_mask,
-        decoder_input_tokens=np.concatenate([start, targets[:, :-1]], axis=1),
-        decoder_target_tokens=targets,
-        loss_mask=_mask(loss_lengths, program_length, num_rows),
-    )
+
+    def in_parts(array: np.ndarray) -> Any:
+        return array.reshape(num_parts, part_rows, array.shape[1])
+
+    arrays = {
+        "encoder_input_tokens": prompts,
+        "encoder_mask": encoder_mask,
+        "decoder_input_tokens": np.concatenate([start, targets[:, :-1]], axis=1),
+        "decoder_target_tokens": targets,
+        "loss_mask": _mask(loss_lengths, program_length, num_rows),
+    }
+    return TrainBatch(**{name: in_parts(array) for name, array in arrays.items()})
 
 
-def _cut_into_parts(rows: np.ndarray, padded: np.ndarray, sizes: BatchSizes) -> Sequence[PlannedPart]:
-    """Cut a batch's rows, each with its bucket's lengths [n, 2], into parts that fit the devices."""
-    parts: list[PlannedPart] = []
-    at = 0
-    while at < len(rows):
-        count = sizes.rows_of_part(*padded[at].tolist())
-        # The rows after a border can ask for a larger shape, of which fewer rows fit; fewer rows never ask for more.
-        while count > (fitting := sizes.rows_of_part(*padded[at : at + count].max(axis=0).tolist())):
-            count = fitting
-        prompt_length, program_length = padded[at : at + count].max(axis=0).tolist()
-        shape = (sizes.rows_of_part(prompt_length, program_length), prompt_length, program_length)
-        parts.append(PlannedPart(shape=shape, rows=rows[at : at + count]))
-        at += count
-    return parts
+def prefetch(make: Callable[[int], T], numbers: Iterable[int]) -> Generator[T, None, None]:
+    """Yield `make(number)` for each number, in order; the next ones are made meanwhile in one thread.
+
+    Whatever `make` raises is raised where its result would have come. Closing the iterator drops what was made ahead.
+    """
+    worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefetch")
+    ahead: deque[Future[T]] = deque()
+    try:
+        for number in numbers:
+            ahead.append(worker.submit(make, number))
+            if len(ahead) > PREFETCH_DEPTH:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        worker.shutdown(cancel_futures=True)
 
 
-def _pad(rows: TokenRows, length: int, batch_size: int, pad_id: int) -> np.ndarray:
-    padded = np.full((batch_size, length), pad_id, np.int32)
+def _pad(rows: TokenRows, length: int, num_rows: int, pad_id: int) -> np.ndarray:
+    padded = np.full((num_rows, length), pad_id, np.int32)
     padded[: len(rows)] = rows.pad(length, pad_id, dtype=np.int32)
     return padded
 
 
-def _mask(lengths: np.ndarray, length: int, batch_size: int) -> np.ndarray:
-    counts = np.zeros(batch_size, np.int64)
+def _mask(lengths: np.ndarray, length: int, num_rows: int) -> np.ndarray:
+    counts = np.zeros(num_rows, np.int64)
     counts[: len(lengths)] = lengths
     return np.arange(length)[None, :] < counts[:, None]

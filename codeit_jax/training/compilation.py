@@ -1,10 +1,10 @@
 """Compiling a learning stage's functions before it begins, and counting what is compiled."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import jax
@@ -14,7 +14,7 @@ from jax.sharding import NamedSharding
 
 from codeit_jax.model import T5Model
 from codeit_jax.training.batches import Shape
-from codeit_jax.training.train_step import TrainBatch, TrainState, add_gradient, apply_gradient, zero_gradient
+from codeit_jax.training.train_step import TrainBatch, TrainState, train_step
 
 _EVENT = "/jax/core/compile/backend_compile_duration"
 
@@ -37,10 +37,10 @@ def compilations() -> Compilations:
     """Return the running count, which begins with the first call."""
     count = Compilations()
 
-    def listen(event: str, seconds: float, **_: Any) -> None:
+    def listen(event: str, duration_secs: float, **_: str | int) -> None:
         if event == _EVENT:
             count.number += 1
-            count.seconds += seconds
+            count.seconds += duration_secs
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     return count
@@ -57,39 +57,30 @@ def compile_ahead(
     """Compile the step for all shapes, in as many threads as there are cores; later calls find what they need.
 
     Args:
+        model: the network.
+        optimizer: of the step.
         state: isn't changed.
-        shapes: of the parts to come; the largest first keeps the threads busy to the end.
-        sharding: of a part's arrays.
+        shapes: of the batches to come; the largest first keeps the threads busy to the end.
+        sharding: of a batch's arrays.
         key: any.
     """
-    total = jax.tree.map(_describe, zero_gradient(state.params))
-    described = jax.tree.map(_describe, state)
-    scalar = np.float32(1)
-    tasks: list[Callable[[], Any]] = [
-        lambda: apply_gradient.lower(optimizer, described, total, scalar).compile(),
-        *(
-            partial(_compile_shape, model, described.params, total, _describe_batch(shape, sharding), key)
-            for shape in shapes
-        ),
-    ]
+    described = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding), state)
+
+    def compile_shape(shape: Shape) -> None:
+        batch = _describe_batch(shape, sharding)
+        train_step.lower(model, optimizer, described, batch, key, np.float32(1)).compile()
+
+    # XLA compiles without the interpreter lock, so threads suffice.
     with ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="compile") as workers:
-        for done in [workers.submit(task) for task in tasks]:
+        for done in [workers.submit(compile_shape, shape) for shape in shapes]:
             done.result()
 
 
-def _compile_shape(model: T5Model, params: Any, total: Any, batch: TrainBatch, key: jax.Array) -> None:
-    add_gradient.lower(model, params, total, batch, np.float32(1), key, np.int32(0)).compile()
-
-
-def _describe(leaf: jax.Array) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding)
-
-
 def _describe_batch(shape: Shape, sharding: NamedSharding) -> TrainBatch:
-    rows, prompt_length, program_length = shape
+    num_parts, rows, prompt_length, program_length = shape
 
     def array(length: int, dtype: Any) -> Any:
-        return jax.ShapeDtypeStruct((rows, length), dtype, sharding=sharding)
+        return jax.ShapeDtypeStruct((num_parts, rows, length), dtype, sharding=sharding)
 
     return TrainBatch(
         encoder_input_tokens=array(prompt_length, np.int32),

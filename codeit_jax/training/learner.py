@@ -8,19 +8,17 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 import optax
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from codeit_jax.config.schema import TextConfig, TrainingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards, put
 from codeit_jax.text.tokenizer import Tokenizer
-from codeit_jax.training.batches import BatchSizes, PlannedBatch, collate, plan_batches
+from codeit_jax.training.batches import BatchSizes, PlannedBatch, collate, plan_batches, prefetch
 from codeit_jax.training.compilation import compile_ahead
 from codeit_jax.training.experience_replay import Draw
 from codeit_jax.training.guards import check_skipped, count_spikes, spike_limit
-from codeit_jax.training.prefetch import prefetch
-from codeit_jax.training.profiling import StepTrace
-from codeit_jax.training.throughput import LearningTimes, Stopwatch, useful_share
+from codeit_jax.training.throughput import LearningTimes, StepTrace, Stopwatch, useful_share
 from codeit_jax.training.train_step import StepMetrics, TrainBatch, TrainState, train_step
 
 
@@ -30,7 +28,7 @@ class LearningMetrics:
 
     Attributes:
         num_steps: optimizer steps, skipped ones included.
-        num_skipped: steps left out because something wasn't finite, or the loss leapt and that was to be left out.
+        num_skipped: steps left out because something wasn't finite, or the loss spiked and that was to be left out.
         num_spikes: steps whose loss was far above the mean of those before.
         loss: mean over the steps of the mean loss of a target token, in nats; None if no step was taken.
         final_loss: the same over the last tenth of the steps.
@@ -76,7 +74,8 @@ class Learner:
         self._config = config
         self._text = text
         self._mesh = mesh
-        self._sharding = batch_sharding(mesh)
+        # The parts of a batch come one after another on all devices, so the rows are split, not the parts.
+        self._sharding = NamedSharding(mesh, PartitionSpec(None, *batch_sharding(mesh).spec))
         self._sizes = BatchSizes(
             batch_size=config.batch_size,
             tokens_per_device=config.tokens_per_device,
@@ -86,20 +85,20 @@ class Learner:
         self._compiled = False
 
     def describe(self) -> str:
-        """Say in a line how a batch is cut into parts that fit the devices."""
-        shapes = sorted(self._sizes.shapes(self._text), key=lambda shape: shape[1:])
-        examples, devices = self._config.batch_size, f"{self._mesh.size} device{'s' * (self._mesh.size > 1)}"
+        """Return a line on how a batch is split into parts that fit the devices."""
+        shapes = sorted(self._sizes.shapes(self._text), key=lambda shape: shape[2:])
+        devices = f"{self._mesh.size} device{'s' * (self._mesh.size > 1)}"
         parts = " to ".join(
-            f"{-(-examples // rows)} x {rows} of {prompt_length} + {program_length} tokens"
-            for rows, prompt_length, program_length in (shapes[0], shapes[-1])
+            f"{num_parts} x {rows} of {prompt_length} + {program_length} tokens"
+            for num_parts, rows, prompt_length, program_length in (shapes[0], shapes[-1])
         )
-        return f"training batch: {examples} examples in {parts}, {len(shapes)} shapes, on {devices}"
+        return f"training batch: {self._config.batch_size} examples in {parts}, {len(shapes)} shapes, on {devices}"
 
     def plan(self, draw: Draw, epochs: int, rng: np.random.Generator) -> list[PlannedBatch]:
         """Lay out every batch of every epoch; `rng` is consumed."""
         return [batch for _ in range(epochs) for batch in plan_batches(draw, self._text, self._sizes, rng)]
 
-    def train(
+    def learn(
         self,
         state: TrainState,
         draw: Draw,
@@ -108,7 +107,7 @@ class Learner:
         *,
         taken: Sequence[StepMetrics] = (),
         should_stop: Callable[[], bool] = lambda: False,
-        on_progress: Callable[[int, int], None] | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> tuple[TrainState, list[StepMetrics], LearningTimes]:
         """Take a step for each planned batch.
 
@@ -116,7 +115,7 @@ class Learner:
             state: donated.
             draw: where the batches' rows come from.
             plan: the batches.
-            key: for dropout; each step's is folded from it by its position, so that training can go on in the middle.
+            key: for dropout; each step's is folded from it by its position, so that training can resume in the middle.
             taken: the plan's first steps, if they were taken before.
             should_stop: asked before each step.
             on_progress: called with batches done and in all.
@@ -134,28 +133,20 @@ class Learner:
                 self._compile(state, key)
         batches = prefetch(lambda number: self._load(draw, plan[number]), todo)
         with watch.time("steps"), closing(batches):
-            for number, (parts, num_targets) in zip(todo, watch.feed(batches), strict=False):
+            for number, batch in zip(todo, watch.feed(batches), strict=False):
                 if should_stop():
                     break
                 if self._trace is not None:
                     self._trace.before_step()
-                state, metrics = train_step(
-                    self._model,
-                    self._optimizer,
-                    state,
-                    parts,
-                    jax.random.fold_in(key, number),
-                    num_targets=num_targets,
-                    loss_limit=self._loss_limit(steps, number),
-                )
+                limit = np.float32(self._loss_limit(steps, number))
+                step_key = jax.random.fold_in(key, number)
+                state, metrics = train_step(self._model, self._optimizer, state, batch, step_key, limit)
                 steps.append(metrics)
                 # Read the step before while this one computes: the device always has one to go on with.
                 self._read(steps, number - 1, len(taken))
-                if on_progress is not None:
-                    on_progress(number, len(plan))
+                on_progress(number, len(plan))
             self._read(steps, len(steps) - 1, len(taken))
-            if on_progress is not None:
-                on_progress(len(steps), len(plan))
+            on_progress(len(steps), len(plan))
         if self._trace is not None:
             self._trace.stop()
         return state, steps, watch.report(self._model, self._mesh, draw, plan[len(taken) : len(steps)])
@@ -180,10 +171,10 @@ class Learner:
             compile_ahead(self._model, self._optimizer, state, shapes, self._sharding, jax.random.fold_in(key, 0))
             self._compiled = True
 
-    def _load(self, draw: Draw, batch: PlannedBatch) -> tuple[list[TrainBatch], int]:
-        """Put a batch's parts on the devices, and count the targets that count."""
-        parts = [collate(draw, part, self._tokenizer, pad_loss=self._config.pad_loss) for part in batch.parts]
-        return [put(part, self._sharding) for part in parts], sum(int(part.loss_mask.sum()) for part in parts)
+    def _load(self, draw: Draw, batch: PlannedBatch) -> TrainBatch:
+        """Put a batch on the devices."""
+        loaded: TrainBatch = put(collate(draw, batch, self._tokenizer, pad_loss=self._config.pad_loss), self._sharding)
+        return loaded
 
     def _loss_limit(self, steps: Sequence[StepMetrics], number: int) -> float:
         return spike_limit(steps, number, self._config.spike_factor) if self._config.skip_spikes else math.inf

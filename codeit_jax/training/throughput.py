@@ -1,23 +1,40 @@
-"""How fast a learning stage is, and how much of its arithmetic is of use."""
+"""How fast a learning stage is, how much of its arithmetic is of use, and a trace of it for the profiler."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from codeit_jax.config.schema import ProfileConfig
 from codeit_jax.model import T5Model
 from codeit_jax.training.batches import PlannedBatch
 from codeit_jax.training.compilation import compilations
 from codeit_jax.training.experience_replay import Draw
-from codeit_jax.training.flops import peak_flops, row_flops
 
 T = TypeVar("T")
+
+FORWARD_AND_BACKWARD = 3  # the backward pass multiplies each product's gradient with both of its factors
+
+# Dense bfloat16 peaks without sparsity, as published by the makers; the first prefix of a device's kind that fits.
+PEAK_FLOPS: tuple[tuple[str, float], ...] = (
+    ("NVIDIA H100 PCIe", 756e12),
+    ("NVIDIA H100", 989e12),
+    ("NVIDIA H200", 989e12),
+    ("NVIDIA A100", 312e12),
+    ("TPU v4 lite", 138e12),
+    ("TPU v4", 275e12),
+    ("TPU v5 lite", 197e12),
+    ("TPU v5e", 197e12),
+    ("TPU v5", 459e12),
+    ("TPU v6", 918e12),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +61,39 @@ class LearningTimes:
     t_peak_bytes: int | None
 
 
+def row_flops(model: T5Model, prompt_length: Any, program_length: Any) -> Any:
+    """Return the operations that training on one row takes, a multiplication and an addition counted as two.
+
+    Only matrix products count: projections, attention, feed-forward and the output head over the whole vocabulary.
+    Recomputation (`model.remat`) doesn't.
+
+    Args:
+        prompt_length: of the row, or NumPy arrays of lengths, which give an array.
+        program_length: the same, end token included.
+    """
+    config = model.config
+    length, target_length = 1.0 * prompt_length, 1.0 * program_length
+    heads = config.num_heads * config.d_kv
+    projection = config.d_model * heads  # of one position, by one of the four matrices
+    feed_forward = (3 if config.feed_forward == "gated-gelu" else 2) * config.d_model * config.d_ff
+
+    def attention(queries: Any, keys: Any) -> Any:
+        return 2 * queries * keys * heads + 2 * queries * projection + 2 * keys * projection
+
+    encoder = attention(length, length) + length * feed_forward
+    decoder = attention(target_length, target_length) + attention(target_length, length) + target_length * feed_forward
+    head = target_length * config.d_model * model.vocabulary_size
+    products = config.num_encoder_layers * encoder + config.num_decoder_layers * decoder + head
+    return 2 * FORWARD_AND_BACKWARD * products
+
+
+def peak_flops(device_kinds: Sequence[str]) -> float | None:
+    """Return the operations a second of some devices together; None if one of them isn't known."""
+    peaks = [next((peak for prefix, peak in PEAK_FLOPS if kind.startswith(prefix)), None) for kind in device_kinds]
+    known = [peak for peak in peaks if peak is not None]
+    return sum(known) if len(known) == len(peaks) else None
+
+
 def useful_flops(model: T5Model, draw: Draw, plan: Sequence[PlannedBatch]) -> float:
     """Return the operations that a plan's rows would take without padding."""
     flops = row_flops(model, draw.prompts.lengths, draw.programs.lengths)
@@ -52,8 +102,8 @@ def useful_flops(model: T5Model, draw: Draw, plan: Sequence[PlannedBatch]) -> fl
 
 def padded_flops(model: T5Model, plan: Sequence[PlannedBatch]) -> float:
     """Return the operations that a plan takes."""
-    shapes = np.array([part.shape for batch in plan for part in batch.parts], np.float64).reshape(-1, 3)
-    return float((shapes[:, 0] * row_flops(model, shapes[:, 1], shapes[:, 2])).sum())
+    shapes = np.array([batch.shape for batch in plan], np.float64).reshape(-1, 4)  # N, B, L, T
+    return float((shapes[:, 0] * shapes[:, 1] * row_flops(model, shapes[:, 2], shapes[:, 3])).sum())
 
 
 def useful_share(model: T5Model, draw: Draw, plan: Sequence[PlannedBatch]) -> float:
@@ -108,3 +158,37 @@ def _peak_bytes(devices: Sequence[jax.Device]) -> int | None:
     statistics = [device.memory_stats() for device in devices if device.process_index == jax.process_index()]
     peaks = [numbers["peak_bytes_in_use"] for numbers in statistics if numbers and "peak_bytes_in_use" in numbers]
     return max(peaks, default=None)
+
+
+class StepTrace:
+    """Writes one trace in the life of a process; it ends with its learning stage at the latest.
+
+    Args:
+        config: which steps.
+        folder: where to.
+        say: told where the trace is, once it is written.
+    """
+
+    def __init__(self, config: ProfileConfig, folder: Path, say: Callable[[str], None]) -> None:
+        self._config = config
+        self._folder = folder
+        self._say = say
+        self._steps = 0
+        self._running = False
+
+    def before_step(self) -> None:
+        """Count a step that is about to be given to the device, on which the one before may still run."""
+        self._steps += 1
+        first = self._config.start
+        if self._steps == first:
+            jax.profiler.start_trace(str(self._folder))
+            self._running = True
+        elif first is not None and self._steps > first + self._config.steps:
+            self.stop()
+
+    def stop(self) -> None:
+        """Write the trace, if one is running."""
+        if self._running:
+            jax.profiler.stop_trace()
+            self._running = False
+            self._say(f"profiled from learning step {self._config.start} on: xprof --logdir {self._folder}")

@@ -1,25 +1,23 @@
-"""One fine-tuning step: state and batch in, state and metrics out.
+"""One fine-tuning step: state and batch in, state and metrics out, jitted as a whole.
 
-A batch too large for the devices comes in parts, each padded to a shape of its own. Their gradients are added up, each
-already divided by the number of targets in the whole batch, so that the parts give what the batch would in one piece.
+A batch too large for the devices comes in N equal parts. Their gradients are added up, each already divided by the
+number of targets in the whole batch, so that the parts give what the batch would in one piece.
+
+Shape letters: N parts of a batch, B rows of a part, L prompt length, T program length.
 """
 
-import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh
 
 from codeit_jax.model import Params, T5Model
 from codeit_jax.parallel.mesh import replicated
 from codeit_jax.parallel.sharding_rules import param_shardings
-from codeit_jax.training.loss import token_nll
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=("step", "params", "opt_state"), meta_fields=())
@@ -45,14 +43,14 @@ class TrainState:
 )
 @dataclass(frozen=True, kw_only=True)
 class TrainBatch:
-    """B examples padded to one shape: a batch or a part of one.
+    """N parts of B examples each, padded to one shape; NumPy arrays until they are put on the devices.
 
     Attributes:
-        encoder_input_tokens: int32 [B, L].
-        encoder_mask: bool [B, L].
-        decoder_input_tokens: int32 [B, T], the targets shifted right behind the start token.
-        decoder_target_tokens: int32 [B, T].
-        loss_mask: bool [B, T], true at targets that count.
+        encoder_input_tokens: int32 [N, B, L].
+        encoder_mask: bool [N, B, L].
+        decoder_input_tokens: int32 [N, B, T], the targets shifted right behind the start token.
+        decoder_target_tokens: int32 [N, B, T].
+        loss_mask: bool [N, B, T], true at targets that count.
     """
 
     encoder_input_tokens: jax.Array
@@ -83,7 +81,9 @@ class StepMetrics:
 def init_state(model: T5Model, optimizer: optax.GradientTransformation, mesh: Mesh, key: jax.Array) -> TrainState:
     """Create the state with fresh parameters, every array born with its sharding; the key is consumed."""
     shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract_state(model, optimizer, mesh))
-    return jax.jit(_create_state, static_argnums=(0, 1), out_shardings=shardings)(model, optimizer, key)
+    # Born sharded: a state that is made on one device first doesn't fit there at the sizes that need a mesh.
+    state: TrainState = jax.jit(_create_state, static_argnums=(0, 1), out_shardings=shardings)(model, optimizer, key)
+    return state
 
 
 def state_from_params(optimizer: optax.GradientTransformation, mesh: Mesh, params: Params) -> TrainState:
@@ -94,7 +94,7 @@ def state_from_params(optimizer: optax.GradientTransformation, mesh: Mesh, param
 
 
 def init_opt_state(optimizer: optax.GradientTransformation, mesh: Mesh, params: Params) -> Any:
-    """Create the state of an optimizer that starts anew, every array born with its sharding."""
+    """Create the state of an optimizer that starts from scratch, every array born with its sharding."""
     shardings = param_shardings(mesh, jax.eval_shape(optimizer.init, params))
     return jax.jit(optimizer.init, out_shardings=shardings)(params)
 
@@ -102,11 +102,12 @@ def init_opt_state(optimizer: optax.GradientTransformation, mesh: Mesh, params: 
 def abstract_state(model: T5Model, optimizer: optax.GradientTransformation, mesh: Mesh) -> TrainState:
     """Describe the state by `jax.ShapeDtypeStruct` leaves with shardings, without computing anything."""
     state = jax.eval_shape(partial(_create_state, model, optimizer), jax.random.key(0))
-    return jax.tree.map(
+    described: TrainState = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
         state,
         param_shardings(mesh, state),
     )
+    return described
 
 
 def _create_state(model: T5Model, optimizer: optax.GradientTransformation, key: jax.Array) -> TrainState:
@@ -114,31 +115,14 @@ def _create_state(model: T5Model, optimizer: optax.GradientTransformation, key: 
     return TrainState(step=jnp.zeros((), jnp.int32), params=params, opt_state=optimizer.init(params))
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=("loss", "num_tokens", "gradient"), meta_fields=())
-@dataclass(frozen=True, kw_only=True)
-class GradientSum:
-    """What the parts of a batch have added up to.
-
-    Attributes:
-        loss: float32 scalar, their share of the mean loss.
-        num_tokens: int32 scalar, their targets that counted.
-        gradient: like the parameters, float32.
-    """
-
-    loss: jax.Array
-    num_tokens: jax.Array
-    gradient: Params
-
-
+@partial(jax.jit, static_argnames=("model", "optimizer"), donate_argnames=("state",))
 def train_step(
     model: T5Model,
     optimizer: optax.GradientTransformation,
     state: TrainState,
-    parts: Sequence[TrainBatch],
+    batch: TrainBatch,
     key: jax.Array,
-    *,
-    num_targets: int,
-    loss_limit: float = math.inf,
+    loss_limit: jax.Array,
 ) -> tuple[TrainState, StepMetrics]:
     """Take one optimizer step.
 
@@ -146,89 +130,74 @@ def train_step(
     skipped.
 
     Args:
+        model: static; its parameters are the state's.
+        optimizer: static.
         state: donated.
-        parts: the batch.
+        batch: its mean loss is over the targets of all parts.
         key: for dropout, folded by the part's number.
-        num_targets: targets that count in the whole batch.
-        loss_limit: in nats.
+        loss_limit: float32 scalar, in nats; infinity for none.
     """
-    total = zero_gradient(state.params)
-    scale = np.float32(max(num_targets, 1))
-    for number, part in enumerate(parts):
-        total = add_gradient(model, state.params, total, part, scale, key, np.int32(number))
-    return apply_gradient(optimizer, state, total, np.float32(loss_limit))
+    loss, num_tokens, gradient = batch_gradient(model, state.params, batch, key)
+    grad_norm = optax.tree.norm(gradient)
+    updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
+    stepped = TrainState(step=state.step + 1, params=optax.apply_updates(state.params, updates), opt_state=opt_state)
+    sound = jnp.isfinite(loss) & jnp.isfinite(grad_norm) & (loss <= loss_limit)
+    # A select, not lax.cond: it costs less than a copy of the donated state in a branch, and nothing is read back.
+    state = jax.tree.map(lambda new, old: jnp.where(sound, new, old), stepped, state)
+    return state, StepMetrics(loss=loss, grad_norm=grad_norm, num_tokens=num_tokens, skipped=~sound)
 
 
-def zero_gradient(params: Params) -> GradientSum:
-    """Return the sum over no parts, sharded like the parameters."""
-    leaves, structure = jax.tree.flatten(params)
-    return _zeros(structure, tuple((leaf.shape, leaf.sharding) for leaf in leaves))()
-
-
-@lru_cache(maxsize=32)
-def _zeros(
-    structure: Any, described: tuple[tuple[tuple[int, ...], jax.sharding.Sharding], ...]
-) -> Callable[[], GradientSum]:
-    shardings = [sharding for _, sharding in described]
-    scalar = replicated(shardings[0].mesh) if isinstance(shardings[0], NamedSharding) else shardings[0]
-
-    def make() -> GradientSum:
-        gradient = jax.tree.unflatten(structure, [jnp.zeros(shape, jnp.float32) for shape, _ in described])
-        return GradientSum(loss=jnp.zeros((), jnp.float32), num_tokens=jnp.zeros((), jnp.int32), gradient=gradient)
-
-    # Nothing else would tell the compiler to split the zeros: every device would hold all of them.
-    like_params = jax.tree.unflatten(structure, shardings)
-    return jax.jit(make, out_shardings=GradientSum(loss=scalar, num_tokens=scalar, gradient=like_params))
-
-
-@partial(jax.jit, static_argnames=("model",), donate_argnames=("total",))
-def add_gradient(
-    model: T5Model,
-    params: Params,
-    total: GradientSum,
-    batch: TrainBatch,
-    num_targets: jax.Array,
-    key: jax.Array,
-    number: jax.Array,
-) -> GradientSum:
-    """Add one part's share of a batch's mean loss and of its gradient.
+def batch_gradient(
+    model: T5Model, params: Params, batch: TrainBatch, key: jax.Array
+) -> tuple[jax.Array, jax.Array, Params]:
+    """Return a batch's mean loss, its number of targets and its gradient, summed part by part.
 
     Args:
-        total: donated.
-        num_targets: float32 scalar, of the whole batch.
+        model: static under `jit`.
+        params: float32 leaves; the gradient is like them, whatever type the network computes in.
+        batch: see `train_step`.
         key: for dropout.
-        number: int32 scalar, the part's place in the batch.
     """
+    num_targets = jnp.maximum(jnp.sum(batch.loss_mask), 1).astype(jnp.float32)
 
-    def loss_fn(params: Params) -> tuple[jax.Array, jax.Array]:
+    def loss_fn(params: Params, part: TrainBatch, number: jax.Array) -> tuple[jax.Array, jax.Array]:
         network = model.bind(params)
         encoder_key, decoder_key = None, None
         if model.config.dropout:
             encoder_key, decoder_key = jax.random.split(jax.random.fold_in(key, number))
-        encoded = network.encode(batch.encoder_input_tokens, batch.encoder_mask, encoder_key)
-        hidden = network.decode(batch.decoder_input_tokens, encoded, batch.encoder_mask, decoder_key)
-        nll, count = token_nll(network.logits(hidden), batch.decoder_target_tokens, batch.loss_mask)
+        encoded = network.encode(part.encoder_input_tokens, part.encoder_mask, encoder_key)  # [B, L, D]
+        hidden = network.decode(part.decoder_input_tokens, encoded, part.encoder_mask, decoder_key)  # [B, T, D]
+        nll, count = token_nll(network.logits(hidden), part.decoder_target_tokens, part.loss_mask)
         return nll / num_targets, count
 
-    (loss, num_tokens), gradient = jax.value_and_grad(loss_fn, has_aux=True)(params)
-    part = GradientSum(loss=loss, num_tokens=num_tokens, gradient=gradient)
-    return jax.tree.map(jnp.add, total, part)
+    def part_gradient(part: TrainBatch, number: jax.Array) -> tuple[jax.Array, jax.Array, Params]:
+        (loss, count), gradient = jax.value_and_grad(loss_fn, has_aux=True)(params, part, number)
+        return loss, count, gradient
+
+    def add_part(total: Any, numbered: tuple[TrainBatch, jax.Array]) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, total, part_gradient(*numbered)), None
+
+    num_parts = len(batch.loss_mask)
+    first = jax.tree.map(lambda leaf: leaf[0], batch)
+    if num_parts == 1:
+        return part_gradient(first, jnp.int32(0))
+    zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(part_gradient, first, jnp.int32(0)))
+    total, _ = jax.lax.scan(add_part, zeros, (batch, jnp.arange(num_parts, dtype=jnp.int32)))
+    loss, num_tokens, gradient = total
+    return loss, num_tokens, gradient
 
 
-@partial(jax.jit, static_argnames=("optimizer",), donate_argnames=("state",))
-def apply_gradient(
-    optimizer: optax.GradientTransformation, state: TrainState, total: GradientSum, loss_limit: jax.Array
-) -> tuple[TrainState, StepMetrics]:
-    """Take the optimizer's step along a batch's gradient, unless the guards say no.
+def token_nll(logits: jax.Array, targets: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Sum the negative log-likelihood over the masked-in targets (paper, section 3.2).
 
     Args:
-        state: donated.
-        total: over all parts of the batch; its memory can't serve any result, so donating it would only warn.
-        loss_limit: float32 scalar, in nats.
+        logits: float32 [B, T, V].
+        targets: int32 [B, T].
+        mask: bool [B, T], true at targets that count.
+
+    Returns:
+        The sum in nats, and how many targets it is over: divide once, so that parts of a batch can be added up.
     """
-    grad_norm = optax.tree.norm(total.gradient)
-    updates, opt_state = optimizer.update(total.gradient, state.opt_state, state.params)
-    stepped = TrainState(step=state.step + 1, params=optax.apply_updates(state.params, updates), opt_state=opt_state)
-    sound = jnp.isfinite(total.loss) & jnp.isfinite(grad_norm) & (total.loss <= loss_limit)
-    state = jax.tree.map(lambda new, old: jnp.where(sound, new, old), stepped, state)
-    return state, StepMetrics(loss=total.loss, grad_norm=grad_norm, num_tokens=total.num_tokens, skipped=~sound)
+    chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]  # [B, T]
+    nll = jax.nn.logsumexp(logits, axis=-1) - chosen
+    return jnp.sum(jnp.where(mask, nll, 0.0)), jnp.sum(mask)

@@ -9,7 +9,7 @@ from codeit_jax.config.errors import UserError
 from codeit_jax.config.schema import ModelConfig
 from codeit_jax.model import T5Model
 from codeit_jax.model.huggingface import load_pretrained, save_pretrained
-from codeit_jax.training.loss import token_nll
+from codeit_jax.training.train_step import token_nll
 
 pytestmark = pytest.mark.torch
 

@@ -30,7 +30,7 @@ class Watched:
 
     def wait_for(self, *indices):
         for index in indices:
-            assert self._ended[index].wait(timeout=20), index
+            assert self._ended[index].wait(timeout=60), index
 
 
 @pytest.fixture

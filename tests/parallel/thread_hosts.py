@@ -35,7 +35,7 @@ class MemoryStore:
 
     def blocking_key_value_get(self, key, timeout_in_ms):
         with self._changed:
-            assert self._changed.wait_for(lambda: key in self.values, timeout=20), key
+            assert self._changed.wait_for(lambda: key in self.values, timeout=60), key
             return self.values[key]
 
 
@@ -45,7 +45,7 @@ class Gather:
     def __init__(self, count):
         self.shapes = []
         self._arrays = [None] * count
-        self._barrier = threading.Barrier(count, timeout=20)
+        self._barrier = threading.Barrier(count, timeout=60)
 
     def of(self, index):
         def gather(array):

@@ -92,7 +92,7 @@ def test_processes_with_different_settings_all_end(tiny, tmp_path):
 
 @pytest.mark.dist
 def test_an_error_of_one_process_ends_all(tiny, tmp_path):
-    holder = RunDirectory(tmp_path)
+    holder = RunDirectory(tmp_path, "train")
     ended = run_all(tiny, tmp_path, 2)
     holder.close()
     assert [each.code for each in ended] == [5, 5]
@@ -117,7 +117,7 @@ def test_processes_that_died_or_were_stopped_go_on_together_or_alone(tiny, whole
     assert first.err.count("\n") == 1
     for number, count in enumerate((2, 4)):
         ended = run_all(tiny, tmp_path, count, faults={number: "learn:1:term"})
-        sentence = f"error: stopped as asked, everything is saved; the same command goes on from {tmp_path}\n"
+        sentence = f"error: stopped as asked, everything is saved; the same command resumes from {tmp_path}\n"
         assert [(each.code, each.err) for each in ended] == [(75, sentence)] * count
     assert tiny.process(tmp_path).code == 0
     assert_same_run(tmp_path, whole_process[0])

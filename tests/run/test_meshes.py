@@ -7,7 +7,7 @@ import pytest
 from codeit_jax.config.loading import load_config
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
-from codeit_jax.run import components as workbench
+from codeit_jax.run import components
 from codeit_jax.storage import checkpoint, faults
 from codeit_jax.storage.run_directory import RunDirectory
 from codeit_jax.text import build_tokenizer
@@ -15,6 +15,7 @@ from codeit_jax.training import make_optimizer
 from codeit_jax.training.train_step import abstract_state
 from tests.run.tiny_run import learning_rows, newest, state_of
 
+pytestmark = pytest.mark.floats
 MESHES = {"8x1": (8, 1), "4x2": (8, 2), "1x1": (1, 1)}  # devices, and how many of them split the model's width
 TOLERANCE = 1e-5
 
@@ -25,7 +26,7 @@ def on_mesh(tiny, monkeypatch):
 
     def run(directory, name):
         devices, fsdp = MESHES[name]
-        monkeypatch.setattr(workbench, "make_mesh", lambda config: make_mesh(config, jax.devices()[:devices]))
+        monkeypatch.setattr(components, "make_mesh", lambda config: make_mesh(config, jax.devices()[:devices]))
         return tiny(directory, f"parallel.fsdp={fsdp}")
 
     return run
@@ -38,7 +39,7 @@ def restored_on(directory, name):
     mesh = make_mesh(load_config([], [f"parallel.fsdp={fsdp}"]).parallel, jax.devices()[:devices])
     model = T5Model(config.model, build_tokenizer("native").vocabulary_size)
     target = vars(abstract_state(model, make_optimizer(config.training), mesh))
-    run = RunDirectory(directory)
+    run = RunDirectory(directory, "train")
     cut = checkpoint.latest(run, lambda line: None)
     run.close()
     state = checkpoint.restore_state(cut, target)

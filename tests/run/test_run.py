@@ -9,7 +9,7 @@ import pytest
 from codeit_jax.config.loading import load_config
 from codeit_jax.model import T5Model
 from codeit_jax.model.huggingface import save_pretrained
-from codeit_jax.run import checkpointing as cuts
+from codeit_jax.run import checkpointing
 from codeit_jax.text import build_tokenizer
 from codeit_jax.training.experience_replay import ExperienceReplay
 from tests.run.tiny_run import Tiny, learning_rows, newest, read_json, result_of, rows_of, state_of
@@ -228,7 +228,7 @@ def test_wrong_weights_are_told_before_slow_work_and_can_be_corrected(tiny, tmp_
     folder, _ = weights
     settings = ["model.weights=nowhere"] if wrong == "missing" else [f"model.weights={folder}", "model.d_ff=64"]
     with monkeypatch.context() as patch:
-        patch.setattr(cuts, "initial_experiences", None)
+        patch.setattr(checkpointing, "initial_experiences", None)
         done = tiny(tmp_path / "run", *settings)
     assert done.code == 2
     [line] = done.err.splitlines()

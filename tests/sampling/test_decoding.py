@@ -17,6 +17,7 @@ from codeit_jax.sampling.output_head import make_policy
 from codeit_jax.sampling.sampler import sample_keys
 from codeit_jax.training.compilation import compilations
 
+pytestmark = pytest.mark.floats
 MODEL = T5Model(
     ModelConfig(d_model=24, d_ff=32, d_kv=6, num_heads=3, num_encoder_layers=2, num_decoder_layers=2, dropout=0.0), 30
 )

@@ -3,10 +3,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from codeit_jax.sampling.decoding import DecodingSettings, sample_tokens
 from codeit_jax.sampling.output_head import make_policy
 
+pytestmark = pytest.mark.floats
 SETTINGS = DecodingSettings(max_tokens=20, segment=8, smallest_compaction=1, top_k=1, start_id=0, end_id=2, pad_id=0)
 
 

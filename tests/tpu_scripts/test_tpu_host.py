@@ -44,18 +44,18 @@ def host(tmp_path, checkout):
 
 
 def wait_for(condition):
-    for _ in range(400):
+    for _ in range(1200):
         if condition():
             return
         time.sleep(0.05)
-    raise AssertionError("waited 20 s in vain")
+    raise AssertionError("waited 60 s in vain")
 
 
 @pytest.mark.parametrize("code", [0, 2, 75])
 def test_a_host_runs_the_training_and_exits_with_its_code(host, code):
     runs, command = host
     (runs / "go").write_text(str(code))
-    result = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert result.returncode == code
     settings = f"<runtime.platform=tpu><runtime.compilation_cache={runs}/xla_cache>"
     assert f"<train>{settings}<--seed><1><a=two words><--run-dir><{runs}/codeit>" in result.stdout
@@ -72,7 +72,7 @@ def test_a_run_outlives_its_connection_and_is_joined(host):
     second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert second.stdout.readline().startswith("<train>")
     (runs / "go").write_text("3")
-    assert second.wait(timeout=30) == 3
+    assert second.wait(timeout=60) == 3
     assert (runs / "starts").read_text() == "start\n"
 
 
@@ -80,7 +80,7 @@ def test_a_host_runs_again_after_the_end(host):
     runs, command = host
     for code in (75, 0):
         (runs / "go").write_text(str(code))
-        assert subprocess.run(command, stdout=subprocess.DEVNULL, timeout=30).returncode == code
+        assert subprocess.run(command, stdout=subprocess.DEVNULL, timeout=60).returncode == code
     assert (runs / "starts").read_text() == "start\nstart\n"
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from codeit_jax.config.schema import ModelConfig
 from codeit_jax.model import T5Model
-from codeit_jax.training.flops import peak_flops, row_flops
-from codeit_jax.training.loss import token_nll
+from codeit_jax.training.throughput import peak_flops, row_flops
+from codeit_jax.training.train_step import token_nll
 
 SIZES = {"d_model": 32, "d_ff": 96, "d_kv": 8, "num_heads": 2, "num_encoder_layers": 1, "num_decoder_layers": 1}
 

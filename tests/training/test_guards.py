@@ -46,7 +46,7 @@ def test_skipped_steps_count_only_in_a_row():
         check_skipped(steps_of([1.0] * 5, skipped), config)
     with pytest.raises(DivergedError, match="wasn't finite in 3 steps in a row, expected at most 2;.* was number 2,"):
         check_skipped(steps_of([1.0] * 5, {2, 3, 4}), config)
-    with pytest.raises(DivergedError, match="wasn't finite or leapt in 3"):
+    with pytest.raises(DivergedError, match="wasn't finite or spiked in 3"):
         check_skipped(steps_of([1.0] * 3, {0, 1, 2}), TrainingConfig(max_skipped_steps=2, skip_spikes=True))
 
 
@@ -64,8 +64,9 @@ def test_the_rate_decays_to_its_least_and_stays():
     decay = {"warmup_steps": 10, "decay_steps": 100, "min_learning_rate": 0.2}
     linear = rates([5, 10, 60, 110, 500], schedule="linear", **decay)
     np.testing.assert_allclose(linear, [0.5, 1.0, 0.6, 0.2, 0.2], rtol=1e-6)
+    # The cosine is the processor's, in float32.
     cosine = rates([5, 10, 35, 60, 110, 500], schedule="cosine", **decay)
-    np.testing.assert_allclose(cosine, [0.5, 1.0, 0.2 + 0.4 * (1 + np.sqrt(0.5)), 0.6, 0.2, 0.2], rtol=1e-6)
+    np.testing.assert_allclose(cosine, [0.5, 1.0, 0.2 + 0.4 * (1 + np.sqrt(0.5)), 0.6, 0.2, 0.2], rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding, PartitionSpec
 
 from codeit_jax.config.errors import DivergedError
 from codeit_jax.config.schema import ModelConfig, ParallelConfig, ProfileConfig, TextConfig, TrainingConfig
@@ -15,12 +16,11 @@ from codeit_jax.parallel.sharding_rules import param_shardings
 from codeit_jax.replay import TokenRows
 from codeit_jax.text import build_tokenizer
 from codeit_jax.training import TrainState, make_optimizer, train_step
-from codeit_jax.training.batches import collate
+from codeit_jax.training.batches import collate, prefetch
 from codeit_jax.training.compilation import compilations
 from codeit_jax.training.experience_replay import Draw
 from codeit_jax.training.learner import Learner
-from codeit_jax.training.prefetch import prefetch
-from codeit_jax.training.profiling import StepTrace
+from codeit_jax.training.throughput import StepTrace
 
 SIZES = {"d_model": 16, "d_ff": 24, "d_kv": 4, "num_heads": 2, "num_encoder_layers": 1, "num_decoder_layers": 1}
 MODEL = T5Model(ModelConfig(**SIZES, dropout=0.1), 400)
@@ -71,12 +71,12 @@ KEY = jax.random.key(4)
 def test_going_on_in_the_middle_gives_the_same_bits(random_params):
     (learner, mesh), draw = make_learner(), make_draw()
     plan = plan_of(learner, draw, epochs=2)
-    whole, all_steps, _ = learner.train(make_state(random_params, mesh), draw, plan, KEY)
+    whole, all_steps, _ = learner.learn(make_state(random_params, mesh), draw, plan, KEY)
     assert len(all_steps) == len(plan) == 10
     stops = iter([False, False, False, True])
-    part, taken, _ = learner.train(make_state(random_params, mesh), draw, plan, KEY, should_stop=lambda: next(stops))
+    part, taken, _ = learner.learn(make_state(random_params, mesh), draw, plan, KEY, should_stop=lambda: next(stops))
     assert len(taken) == 3
-    rest, steps, _ = learner.train(part, draw, plan, KEY, taken=taken)
+    rest, steps, _ = learner.learn(part, draw, plan, KEY, taken=taken)
     assert learner.summarize(draw, plan, steps) == learner.summarize(draw, plan, all_steps)
     jax.tree.map(np.testing.assert_array_equal, rest.params, whole.params)
 
@@ -84,17 +84,16 @@ def test_going_on_in_the_middle_gives_the_same_bits(random_params):
 def test_batches_made_ahead_give_the_bits_of_a_plain_loop(random_params):
     (learner, mesh), draw = make_learner(), make_draw()
     plan = plan_of(learner, draw)
-    fed, steps, _ = learner.train(make_state(random_params, mesh), draw, plan, KEY)
+    fed, steps, _ = learner.learn(make_state(random_params, mesh), draw, plan, KEY)
     state = make_state(random_params, mesh)
-    for number, batch in enumerate(plan):
-        parts = [collate(draw, part, TOKENIZER) for part in batch.parts]
-        assert len(parts) == 2
-        num_targets = sum(int(part.loss_mask.sum()) for part in parts)
-        parts = jax.device_put(parts, batch_sharding(mesh))
+    parts = NamedSharding(mesh, PartitionSpec(None, *batch_sharding(mesh).spec))
+    for number, planned in enumerate(plan):
+        batch = collate(draw, planned, TOKENIZER)
+        assert len(batch.loss_mask) == 2
         key = jax.random.fold_in(KEY, number)
-        state, metrics = train_step(MODEL, OPTIMIZER, state, parts, key, num_targets=num_targets)
+        state, metrics = train_step(MODEL, OPTIMIZER, state, jax.device_put(batch, parts), key, np.float32(np.inf))
         assert float(metrics.loss) == float(steps[number].loss)
-        assert int(metrics.num_tokens) == num_targets
+        assert int(metrics.num_tokens) == batch.loss_mask.sum()
     jax.tree.map(np.testing.assert_array_equal, fed.params, state.params)
 
 
@@ -104,11 +103,11 @@ def test_everything_is_compiled_before_the_first_step(random_params, devices):
     learner, mesh = make_learner(devices)
     short, mixed = make_draw(16, prompt_length=7), make_draw(48)
     count = compilations()
-    state, _, first = learner.train(make_state(random_params, mesh), short, plan_of(learner, short), KEY)
+    state, _, first = learner.learn(make_state(random_params, mesh), short, plan_of(learner, short), KEY)
     plan = plan_of(learner, mixed)
-    assert len({part.shape for batch in plan for part in batch.parts}) == 2
+    assert len({batch.shape for batch in plan}) == 2
     before = count.number
-    _, _, second = learner.train(state, mixed, plan, KEY)
+    _, _, second = learner.learn(state, mixed, plan, KEY)
     assert count.number == before
     assert (second.t_compilations, second.t_compile_seconds < first.t_compile_seconds) == (0, True)
 
@@ -116,7 +115,7 @@ def test_everything_is_compiled_before_the_first_step(random_params, devices):
 def test_the_stage_tells_its_times(random_params):
     (learner, mesh), draw = make_learner(), make_draw()
     plan = plan_of(learner, draw)
-    _, steps, times = learner.train(make_state(random_params, mesh), draw, plan, KEY)
+    _, steps, times = learner.learn(make_state(random_params, mesh), draw, plan, KEY)
     assert all(name.startswith("t_") for name in asdict(times))
     seconds = times.t_step_seconds * len(plan)
     tokens = (draw.prompts.lengths + draw.programs.lengths).sum()
@@ -130,13 +129,13 @@ def test_too_many_skipped_steps_stop_the_run(random_params):
     (learner, mesh), draw = make_learner(), make_draw()
     broken = make_state(lambda model: jax.tree.map(lambda leaf: leaf * jnp.nan, random_params(model)), mesh)
     with pytest.raises(DivergedError, match="3 steps in a row, expected at most 2.* was number 0,"):
-        learner.train(broken, draw, plan_of(learner, draw), KEY)
+        learner.learn(broken, draw, plan_of(learner, draw), KEY)
 
 
 def test_an_empty_draw_is_no_error(random_params):
     (learner, mesh), draw = make_learner(), make_draw(0)
     plan = plan_of(learner, draw)
-    after, steps, times = learner.train(make_state(random_params, mesh), draw, plan, KEY)
+    after, steps, times = learner.learn(make_state(random_params, mesh), draw, plan, KEY)
     metrics = learner.summarize(draw, plan, steps)
     assert (metrics.num_steps, metrics.loss, metrics.final_loss, metrics.useful_share) == (0, None, None, 1.0)
     assert (times.t_tokens_per_second, times.t_step_seconds, times.t_compilations) == (None, None, 0)
@@ -185,6 +184,6 @@ def test_a_trace_ends_with_its_learning_stage(random_params, tmp_path):
         make_learner(trace=StepTrace(ProfileConfig(start=5, steps=50), tmp_path, said.append)),
         make_draw(),
     )
-    learner.train(make_state(random_params, mesh), draw, plan_of(learner, draw), KEY)
+    learner.learn(make_state(random_params, mesh), draw, plan_of(learner, draw), KEY)
     assert len(said) == 1
     assert list(tmp_path.rglob("*.xplane.pb"))

@@ -7,13 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding, PartitionSpec
 
 from codeit_jax.config.schema import ModelConfig, ParallelConfig, TrainingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import batch_sharding, make_mesh, param_shardings
 from codeit_jax.training import TrainBatch, TrainState, init_state, make_optimizer, train_step
-from codeit_jax.training.loss import token_nll
-from codeit_jax.training.train_step import add_gradient, zero_gradient
+from codeit_jax.training.compilation import compilations
+from codeit_jax.training.train_step import batch_gradient, token_nll
 
 SIZES = {"d_model": 16, "d_ff": 24, "d_kv": 4, "num_heads": 2, "num_encoder_layers": 1, "num_decoder_layers": 1}
 MODEL = T5Model(ModelConfig(**SIZES, dropout=0.0), 400)
@@ -22,21 +23,26 @@ OPTIMIZER = make_optimizer(CONFIG)
 
 
 def make_batch(seed: int = 0, rows: int = 8) -> TrainBatch:
+    """Make a batch of one part."""
     rng = np.random.default_rng(seed)
     targets = rng.integers(3, 300, (rows, 6)).astype(np.int32)
-    return TrainBatch(
+    batch = TrainBatch(
         encoder_input_tokens=rng.integers(3, 400, (rows, 10)).astype(np.int32),
         encoder_mask=np.arange(10)[None] < rng.integers(1, 11, (rows, 1)),
         decoder_input_tokens=np.insert(targets, 0, 1, axis=1)[:, :6].astype(np.int32),
         decoder_target_tokens=targets,
         loss_mask=np.arange(6)[None] < rng.integers(1, 7, (rows, 1)),
     )
+    return jax.tree.map(lambda array: array[None], batch)
 
 
-def take(state, batch, key, model=MODEL, parts=None, **settings):
-    """Take a step with a batch, as one part unless parts are given."""
-    num_targets = int(np.sum(batch.loss_mask))
-    return train_step(model, OPTIMIZER, state, parts or [batch], key, num_targets=num_targets, **settings)
+def take(state, batch, key, model=MODEL, loss_limit=np.inf):
+    return train_step(model, OPTIMIZER, state, batch, key, np.float32(loss_limit))
+
+
+def split_rows(mesh):
+    """Return the sharding of a batch whose parts are split over the devices by rows."""
+    return NamedSharding(mesh, PartitionSpec(None, *batch_sharding(mesh).spec))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -108,42 +114,54 @@ def test_eight_devices_take_the_step_of_one(state):
     copy = jax.tree.map(jnp.copy, state)
     single, one = take(state, make_batch(), jax.random.key(0))
     sharded_state = jax.device_put(copy, param_shardings(mesh, copy))
-    sharded_batch = jax.device_put(make_batch(), batch_sharding(mesh))
+    sharded_batch = jax.device_put(make_batch(), split_rows(mesh))
     sharded, eight = take(sharded_state, sharded_batch, jax.random.key(0))
     np.testing.assert_allclose(eight.loss, one.loss, rtol=1e-5)
     np.testing.assert_allclose(eight.grad_norm, one.grad_norm, rtol=1e-4)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-4), sharded.params, single.params)
 
 
-def rows_of(batch, rows, prompt_length, program_length):
-    """Return some rows of a batch, cut or padded to other lengths."""
-    lengths = {"encoder": prompt_length, "decoder": program_length, "loss_ma": program_length}
-
-    def fit(name, array):
-        length = lengths[name[:7]]
-        return np.pad(array[rows], ((0, 0), (0, max(0, length - array.shape[1]))))[:, :length]
-
-    return TrainBatch(**{name: fit(name, array) for name, array in vars(batch).items()})
-
-
 @pytest.mark.parametrize("devices", [1, 8])
 def test_a_batch_in_parts_gives_the_step_of_the_whole(state, devices):
-    """Parts of different shapes, with very different numbers of targets: the mean is over the batch's targets."""
+    """Parts with very different numbers of targets: the mean is over the batch's targets."""
     batch = make_batch(1)
-    batch.encoder_mask[:4, 5:] = False
-    batch.loss_mask[:4, 2:] = False
-    parts = [rows_of(batch, slice(0, 4), 5, 4), rows_of(batch, slice(4, 8), 12, 6)]
+    batch.encoder_mask[0, :4, 5:] = False
+    batch.loss_mask[0, :4, 2:] = False
+    parts = jax.tree.map(lambda array: array.reshape(2, 4, -1), batch)
     copy = jax.tree.map(jnp.copy, state)
     whole, one = take(state, batch, jax.random.key(0))
     if devices > 1:
         mesh = make_mesh(ParallelConfig(data=2, fsdp=2, tensor=2), jax.devices())
         copy = jax.device_put(copy, param_shardings(mesh, copy))
-        parts = [jax.device_put(part, batch_sharding(mesh)) for part in parts]
-    summed, two = take(copy, batch, jax.random.key(0), parts=parts)
+        parts = jax.device_put(parts, split_rows(mesh))
+    summed, two = take(copy, parts, jax.random.key(0))
     assert int(one.num_tokens) == int(two.num_tokens) == batch.loss_mask.sum()
     np.testing.assert_allclose(two.loss, one.loss, rtol=1e-5)
     np.testing.assert_allclose(two.grad_norm, one.grad_norm, rtol=1e-4)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-4), summed.params, whole.params)
+
+
+def test_a_whole_step_is_one_program(state):
+    """Of any number of parts: one call, one executable, nothing compiled or dispatched beside it."""
+    parts = jax.tree.map(lambda array: array.reshape(4, 2, -1), make_batch())
+    count = compilations()
+    lowered = train_step.lower(MODEL, OPTIMIZER, state, parts, jax.random.key(0), np.float32(np.inf))
+    before = count.number
+    lowered.compile()
+    assert count.number == before + 1
+    take(state, parts, jax.random.key(0))
+    assert count.number == before + 1
+
+
+def test_the_sum_of_gradients_is_split_like_the_parameters(state):
+    """Propagation must shard the accumulator of a scan that begins with zeros: a whole copy wouldn't fit."""
+    mesh = make_mesh(ParallelConfig(data=1, fsdp=4, tensor=2), jax.devices())
+    state = jax.device_put(state, param_shardings(mesh, state))
+    parts = jax.device_put(jax.tree.map(lambda array: array.reshape(2, 4, -1), make_batch()), split_rows(mesh))
+    compiled = jax.jit(batch_gradient, static_argnums=0).lower(MODEL, state.params, parts, jax.random.key(0)).compile()
+    _, _, shardings = compiled.output_shardings
+    embedding = shardings["embedding"]
+    assert embedding.shard_shape((400, 16)) == (200, 4)
 
 
 def test_a_loss_above_the_limit_is_left_out(state):
@@ -168,8 +186,8 @@ def test_bfloat16_computes_but_keeps_nothing(state):
     """Weights, gradients and the optimizer's state stay float32; the loss moves by bfloat16's rounding, 2 ** -8."""
     half = T5Model(replace(MODEL.config, dtype="bfloat16"), 400)
     batch, key = make_batch(), jax.random.key(0)
-    total = add_gradient(half, state.params, zero_gradient(state.params), batch, np.float32(20), key, np.int32(0))
-    assert {leaf.dtype for leaf in jax.tree.leaves(total.gradient)} == {np.dtype(np.float32)}
+    _, _, gradient = jax.jit(batch_gradient, static_argnums=0)(half, state.params, batch, key)
+    assert {leaf.dtype for leaf in jax.tree.leaves(gradient)} == {np.dtype(np.float32)}
     copy = jax.tree.map(jnp.copy, state)
     after, low = take(state, batch, key, model=half)
     assert {leaf.dtype for leaf in jax.tree.leaves((after.params, after.opt_state))} <= {
@@ -188,8 +206,7 @@ def test_saving_memory_and_unrolling_change_no_gradient(random_params):
     gradients = []
     for scan_layers, remat in ((True, "none"), (True, "layer"), (False, "dots")):
         model = T5Model(replace(config, scan_layers=scan_layers, remat=remat), 400)
-        zero, key = zero_gradient(params), jax.random.key(3)
-        total = add_gradient(model, params, zero, make_batch(), np.float32(20), key, np.int32(0))
+        total = jax.jit(batch_gradient, static_argnums=0)(model, params, make_batch(), jax.random.key(3))
         gradients.append(jax.tree.map(np.asarray, total))
     for other in gradients[1:]:
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-5), other, gradients[0])

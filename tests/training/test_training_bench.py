@@ -46,8 +46,5 @@ def missing(*arguments, **settings):
 
 
 def test_batches_of_a_plan_are_chosen_from_short_to_long():
-    plan = [
-        training.PlannedBatch(parts=(training.PlannedPart(shape=(8, length, 4), rows=None),))
-        for length in (64, 16, 128, 32)
-    ]
-    assert [batch.parts[0].shape[1] for batch in training.spread(plan, 2)] == [32, 128]
+    plan = [training.PlannedBatch(shape=(1, 8, length, 4), rows=None) for length in (64, 16, 128, 32)]
+    assert [batch.shape[2] for batch in training.spread(plan, 2)] == [32, 128]

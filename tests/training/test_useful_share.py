@@ -15,8 +15,7 @@ from codeit_jax.config.loading import load_config
 from codeit_jax.config.schema import Config, TextConfig
 from codeit_jax.model import T5Model
 from codeit_jax.training.batches import BatchSizes, plan_batches
-from codeit_jax.training.flops import row_flops
-from codeit_jax.training.throughput import useful_share
+from codeit_jax.training.throughput import row_flops, useful_share
 
 DATA = Path(__file__).parent / "data"
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -33,7 +32,7 @@ def sizes_of(config):
 
 @pytest.mark.parametrize(
     ("config", "tokenizer", "vocabulary_size", "least"),
-    [("codet5p_220m.yaml", "bpe", 32_100, 0.90), (None, "native", 1_603, 0.83)],
+    [("codet5p_220m.yaml", "bpe", 32_100, 0.885), (None, "native", 1_603, 0.82)],
 )
 def test_the_buckets_of_the_presets_waste_little(config, tokenizer, vocabulary_size, least):
     config = Config() if config is None else load_config([CONFIGS / config])
@@ -61,9 +60,9 @@ def test_the_share_counts_operations_of_every_part():
     mix = LengthMix(prompts=np.array([8, 8, 9]), programs=np.array([4, 2, 4]))
     draw, sizes = draw_of(mix), BatchSizes(batch_size=4, tokens_per_device=40)
     plan = plan_batches(draw, text, sizes, np.random.default_rng(0))
-    assert sorted(part.shape for batch in plan for part in batch.parts) == [(2, 8, 4), (2, 16, 4)]
+    assert [batch.shape for batch in plan] == [(2, 2, 16, 4)]
     useful = row_flops(model, 8, 4) + row_flops(model, 8, 2) + row_flops(model, 9, 4)
-    padded = 2 * row_flops(model, 8, 4) + 2 * row_flops(model, 16, 4)
+    padded = 4 * row_flops(model, 16, 4)
     assert useful_share(model, draw, plan) == pytest.approx(useful / padded)
     full = replace(mix, prompts=np.array([8, 8, 16]), programs=np.array([4, 4, 4]))
     assert useful_share(model, draw_of(full), plan[:0]) == 1.0

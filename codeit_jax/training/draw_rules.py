@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.arrays import FloatArray
 from codeit_jax.replay.buffer import PrioritizedReplayBuffer
-from codeit_jax.replay.columns import Schema
 from codeit_jax.replay.eviction import LowestPriority
 from codeit_jax.replay.mixture import MixtureBatch, ReplayMixture
 from codeit_jax.replay.priorities import ZeroPolicy
+from codeit_jax.replay.store.columns import Schema
+from codeit_jax.replay.tree.arrays import FloatArray
 
 
 @dataclass(frozen=True)
-class Recipe:
+class DrawRule:
     """Settings of the buffers and of the draw."""
 
     replacement: bool
@@ -45,14 +45,14 @@ class Recipe:
         return mixture.sample(counts, replacement=self.replacement, rng=rng)
 
 
-RECIPES: Mapping[str, Recipe] = {
+DRAW_RULES: Mapping[str, DrawRule] = {
     # Without replacement, proportional to performance + 1e-19: whatever solved a demonstration comes exactly once, the
     # rest of the share is uniform over what solved none. Training programs and mutants come uniformly, because the
     # released code reads an attribute for their priority that they do not have.
-    "released": Recipe(replacement=False, alpha=1.0, eps=1e-19, zero="uniform", prioritized=frozenset({"policy"})),
+    "released": DrawRule(replacement=False, alpha=1.0, eps=1e-19, zero="uniform", prioritized=frozenset({"policy"})),
     # With replacement, proportional to performance (section 3 of the paper): what solved no demonstration is never
     # drawn, unless nothing did.
-    "paper": Recipe(replacement=True, alpha=1.0, eps=0.0, zero="uniform", prioritized=frozenset({"policy", "train"})),
+    "paper": DrawRule(replacement=True, alpha=1.0, eps=0.0, zero="uniform", prioritized=frozenset({"policy", "train"})),
     # The ablation without priorities (A3).
-    "uniform": Recipe(replacement=False, alpha=0.0, eps=0.0, zero="uniform", prioritized=frozenset()),
+    "uniform": DrawRule(replacement=False, alpha=0.0, eps=0.0, zero="uniform", prioritized=frozenset()),
 }

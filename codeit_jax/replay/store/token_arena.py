@@ -7,7 +7,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.arrays import IntArray
+from codeit_jax.replay.store.slot_table import grown
+from codeit_jax.replay.tree.arrays import IntArray
 
 _MIN_TOKENS = 1024
 _GROWTH = 1.5
@@ -17,6 +18,7 @@ class TokenRows:
     """A read-only batch of rows of different lengths: views into a flat array, nothing is copied until asked for."""
 
     def __init__(self, tokens: npt.NDArray[Any], starts: IntArray, lengths: IntArray) -> None:
+        """Take a flat array of tokens, and where in it each row starts and how long it is, int64 [rows]."""
         self._tokens = tokens
         self._starts = starts
         self.lengths = lengths
@@ -38,6 +40,7 @@ class TokenRows:
         return cls(np.concatenate([part.flat() for part in parts]), np.cumsum(lengths) - lengths, lengths)
 
     def __len__(self) -> int:
+        """Return the number of rows."""
         return len(self.lengths)
 
     def __getitem__(self, index: int | slice | npt.ArrayLike) -> Any:
@@ -58,9 +61,10 @@ class TokenRows:
         ends = np.cumsum(self.lengths)
         if not len(ends):
             return self._tokens[:0]
-        shift = np.repeat(self._starts - (ends - self.lengths), self.lengths)
-        shift += np.arange(int(ends[-1]))
-        return self._tokens.take(shift)
+        # From its place in the result to its place in the arena, each token of a row moves by the same distance.
+        source = np.repeat(self._starts - (ends - self.lengths), self.lengths)  # [tokens]
+        source += np.arange(int(ends[-1]))
+        return self._tokens.take(source)
 
     def pad(
         self,
@@ -76,6 +80,7 @@ class TokenRows:
         column = np.arange(width)
         inside = column < kept[:, None] if side == "right" else column >= width - kept[:, None]
         source = self if int(self.lengths.max(initial=0)) <= width else TokenRows(self._tokens, self._starts, kept)
+        # Row by row in both, so one assignment places all tokens.
         padded[inside] = source.flat()
         return padded
 
@@ -92,16 +97,17 @@ class TokenArena:
     """
 
     def __init__(self, dtype: npt.DTypeLike = np.uint16) -> None:
+        """Make an arena without rows; raises ValueError unless `dtype` is an integer type."""
         self._tokens = np.empty(_MIN_TOKENS, np.dtype(dtype))
         if self._tokens.dtype.kind not in "iu":
             raise ValueError(f"dtype is {self._tokens.dtype}: must be an integer type")
         self._used = 0
         self._num_rows = 0
-        self._starts = np.zeros(0, np.int64)
-        self._lengths = np.zeros(0, np.int32)
+        self._starts = np.zeros(0, np.int64)  # [rows or more]
+        self._lengths = np.zeros(0, np.int32)  # [rows or more]
 
     def __len__(self) -> int:
-        """Number of rows, empty ones included."""
+        """Return the number of rows, empty ones included."""
         return self._num_rows
 
     @property
@@ -124,6 +130,7 @@ class TokenArena:
             return
         flat = _checked_tokens(packed.flat(), self._tokens.dtype)
         self._ensure_rows(int(numbers.max()) + 1)
+        # Their old tokens are dead from here on, and squeezed out when room is needed.
         self.clear(numbers)
         self._ensure_tokens(len(flat))
         self._tokens[self._used : self._used + len(flat)] = flat
@@ -152,16 +159,13 @@ class TokenArena:
             raise ValueError(f"state has {tokens.dtype} tokens: this arena holds {self._tokens.dtype}")
         self._tokens = tokens
         self._lengths = np.array(state["lengths"], np.int32)
-        ends = np.cumsum(self._lengths, dtype=np.int64)
+        ends = np.cumsum(self._lengths, dtype=np.int64)  # int32 would overflow at 2e9 tokens
         self._starts = ends - self._lengths
         self._num_rows = len(self._lengths)
         self._used = len(tokens)
 
     def _ensure_rows(self, rows: int) -> None:
-        if rows > len(self._lengths):
-            missing = max(rows, 2 * len(self._lengths)) - len(self._lengths)
-            self._starts = np.concatenate([self._starts, np.zeros(missing, np.int64)])
-            self._lengths = np.concatenate([self._lengths, np.zeros(missing, np.int32)])
+        self._starts, self._lengths = grown(self._starts, rows), grown(self._lengths, rows)
         self._num_rows = max(self._num_rows, rows)
 
     def _ensure_tokens(self, extra: int) -> None:
@@ -170,6 +174,7 @@ class TokenArena:
             return
         rows = self[np.arange(len(self))]
         live = rows.flat()
+        # A new array, even if the old one has room: TokenRows that were handed out still read that.
         self._tokens = np.empty(max(_MIN_TOKENS, int(_GROWTH * (len(live) + extra))), self._tokens.dtype)
         self._tokens[: len(live)] = live
         self._starts[: self._num_rows] = np.cumsum(rows.lengths) - rows.lengths

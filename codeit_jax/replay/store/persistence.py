@@ -35,11 +35,11 @@ def save_state(path: str | Path, state: Mapping[str, Any]) -> None:
         with temporary.open("wb") as file:
             write_state(file, state)
             file.flush()
-            os.fsync(file.fileno())
+            os.fsync(file.fileno())  # before the name changes, or a crash could leave the new name with old bytes
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    fsync_directory(target.parent)
+    fsync_directory(target.parent)  # else a crash could still bring the old file back
 
 
 def load_state(path: str | Path, *, mmap: bool = False, allow_pickle: bool = False, verify: bool = True) -> Any:
@@ -48,6 +48,7 @@ def load_state(path: str | Path, *, mmap: bool = False, allow_pickle: bool = Fal
     `verify` checks every array's checksum, which reads the whole file. Raises CorruptFileError.
     """
     with Path(path).open("rb") as file:
+        # Mode "c", copy on write: changes go to memory, never to the file.
         image = np.memmap(file, np.uint8, "c") if mmap else np.frombuffer(bytearray(file.read()), np.uint8)
     return read_state(image, str(path), allow_pickle=allow_pickle, verify=verify)
 
@@ -64,6 +65,7 @@ def write_state(file: BinaryIO, state: Mapping[str, Any]) -> None:
         entry["offset"] = offset
         offset += -(-entry["nbytes"] // _ALIGNMENT) * _ALIGNMENT
     header = json.dumps({"state": tree, "arrays": entries}, allow_nan=False).encode()
+    # Blanks are no change to JSON; the arrays then start on a boundary in the file, so also in a map of it.
     header += b" " * (-(_PREFIX.size + len(header)) % _ALIGNMENT)
     file.write(_PREFIX.pack(_MAGIC, FORMAT_VERSION, zlib.crc32(header), len(header)))
     file.write(header)
@@ -82,10 +84,12 @@ def read_state(image: npt.NDArray[np.uint8], name: str, *, allow_pickle: bool, v
     if version != FORMAT_VERSION:
         raise CorruptFileError(f"{name}: format version {version}: this code reads version {FORMAT_VERSION}")
     start = _PREFIX.size + length
+    # The header's checksum first: offsets of a damaged one would lead anywhere.
     header = image[_PREFIX.size : start].tobytes()
     if len(header) != length or zlib.crc32(header) != checksum:
         raise CorruptFileError(f"{name}: the header is damaged")
     content = json.loads(header)
+    # Before any array is read: a pickle can run code as it is loaded, whatever its checksum says.
     if not allow_pickle and any(entry["pickled"] for entry in content["arrays"]):
         raise ValueError(f"{name}: has pickled objects, which can run code: pass allow_pickle=True if you trust it")
     arrays = [_read_array(image, start, entry, name, verify) for entry in content["arrays"]]
@@ -106,6 +110,7 @@ def _detach_arrays(value: Any, arrays: list[npt.NDArray[Any]]) -> Any:
     if isinstance(value, Mapping):
         return {key: _detach_arrays(inner, arrays) for key, inner in value.items()}
     if isinstance(value, np.ndarray):
+        # A number in its place, so the header stays small and the arrays in one piece.
         arrays.append(value)
         return {_ARRAY_MARK: len(arrays) - 1}
     if isinstance(value, list | tuple):
@@ -126,6 +131,7 @@ def _attach_arrays(value: Any, arrays: list[npt.NDArray[Any]]) -> Any:
 def _as_bytes(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return a contiguous array; objects as the bytes of their pickle."""
     if array.dtype == object:
+        # Written like any other array, with a checksum of its own.
         return np.frombuffer(pickle.dumps(array, protocol=5), np.uint8)
     return np.ascontiguousarray(array)
 

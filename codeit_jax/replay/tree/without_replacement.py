@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.arrays import FloatArray, IntArray, distinct
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray, distinct
 
 RACE_FROM_SHARE = 1 / 16
 _MIN_NEW_SHARE = 0.2
@@ -27,10 +27,12 @@ _SUBNORMAL_SCALE = 2.0**900
 class Drawable(Protocol):
     """What tree draws need: ascending i.i.d. draws, and the weights."""
 
-    def sample(self, n: int, *, sort: bool, rng: np.random.Generator) -> IntArray: ...
+    def sample(self, n: int, *, sort: bool, rng: np.random.Generator) -> IntArray:
+        """Draw n positions with replacement."""
 
     @property
-    def priorities(self) -> FloatArray: ...
+    def priorities(self) -> FloatArray:
+        """The weights, [n]."""
 
 
 def race_keys(weights: FloatArray, k: int, rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
@@ -49,7 +51,7 @@ def race(weights: FloatArray, k: int, rng: np.random.Generator) -> IntArray:
     if len(winners) == k:
         return winners
     # Keys of weights below about 1e-300 overflow. An exponential clock has no memory: those that reach the end of the
-    # range start afresh, so a second race among them, scaled up, has the right law.
+    # range start again, so a second race among them, scaled up, has the right law.
     rest = np.where(weights < 1.0, weights, 0.0) * _SUBNORMAL_SCALE
     rest[winners] = 0.0
     _, late_winners = _unsorted_race(rest, k - len(winners), rng)
@@ -71,6 +73,7 @@ def _unsorted_race(weights: FloatArray, k: int, rng: np.random.Generator) -> tup
     keys = rng.standard_exponential(len(weights))
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # 0 / 0 is NaN, which is not finite either
         np.divide(keys, weights, out=keys)
+    # Keys 0 / 0 and x / 0 are no finite ones, so weights of zero never win.
     winners = np.argpartition(keys, k - 1)[:k] if 0 < k < len(keys) else np.arange(min(k, len(keys)))
     won = keys.take(winners)
     if not won.max(initial=0.0) < np.inf:
@@ -88,7 +91,7 @@ def _distinct_draws(tree: Drawable, k: int, rng: np.random.Generator) -> IntArra
     missing, poor_rounds = k, 0
     while missing:
         draws = tree.sample(missing, sort=True, rng=rng)
-        draws = distinct(draws)
+        draws = distinct(draws)  # all of them: to stop at the first k ascending ones would favor low positions
         draws = draws[~seen.take(draws)]
         seen[draws] = True
         rounds.append(draws)

@@ -1,14 +1,13 @@
-"""Times of this package beside every peer that is installed: `python -m codeit_jax.replay.bench [--json]`.
+"""Times of the replay beside every peer that is installed: `codeit-jax bench replay [--json]`.
 
 All contenders of a case are alive in one process and take turns, so caches are as cold as in training; a figure is the
 minimum over repeats of the process's CPU time. Only ratios within one run mean anything.
 """
 
-import argparse
 import gc
 import itertools
-import json
 import platform
+import subprocess
 import sys
 import tempfile
 import time
@@ -19,19 +18,15 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from codeit_jax.replay.arrays import FloatArray, IntArray
-from codeit_jax.replay.bench_buffers import ALPHA, BETA, BUFFERS, CHECKPOINTS, DISTINCT_DRAWS, PeerBuffer, available
-from codeit_jax.replay.bench_goals import GOALS, Goal
-from codeit_jax.replay.bench_peers import NEAREST, PeerTree, available_trees
-from codeit_jax.replay.buffer import PrioritizedReplayBuffer
-from codeit_jax.replay.mixture import ReplayMixture
-from codeit_jax.replay.persistence import write_state
-from codeit_jax.replay.recipes import RECIPES
-from codeit_jax.replay.sum_tree import SumTree
-from codeit_jax.replay.token_arena import TokenArena
-from codeit_jax.replay.tree_levels import TreeLevels
+from codeit_jax.bench.replay_buffers import ALPHA, BETA, BUFFERS, CHECKPOINTS, DISTINCT_DRAWS, PeerBuffer, available
+from codeit_jax.bench.replay_goals import GOALS, Goal
+from codeit_jax.bench.replay_peers import DRAWS_ONLY, NEAREST, PeerTree, available_trees
+from codeit_jax.replay import LowestPriority, PrioritizedReplayBuffer, ReplayMixture, SumTree, TokenArena
+from codeit_jax.replay.store.persistence import write_state
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray
 
 OURS = "ours"
+"""Name of the contender that is ours."""
 
 Figures = dict[str, dict[str, float]]
 """Case to contender to nanoseconds (or bytes)."""
@@ -53,7 +48,7 @@ def interleave(contenders: Mapping[str, Callable[[], object]], repeats: int) -> 
 
 
 class _OurTree:
-    """The tree of this package behind the peers' interface."""
+    """The tree of ours behind the peers' interface."""
 
     def __init__(self, num_slots: int, rng: np.random.Generator) -> None:
         self.tree = SumTree(num_slots, rng=rng)
@@ -100,7 +95,8 @@ def tree_cases(num_slots: int, batches: tuple[int, ...], repeats: int, missing: 
         indices = [rng.integers(0, num_slots, batch) for _ in range(16)]
         values = rng.random(batch)
         for name in ("sample", "update", "mixed"):
-            calls = {peer: _action(name, tree, indices, values) for peer, tree in trees.items()}
+            able = [peer for peer in trees if name == "sample" or peer not in DRAWS_ONLY]
+            calls = {peer: _action(name, trees[peer], indices, values) for peer in able}
             times = _in_two_groups(calls, repeats if batch >= 512 else 4 * repeats)
             ours = {prefix: times.pop(OURS + prefix) for prefix in _OUR_TREES}
             figures |= {f"{prefix}{name} {batch} of {label}": times | {OURS: ours[prefix]} for prefix in ours}
@@ -147,7 +143,7 @@ def buffer_cases(num_slots: int, repeats: int, missing: dict[str, str]) -> Figur
 
 
 class _OurBuffer:
-    """The buffer of this package behind the peers' interface."""
+    """The buffer of ours behind the peers' interface."""
 
     def __init__(self, priorities: FloatArray) -> None:
         num_slots = len(priorities)
@@ -180,13 +176,16 @@ def distinct_cases(sizes: tuple[tuple[int, int], ...], missing: dict[str, str]) 
 
 def codeit_cases() -> Figures:
     """Time CodeIt's draw, 90,000 of 1,000,000 and 10,000 of 19,600, beside a loop that lists all keys for each item."""
-    recipe = RECIPES["released"]
     rng = np.random.default_rng(3)
-    mixture = ReplayMixture({name: recipe.make_buffer(1_000_000, {"x": np.int32}) for name in ("policy", "train")})
+    settings: dict[str, Any] = {"eps": 1e-19, "eviction": LowestPriority(0.5)}
+    partitions = ("policy", "train")
+    mixture = ReplayMixture(
+        {name: PrioritizedReplayBuffer(1_000_000, {"x": np.int32}, **settings) for name in partitions}
+    )
     mixture["policy"].add({"x": np.arange(1_000_000)}, rng.choice([0.0, 0.5, 1.0], 1_000_000, p=[0.95, 0.03, 0.02]))
     mixture["train"].add({"x": np.arange(19_600)}, 0.0)
     counts = {"policy": 90_000, "train": 10_000}
-    times = interleave({OURS: lambda: recipe.sample(mixture, counts)}, 5)
+    times = interleave({OURS: lambda: mixture.sample(counts, replacement=False)}, 5)
     entries = dict.fromkeys(range(1_000_000))
     one_draw = interleave({"list": lambda: list(entries.keys())[500_000]}, 5)["list"]
     return {"CodeIt's draw": times | {"key list per draw": one_draw * counts["policy"]}}
@@ -217,7 +216,7 @@ def memory_cases() -> Figures:
     """Measure bytes per slot, where the peer takes the next power of two above the size, and per experience."""
     figures: Figures = {}
     for label, num_slots in (("1e6", 1_000_000), ("2^20", 1 << 20)):
-        ours = sum(level.nbytes for level in TreeLevels(num_slots).flat) / num_slots
+        ours = sum(level.nbytes for level in SumTree(num_slots).levels.flat) / num_slots
         torchrl = 2 * 8 * (1 << num_slots.bit_length()) / num_slots
         figures[f"bytes per slot of {label}"] = {OURS: ours, "torchrl": torchrl}
     arena = TokenArena()
@@ -228,6 +227,14 @@ def memory_cases() -> Figures:
     arena_bytes = arena.state_dict()["tokens"].nbytes / num_rows
     figures["bytes per experience"] = {OURS: arena_bytes, "lists": float(list_bytes)}
     return figures
+
+
+def import_cases() -> Figures:
+    """Measure the CPU time of importing the library once NumPy is there, in a process of its own."""
+    code = "import time, numpy; start = time.process_time_ns(); import codeit_jax.replay; "
+    code += "print(time.process_time_ns() - start)"
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(5)]
+    return {"import": {OURS: min(float(run.stdout) for run in runs)}}
 
 
 def run(max_slots: int = 10_000_000, repeats: int = 25) -> dict[str, Any]:
@@ -244,7 +251,7 @@ def run(max_slots: int = 10_000_000, repeats: int = 25) -> dict[str, Any]:
         tuple(size for size in ((10_000, 19_600), (90_000, 1_000_000), (90_000, 10_000_000)) if size[1] <= max_slots),
         missing,
     )
-    figures |= checkpoint_cases(missing) | memory_cases()
+    figures |= checkpoint_cases(missing) | memory_cases() | import_cases()
     return report(figures, missing)
 
 
@@ -287,20 +294,3 @@ def print_report(result: dict[str, Any], file: TextIO) -> None:
         print(f"{goal['case']:36} {goal['ratio']:12.2f}x {goal['peer']:20} {bar:32} {goal['reached']}", file=file)
     for name, reason in result["work"]["not_installed"].items():
         print(f"not measured: {name}: {reason}", file=file)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Print the goals and how near we are; with `--json`, everything as one line on standard output."""
-    parser = argparse.ArgumentParser(prog="python -m codeit_jax.replay.bench", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print one line of JSON")
-    parser.add_argument("--max-slots", type=int, default=10_000_000, help="leave out larger trees")
-    parser.add_argument("--repeats", type=int, default=25, help="turns of each contender")
-    options = parser.parse_args(arguments)
-    result = run(options.max_slots, options.repeats)
-    print_report(result, sys.stderr if options.json else sys.stdout)
-    if options.json:
-        print(json.dumps(result))
-
-
-if __name__ == "__main__":
-    main()

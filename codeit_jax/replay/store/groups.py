@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from codeit_jax.replay.arrays import FloatArray, IntArray
-from codeit_jax.replay.keys import DigestArray, KeyIndex
+from codeit_jax.replay.store.key_index import DigestArray, KeyIndex
+from codeit_jax.replay.store.slot_table import grown
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray
 
 NO_GROUP = -1
 
@@ -12,27 +13,25 @@ class Groups:
     """The group of each slot, and how many slots each group has."""
 
     def __init__(self) -> None:
+        """Make slots without groups."""
         self._numbers = KeyIndex()  # label to group number
-        self._counts: IntArray = np.zeros(0, np.int64)
-        self._group_of: IntArray = np.zeros(0, np.int64)  # by slot
+        self._counts: IntArray = np.zeros(0, np.int64)  # [groups]
+        self._group_of: IntArray = np.zeros(0, np.int64)  # [slots]
 
     def assign(self, slots: IntArray, labels: DigestArray) -> None:
         """Put distinct slots into the groups with the given labels; zeros are no label."""
         self.clear(slots)
-        needed = int(slots.max(initial=-1)) + 1
-        if needed > len(self._group_of):
-            grown = np.full(max(needed, 2 * len(self._group_of)), NO_GROUP)
-            grown[: len(self._group_of)] = self._group_of
-            self._group_of = grown
-        labelled = labels.any(axis=1)
-        numbers = self._numbers_of(labels[labelled])
-        self._group_of[slots[labelled]] = numbers
+        self._group_of = grown(self._group_of, int(slots.max(initial=-1)) + 1, NO_GROUP)
+        has_label = labels.any(axis=1)
+        numbers = self._numbers_of(labels[has_label])
+        self._group_of[slots[has_label]] = numbers
         self._counts += np.bincount(numbers, minlength=len(self._counts))
 
     def clear(self, slots: IntArray) -> None:
         """Take distinct slots out of their groups, where they have one."""
         known = slots[slots < len(self._group_of)]
         numbers = self._group_of[known]
+        # Not `counts[numbers] -= 1`, which counts a group that occurs twice once.
         self._counts -= np.bincount(numbers[numbers != NO_GROUP], minlength=len(self._counts))
         self._group_of[known] = NO_GROUP
 
@@ -46,11 +45,13 @@ class Groups:
 
     def surplus(self, cap: int, priorities: FloatArray, inserted: IntArray) -> IntArray:
         """Return the slots by which groups exceed `cap`: the lowest priorities, of equal ones the oldest."""
+        # Nearly always none, and then nothing by slot is looked at.
         over = self._counts > cap
         if not over.any():
             return np.empty(0, np.int64)
         slots = np.flatnonzero(np.append(over, False)[self._group_of])  # group -1 reads the appended False
         groups = self._group_of[slots]
+        # By group, then by falling priority, then the newest first; what comes after the cap leaves.
         order = np.lexsort((-inserted[slots], -priorities[slots], groups))
         slots, groups = slots[order], groups[order]
         first_of_group = np.searchsorted(groups, groups, "left")

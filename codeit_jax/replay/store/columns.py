@@ -7,8 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.arrays import IN_RANGE, IntArray
-from codeit_jax.replay.token_arena import TokenArena, TokenRows
+from codeit_jax.replay.store.slot_table import grown
+from codeit_jax.replay.store.token_arena import TokenArena, TokenRows
+from codeit_jax.replay.tree.arrays import IN_RANGE, IntArray
 
 PAYLOAD = "payload"
 
@@ -38,19 +39,19 @@ Schema = Mapping[str, ColumnSpec | npt.DTypeLike]
 
 
 class ColumnStore(Protocol):
-    """Storage of one column, by slot."""
-
-    def prepare(self, values: Any, single: bool) -> Any:
-        """Return a batch of values that `write` cannot refuse, or raise."""
+    """Storage of one column, by slot; `slots` are int64 [n], distinct where they are written to."""
 
     def is_single(self, values: Any) -> bool:
         """Return whether `values` is one item's value and not a batch."""
 
+    def prepare(self, values: Any, single: bool) -> Any:
+        """Return a batch of values that `write` cannot refuse, or raise ValueError or TypeError."""
+
     def write(self, slots: IntArray, values: Any) -> None:
-        """Set the values of distinct slots."""
+        """Set the values of slots to a prepared batch."""
 
     def clear(self, slots: IntArray) -> None:
-        """Forget the values of distinct slots."""
+        """Forget the values of slots."""
 
     def read(self, slots: IntArray) -> Any:
         """Return a batch that later writes do not change."""
@@ -62,12 +63,12 @@ class ColumnStore(Protocol):
         """Restore what `state` returned."""
 
 
-class DenseStore:
+class _DenseStore:
     """Rows of one array that grows by doubling: a capacity of 1e7 costs nothing until it is used."""
 
     def __init__(self, spec: Column) -> None:
         self._shape = spec.shape
-        self._values = np.zeros((0, *spec.shape), np.dtype(spec.dtype))
+        self._values = np.zeros((0, *spec.shape), np.dtype(spec.dtype))  # [slots, *shape]
 
     def is_single(self, values: Any) -> bool:
         return np.ndim(values) == len(self._shape)
@@ -81,11 +82,7 @@ class DenseStore:
         return _cast(array, self._values.dtype)
 
     def write(self, slots: IntArray, values: Any) -> None:
-        needed = int(slots.max(initial=-1)) + 1
-        if needed > len(self._values):
-            grown = np.zeros((max(needed, 2 * len(self._values)), *self._shape), self._values.dtype)
-            grown[: len(self._values)] = self._values
-            self._values = grown
+        self._values = grown(self._values, int(slots.max(initial=-1)) + 1)
         self._values[slots] = values
 
     def clear(self, slots: IntArray) -> None:
@@ -98,49 +95,18 @@ class DenseStore:
         return self._values[:num_slots].copy()
 
     def load_state(self, state: Any) -> None:
+        # A map is used as it is; other arrays are copied, as the state may be loaded again.
         values = state if isinstance(state, np.memmap) else np.array(state)  # maps stay on disk until written to
         if values.dtype != self._values.dtype or values.shape[1:] != self._shape:
             raise ValueError(f"state has {values.dtype}{values.shape[1:]}: column is {self._values.dtype}{self._shape}")
         self._values = values
 
 
-class TokenStore:
-    """Token rows by slot."""
-
-    def __init__(self, spec: Tokens) -> None:
-        self._dtype = spec.dtype
-        self.arena = TokenArena(spec.dtype)
-
-    def is_single(self, values: Any) -> bool:
-        return not isinstance(values, TokenRows) and (len(values) == 0 or np.ndim(values[0]) == 0)
-
-    def prepare(self, values: Any, single: bool) -> TokenRows:
-        if isinstance(values, TokenRows) and values.dtype == self._dtype:
-            return values
-        rows = [np.asarray(values)] if single else list(values)
-        return TokenRows.from_rows(rows, self._dtype)
-
-    def write(self, slots: IntArray, values: Any) -> None:
-        self.arena.write(slots, values)
-
-    def clear(self, slots: IntArray) -> None:
-        self.arena.clear(slots)
-
-    def read(self, slots: IntArray) -> TokenRows:
-        return self.arena[slots]
-
-    def state(self, num_slots: int) -> Any:
-        return self.arena.state_dict()
-
-    def load_state(self, state: Any) -> None:
-        self.arena.load_state_dict(state)
-
-
-class PayloadStore:
+class _PayloadStore(_DenseStore):
     """Objects by slot."""
 
     def __init__(self) -> None:
-        self._values = np.empty(0, object)
+        super().__init__(Column(object))
 
     def is_single(self, values: Any) -> bool:
         return not isinstance(values, list | np.ndarray)
@@ -152,31 +118,48 @@ class PayloadStore:
             array[position] = item
         return array
 
+    def clear(self, slots: IntArray) -> None:
+        self._values[slots] = None  # or it would keep the objects alive
+
+
+class _TokenStore:
+    """Token rows by slot."""
+
+    def __init__(self, spec: Tokens) -> None:
+        self._dtype = spec.dtype
+        self._arena = TokenArena(spec.dtype)
+
+    def is_single(self, values: Any) -> bool:
+        return not isinstance(values, TokenRows) and (len(values) == 0 or np.ndim(values[0]) == 0)
+
+    def prepare(self, values: Any, single: bool) -> TokenRows:
+        if isinstance(values, TokenRows) and values.dtype == self._dtype:
+            return values
+        # NumPy can't tell one row from a batch of tokens; the caller can.
+        rows = [np.asarray(values)] if single else list(values)
+        return TokenRows.from_rows(rows, self._dtype)
+
     def write(self, slots: IntArray, values: Any) -> None:
-        needed = int(slots.max(initial=-1)) + 1
-        if needed > len(self._values):
-            grown = np.empty(max(needed, 2 * len(self._values)), object)
-            grown[: len(self._values)] = self._values
-            self._values = grown
-        self._values[slots] = values
+        self._arena.write(slots, values)
 
     def clear(self, slots: IntArray) -> None:
-        self._values[slots] = None
+        self._arena.clear(slots)
 
-    def read(self, slots: IntArray) -> npt.NDArray[np.object_]:
-        return self._values.take(slots)
+    def read(self, slots: IntArray) -> TokenRows:
+        return self._arena[slots]
 
-    def state(self, num_slots: int) -> npt.NDArray[np.object_]:
-        return self._values[:num_slots].copy()
+    def state(self, num_slots: int) -> Any:
+        return self._arena.state_dict()
 
     def load_state(self, state: Any) -> None:
-        self._values = np.array(state, dtype=object)
+        self._arena.load_state_dict(state)
 
 
 class Table:
     """The columns of a buffer; without a schema, one column of objects."""
 
     def __init__(self, schema: Schema | None) -> None:
+        """Make empty columns; raises ValueError for a schema without any."""
         self.bare = schema is None
         if schema is not None and not schema:
             raise ValueError("schema is empty: name at least one column, or pass None to store objects")
@@ -194,6 +177,7 @@ class Table:
             raise ValueError(f"items have columns {given}: must be {sorted(self.columns)}")
         first = min(self.columns, key=lambda name: isinstance(self.schema[name], Tokens))  # an empty row is ambiguous
         single = self.columns[first].is_single(items[first])
+        # All columns are checked before any is written.
         prepared = {name: column.prepare(items[name], single) for name, column in self.columns.items()}
         lengths = {name: len(values) for name, values in prepared.items()}
         if len(set(lengths.values())) != 1:
@@ -229,13 +213,13 @@ class Table:
 
 
 def _cast(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Return the values as `dtype`; raise if that is a lesser kind of number, or an integer does not fit."""
+    """Return the values as `dtype`; raise if that is a narrower kind of number, or an integer does not fit."""
     if array.dtype == dtype:
         return array
     integers = array.dtype.kind in "biu" and dtype.kind in "iu"
     if array.size and not integers and not np.can_cast(array.dtype, dtype, "same_kind"):
         raise TypeError(f"values are {array.dtype}: the column holds {dtype}")
-    cast = array.astype(dtype)
+    cast = array.astype(dtype)  # wraps integers that are too large, without a word
     if integers and not np.array_equal(cast, array):
         raise ValueError(f"values are outside the range of {dtype}")
     return cast
@@ -247,8 +231,8 @@ def _as_spec(spec: ColumnSpec | npt.DTypeLike) -> ColumnSpec:
 
 def _make_store(spec: ColumnSpec) -> ColumnStore:
     if isinstance(spec, Column):
-        return DenseStore(spec)
-    return TokenStore(spec) if isinstance(spec, Tokens) else PayloadStore()
+        return _DenseStore(spec)
+    return _TokenStore(spec) if isinstance(spec, Tokens) else _PayloadStore()
 
 
 def concatenate_columns(parts: Sequence[Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What `bench` compares with beyond bare trees: whole buffers, draws without replacement, checkpoints."""
+"""What the replay bench compares with beyond bare trees: whole buffers, draws without replacement, checkpoints."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from codeit_jax.replay.arrays import FloatArray
+from codeit_jax.replay.tree.arrays import FloatArray
 
 ALPHA, BETA = 0.6, 0.4
 
@@ -23,7 +23,7 @@ class PeerBuffer(Protocol):
         """Draw as many items as there are values, which become their priorities."""
 
 
-class CpprbBuffer:
+class _CpprbBuffer:
     """C++, float32, stratified."""
 
     def __init__(self, priorities: FloatArray) -> None:
@@ -42,7 +42,7 @@ class CpprbBuffer:
         return self._buffer.update_priorities(self._buffer.sample(len(values), BETA)["indexes"], values)
 
 
-class TorchrlBuffer:
+class _TorchrlBuffer:
     """C++ sum and minimum trees, float32; the storage is a tensor."""
 
     def __init__(self, priorities: FloatArray) -> None:
@@ -70,7 +70,8 @@ class TorchrlBuffer:
         self._sampler.dumps(directory / "torchrl")
 
 
-BUFFERS: Mapping[str, Callable[[FloatArray], PeerBuffer]] = {"cpprb": CpprbBuffer, "torchrl": TorchrlBuffer}
+BUFFERS: Mapping[str, Callable[[FloatArray], PeerBuffer]] = {"cpprb": _CpprbBuffer, "torchrl": _TorchrlBuffer}
+"""Name to a function of priorities that makes a buffer."""
 
 
 def _choice(weights: FloatArray) -> Callable[[int], object]:
@@ -109,7 +110,7 @@ def _savez(priorities: FloatArray) -> Callable[[Path], None]:
 
 CHECKPOINTS: Mapping[str, Callable[[FloatArray], Callable[[Path], None]]] = {
     "np.savez": _savez,
-    "torchrl": lambda priorities: TorchrlBuffer(priorities).save,
+    "torchrl": lambda priorities: _TorchrlBuffer(priorities).save,
 }
 """Priorities to a function that writes them into a directory."""
 

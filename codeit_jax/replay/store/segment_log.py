@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from codeit_jax.replay.persistence import CorruptFileError, fsync_directory
+from codeit_jax.replay.store.persistence import CorruptFileError, fsync_directory
 
 _HEADER = struct.Struct("<4sIQ")
 _HEADER_CHECK = struct.Struct("<I")
@@ -54,6 +54,7 @@ class SegmentLog:
     def append(self, content: bytes) -> None:
         """Write one record durably; on an OSError the log is as before."""
         path = self._path(self._number)
+        # Never across segments: a record lies in one file.
         if path.exists() and path.stat().st_size + len(content) > self._max_segment_bytes:
             self.start_segment()
             path = self._path(self._number)
@@ -64,13 +65,13 @@ class SegmentLog:
                 _write_all(file.fileno(), _frame(content))
                 os.fsync(file.fileno())
             except OSError:
-                file.truncate(start)
+                file.truncate(start)  # half a record, then a whole one, would read as damage
                 raise
         if is_new:
-            fsync_directory(self.directory)
+            fsync_directory(self.directory)  # the record is durable, its file's name isn't yet
 
     def start_segment(self) -> None:
-        """Have the next record start a segment of its own."""
+        """Make the next record start a segment of its own."""
         if self._path(self._number).exists():
             self._number += 1
 
@@ -110,6 +111,7 @@ class SegmentLog:
         while offset < len(image):
             content = _record_at(image, offset)
             if content is None:
+                # Only the last record can be torn; damage with sound records after it is no torn tail.
                 if not is_last or _any_record_after(image, offset + 1):
                     raise CorruptFileError(f"{path}: the record at byte {offset} is damaged")
                 warnings.warn(
@@ -117,6 +119,7 @@ class SegmentLog:
                     TornTailWarning,
                     stacklevel=3,
                 )
+                # Or the next record would follow half a record, and read as damage.
                 with path.open("r+b") as file:
                     file.truncate(offset)
                     os.fsync(file.fileno())
@@ -132,12 +135,14 @@ def _frame(content: bytes) -> bytes:
 def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
+        # A write may be cut short, by a signal or a full disk.
         view = view[os.write(descriptor, view) :]
 
 
 def _record_at(image: bytes, offset: int) -> bytes | None:
     """Return the content of the record at a byte, None if there is no sound one."""
     header = image[offset : offset + _HEADER.size]
+    # The header has a checksum of its own: a damaged length would point past the next records.
     check = image[offset + _HEADER.size : offset + _PREFIX_BYTES]
     if len(check) < _HEADER_CHECK.size or _HEADER_CHECK.unpack(check)[0] != zlib.crc32(header):
         return None

@@ -7,12 +7,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.arrays import FloatArray, IntArray
-from codeit_jax.replay.checks import check_priorities
-from codeit_jax.replay.extrema import Extrema
-from codeit_jax.replay.tree_levels import TreeLevels
-from codeit_jax.replay.tree_walk import TreeWalk
-from codeit_jax.replay.without_replacement import draw_without_replacement, race_keys
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray, check_priorities
+from codeit_jax.replay.tree.extrema import Extrema
+from codeit_jax.replay.tree.tree_levels import TreeLevels
+from codeit_jax.replay.tree.tree_walk import TreeWalk
+from codeit_jax.replay.tree.without_replacement import draw_without_replacement, race_keys
 
 Method = Literal["iid", "stratified", "systematic"]
 Indices = int | np.integer[Any] | slice | npt.ArrayLike
@@ -21,16 +20,11 @@ STATE_VERSION = 1
 
 
 class SumTree:
-    """`capacity` slots with a priority each, zero until set; float64 throughout.
-
-    `len(tree)` is the capacity. `min()` is the smallest *positive* priority, so that slots never set or set to zero,
-    which are never drawn, do not count; it is inf if there is none. `max()` is the largest priority, 0 if none is set.
+    """`capacity` slots with a priority each, zero until set; float64 throughout. Not thread-safe.
 
     Every inner sum is recomputed from its children, never changed by a difference: whatever the history, the tree is
-    bitwise equal to a fresh one with the same priorities. Not thread-safe.
+    bitwise equal to a fresh one with the same priorities. `levels` holds them.
     """
-
-    _end: int  # slots from here on were never set
 
     def __init__(
         self, capacity: int, dtype: npt.DTypeLike = np.float64, rng: np.random.Generator | None = None
@@ -44,6 +38,7 @@ class SumTree:
         self._allocate(int(capacity))
 
     def __len__(self) -> int:
+        """Return the capacity."""
         return self._capacity
 
     def __setitem__(self, indices: Indices, priorities: npt.ArrayLike) -> None:
@@ -53,26 +48,26 @@ class SumTree:
         infinite.
         """
         values = np.asarray(priorities, dtype=np.float64)
+        # All at once: check and sums in one pass over the values.
         if isinstance(indices, slice) and indices == slice(None):
-            self._set_all(values)
+            self.levels.fill(np.ascontiguousarray(np.broadcast_to(values, (self._capacity,))))
+            self._end = self._capacity
+            self._extrema.forget()
             return
         check_priorities(values)
-        index, end = self._checked_indices(indices)
-        if values.shape != index.shape:
-            values = np.broadcast_to(values, index.shape)
-        if index.ndim != 1:
-            index, values = index.reshape(-1), values.reshape(-1)
-        if not len(index):
-            return
-        self._end = max(self._end, end)
-        self._levels.write(index, values)
-        if self._extrema is not None:
-            self._extrema.mark(index)
+        slots, end = self._checked_slots(indices)
+        if values.shape != slots.shape:
+            values = np.broadcast_to(values, slots.shape)
+        if slots.ndim != 1:
+            slots, values = slots.reshape(-1), values.reshape(-1)
+        if len(slots):
+            self._end = max(self._end, end)
+            self.levels.write(slots, values)
+            self._extrema.note(slots)
 
     def __getitem__(self, indices: Indices) -> FloatArray:
         """Return the priorities of the given slots."""
-        index, _ = self._checked_indices(indices)
-        return self._leaves.take(index)
+        return self._leaves.take(self._checked_slots(indices)[0])
 
     @property
     def priorities(self) -> FloatArray:
@@ -83,18 +78,18 @@ class SumTree:
 
     def total(self) -> float:
         """Return the sum of all priorities; raises OverflowError if it is not a finite float64."""
-        total = self._levels.total()
+        total = self.levels.total()
         if total == math.inf:
             raise OverflowError("the sum of the priorities is beyond float64: scale the priorities down")
         return total
 
     def min(self) -> float:
-        """Return the smallest positive priority, inf if there is none."""
-        return self._current_extrema().smallest_positive()
+        """Return the smallest *positive* priority, inf if there is none: slots of priority zero are never drawn."""
+        return self._extrema.smallest_positive()
 
     def max(self) -> float:
         """Return the largest priority."""
-        return self._current_extrema().largest()
+        return self._extrema.largest()
 
     def sample(
         self,
@@ -104,7 +99,7 @@ class SumTree:
         sort: bool = False,
         rng: np.random.Generator | None = None,
     ) -> IntArray:
-        """Draw n slots in proportion to their priorities; a slot of priority zero is never drawn.
+        """Draw n slots in proportion to their priorities, int64 [n]; a slot of priority zero is never drawn.
 
         With replacement, "iid" draws are independent; "stratified" takes one target in each of n equal shares of the
         mass; "systematic" shifts n equally spaced targets by one common offset. Without replacement the law is that
@@ -114,21 +109,24 @@ class SumTree:
         rng = self.rng if rng is None else rng
         if n < 0:
             raise ValueError(f"n is {n}: must not be negative")
-        if not replacement:
-            return self._sample_without_replacement(n, method, sort, rng)
-        return self.draw(n, method, sort, rng)[0]
-
-    def sample_batches(self, n_batches: int, batch_size: int, rng: np.random.Generator | None = None) -> IntArray:
-        """Draw n_batches independent batches at once, int64 [n_batches, batch_size]; much cheaper than one by one."""
-        return self.sample(n_batches * batch_size, rng=rng).reshape(n_batches, batch_size)
+        if replacement:
+            return self.draw(n, method, sort, rng)[0]
+        if method != "iid":
+            raise ValueError(f"method is {method!r}: draws without replacement know 'iid' only")
+        self.total()  # raises if it is infinite
+        drawn = draw_without_replacement(self, n, rng)
+        if len(drawn) < n:
+            raise ValueError(f"n is {n}: only {len(drawn)} priorities are positive, and draws are without replacement")
+        return np.sort(drawn) if sort else drawn
 
     def draw(self, n: int, method: Method, sort: bool, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
-        """Draw as `sample` does with replacement; return slots and their priorities."""
+        """Draw as `sample` does with replacement; return slots (int64 [n]) and their priorities (float64 [n])."""
         total = self.total()
         if n == 0:
             return np.empty(0, np.int64), np.empty(0)
         if total == 0.0:
             raise ValueError("all priorities are zero: nothing can be drawn")
+        # One target alone: array calls would cost 5x as much.
         if n == 1:
             leaf = self._walk.find_one(rng.random() * total)
             return np.array([leaf]), self._leaves[leaf : leaf + 1].copy()
@@ -140,36 +138,16 @@ class SumTree:
         Masses are in [0, total()); others raise ValueError.
         """
         targets = np.asarray(mass, dtype=np.float64)
-        total = self.total()
-        if targets.size and not (targets.min() >= 0.0 and targets.max() < total):
-            raise ValueError(f"masses span [{targets.min()}, {targets.max()}]: must be in [0, {total})")
         if not targets.size:
             return np.empty(targets.shape, np.int64)
-        return self._walk.find(targets.flatten())[0].reshape(targets.shape)
-
-    def prefix_sum(self, indices: Indices) -> FloatArray:
-        """Return the sum of the priorities of all slots before each given one."""
-        index, _ = self._checked_indices(indices, allow_end=True)
-        self._levels.flush()
-        node, sums = index.copy(), np.zeros(index.shape)
-        for flat in self._levels.flat:
-            first = node & ~7
-            for child in range(7):
-                sums += np.where(first + child < node, flat.take(first + child, mode="clip"), 0.0)
-            node >>= 3
-        return sums
+        total = self.total()
+        if not (targets.min() >= 0.0 and targets.max() < total):
+            raise ValueError(f"masses span [{targets.min()}, {targets.max()}]: must be in [0, {total})")
+        return self._walk.find(targets.reshape(-1))[0].reshape(targets.shape)
 
     def race_keys(self, k: int, rng: np.random.Generator | None = None) -> tuple[FloatArray, IntArray]:
-        """Return the k smallest race keys, ascending, and their slots; mergeable across shards (see `sharding`)."""
+        """Return the k smallest race keys, ascending, and their slots; mergeable across shards."""
         return race_keys(self.priorities, k, self.rng if rng is None else rng)
-
-    def resize(self, capacity: int) -> None:
-        """Change the number of slots; raises ValueError if a slot to drop has a priority."""
-        kept = self._leaves[: min(capacity, self._end)].copy()
-        if self._leaves[capacity:].any():
-            raise ValueError(f"capacity is {capacity}: slots beyond it have a priority")
-        self._allocate(int(capacity))
-        self[np.arange(len(kept))] = kept
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that later results depend on: priorities and random state."""
@@ -184,17 +162,18 @@ class SumTree:
         """Restore a state, bitwise; the capacity becomes that of the state."""
         if state["version"] != STATE_VERSION:
             raise ValueError(f"state has version {state['version']}: this code reads version {STATE_VERSION}")
-        self._allocate(int(state["capacity"]))
+        self._capacity = int(state["capacity"])
         self.load_priorities(np.asarray(state["priorities"], dtype=np.float64))
-        self.rng = restored_generator(state["rng"])
+        bit_generator = getattr(np.random, str(state["rng"]["bit_generator"]))()
+        bit_generator.state = dict(state["rng"])
+        self.rng = np.random.Generator(bit_generator)
 
     def load_priorities(self, priorities: FloatArray) -> None:
         """Set the first slots to the given priorities and all others to never set."""
         check_priorities(priorities)
         self._allocate(self._capacity)
         self._end = len(priorities)
-        self._leaves[: self._end] = priorities
-        self._levels.invalidate()
+        self.levels.load(priorities)  # their sums are made at the first question
 
     def __getstate__(self) -> dict[str, Any]:
         return self.state_dict()
@@ -204,25 +183,13 @@ class SumTree:
 
     def _allocate(self, capacity: int) -> None:
         self._capacity = capacity
-        self._levels = TreeLevels(capacity)
-        self._leaves = self._levels.flat[0][:capacity]
-        self._walk = TreeWalk(self._levels)
-        self._extrema: Extrema | None = None  # made at the first use of min() or max()
-        self._end = 0
+        self._end = 0  # slots from here on were never set
+        self.levels: TreeLevels = TreeLevels(capacity)
+        self._leaves = self.levels.flat[0][:capacity]
+        self._walk = TreeWalk(self.levels)
+        self._extrema: Extrema = Extrema(self._leaves)
 
-    def _set_all(self, priorities: FloatArray) -> None:
-        self._levels.fill(np.ascontiguousarray(np.broadcast_to(priorities, (self._capacity,))))
-        self._end = self._capacity
-        if self._extrema is not None:
-            self._extrema.mark_all()
-
-    def _current_extrema(self) -> Extrema:
-        if self._extrema is None:
-            self._extrema = Extrema(self._leaves)
-            self._extrema.mark_all()
-        return self._extrema
-
-    def _checked_indices(self, indices: Indices, allow_end: bool = False) -> tuple[IntArray, int]:
+    def _checked_slots(self, indices: Indices) -> tuple[IntArray, int]:
         """Return indices as int64 and one more than the largest."""
         index = np.arange(self._capacity)[indices] if isinstance(indices, slice) else np.asarray(indices)
         if index.dtype == bool:
@@ -236,27 +203,9 @@ class SumTree:
         index = np.asarray(index, dtype=np.int64, order="C")
         bits = index.view(np.uint64)  # where a negative index looks huge: one pass finds both ends
         largest = int(bits.item() if index.size == 1 else np.maximum.reduce(bits, axis=None))
-        if largest >= self._capacity + allow_end:
+        if largest >= self._capacity:
             raise IndexError(f"indices span [{index.min()}, {index.max()}]: must be in [0, {self._capacity})")
         return index, largest + 1
-
-    def _sample_without_replacement(self, n: int, method: Method, sort: bool, rng: np.random.Generator) -> IntArray:
-        if method != "iid":
-            raise ValueError(f"method is {method!r}: draws without replacement know 'iid' only")
-        self.total()
-        drawn = draw_without_replacement(self, n, rng)
-        if len(drawn) < n:
-            raise ValueError(f"n is {n}: only {len(drawn)} priorities are positive, and draws are without replacement")
-        if sort:
-            drawn.sort()
-        return drawn
-
-
-def restored_generator(state: Mapping[str, Any]) -> np.random.Generator:
-    """Return a generator that goes on from a saved bit generator state."""
-    bit_generator = getattr(np.random, str(state["bit_generator"]))()
-    bit_generator.state = dict(state)
-    return np.random.Generator(bit_generator)
 
 
 def _targets(n: int, total: float, method: Method, sort: bool, rng: np.random.Generator) -> FloatArray:
@@ -269,6 +218,7 @@ def _targets(n: int, total: float, method: Method, sort: bool, rng: np.random.Ge
     elif method in ("stratified", "systematic"):
         targets = np.arange(n, dtype=np.float64)
         targets += rng.random(n) if method == "stratified" else rng.random()
+        # Shares of the mass, each of width total / n.
         targets *= total / n
         if not sort:
             rng.shuffle(targets)

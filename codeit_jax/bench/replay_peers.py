@@ -1,15 +1,15 @@
-"""The sum trees and buffers that `bench` compares with; each is skipped if its library is not installed."""
+"""The sum trees that the replay bench compares with; each is skipped if its library is not installed."""
 
 from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
-from codeit_jax.replay.arrays import FloatArray, IntArray
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray
 
 
 class PeerTree(Protocol):
-    """A sum tree of some library behind one interface."""
+    """A sum tree of some library behind one interface; slots are int64 [n], priorities float64 [n]."""
 
     def fill(self, priorities: FloatArray) -> object:
         """Set all slots."""
@@ -21,7 +21,7 @@ class PeerTree(Protocol):
         """Draw slots with replacement."""
 
 
-class TorchrlTree:
+class _TorchrlTree:
     """C++, binary, float64: `SumSegmentTreeFp64`."""
 
     def __init__(self, num_slots: int, rng: np.random.Generator) -> None:
@@ -43,7 +43,7 @@ class TorchrlTree:
         return self._tree.scan_lower_bound(self._rng.random(n) * self._tree.query(0, self._num_slots))
 
 
-class TorchrlTreeStratified(TorchrlTree):
+class _TorchrlTreeStratified(_TorchrlTree):
     """The same with one target in each of n equal shares of the mass."""
 
     def sample(self, n: int) -> object:
@@ -51,7 +51,7 @@ class TorchrlTreeStratified(TorchrlTree):
         return self._tree.scan_lower_bound(targets)
 
 
-class TianshouTree:
+class _TianshouTree:
     """Numba, binary, float64, level by level."""
 
     def __init__(self, num_slots: int, rng: np.random.Generator) -> None:
@@ -73,7 +73,7 @@ class TianshouTree:
         return self._tree.get_prefix_sum_idx(self._rng.random(n) * self._tree.reduce())
 
 
-class RustTree:
+class _RustTree:
     """Rust, binary, float64, stratified, sums changed by differences: `sumtree`."""
 
     def __init__(self, num_slots: int, rng: np.random.Generator) -> None:
@@ -97,7 +97,7 @@ class RustTree:
         return self._tree.sample_batched(n)
 
 
-class FlashbaxTree:
+class _FlashbaxTree:
     """XLA, binary, float32 (its default), stratified, sums changed by differences."""
 
     def __init__(self, num_slots: int, rng: np.random.Generator) -> None:
@@ -122,7 +122,7 @@ class FlashbaxTree:
         return self._draw(self._state, n, key).block_until_ready()
 
 
-class LevelTree:
+class _LevelTree:
     """NumPy, one array per level, sums changed by differences: the construction of Dopamine."""
 
     def __init__(self, num_slots: int, rng: np.random.Generator) -> None:
@@ -153,7 +153,7 @@ class LevelTree:
         return nodes
 
 
-class LoopTree:
+class _LoopTree:
     """Python, one path at a time: the construction of dqn_zoo and baselines."""
 
     def __init__(self, num_slots: int, rng: np.random.Generator) -> None:
@@ -191,7 +191,7 @@ class LoopTree:
         return found
 
 
-class CumulativeSums:
+class _CumulativeSums:
     """`np.cumsum` and `searchsorted`: always there, so what continuous integration compares with."""
 
     def __init__(self, num_slots: int, rng: np.random.Generator) -> None:
@@ -211,21 +211,38 @@ class CumulativeSums:
         return sums.searchsorted(self._rng.random(n) * sums[-1], "right")
 
 
+class _BinarySearch(_CumulativeSums):
+    """The same for priorities that never change after `fill`: the sums are there already."""
+
+    def fill(self, priorities: FloatArray) -> object:
+        self._sums = np.cumsum(priorities)
+        return None
+
+    def sample(self, n: int) -> object:
+        return self._sums.searchsorted(self._rng.random(n) * self._sums[-1], "right")
+
+
 TREES: dict[str, Callable[[int, np.random.Generator], PeerTree]] = {
-    "torchrl": TorchrlTree,
-    "torchrl stratified": TorchrlTreeStratified,
-    "tianshou": TianshouTree,
-    "sumtree": RustTree,
-    "flashbax": FlashbaxTree,
-    "level tree (Dopamine)": LevelTree,
-    "loop tree (dqn_zoo)": LoopTree,
-    "cumsum": CumulativeSums,
+    "torchrl": _TorchrlTree,
+    "torchrl stratified": _TorchrlTreeStratified,
+    "tianshou": _TianshouTree,
+    "sumtree": _RustTree,
+    "flashbax": _FlashbaxTree,
+    "level tree (Dopamine)": _LevelTree,
+    "loop tree (dqn_zoo)": _LoopTree,
+    "cumsum": _CumulativeSums,
+    "binary search": _BinarySearch,
 }
+"""Name to a function of size and random generator that makes a tree."""
 
 NEAREST = ("torchrl", "torchrl stratified", "tianshou")
+"""The compiled peers, which take turns with our trees."""
+
+DRAWS_ONLY = ("binary search",)
+"""Peers that don't follow updates."""
 
 _LARGE = 1_000_000
-_FAST_TO_FILL = ("torchrl", "torchrl stratified", "tianshou", "cumsum")
+_FAST_TO_FILL = ("torchrl", "torchrl stratified", "tianshou", "cumsum", "binary search")
 
 
 def available_trees(num_slots: int, rng: np.random.Generator) -> tuple[dict[str, PeerTree], dict[str, str]]:
