@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 from codeit_jax.config.errors import UserError
 from codeit_jax.config.schema import SamplingConfig
 from codeit_jax.model import Params, T5Model
-from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards, put, replicated
+from codeit_jax.parallel.mesh import batch_sharding, fully_replicated, num_batch_shards, put, replicated
 from codeit_jax.sampling.automaton import Automaton, stop_at_bad_token
 from codeit_jax.sampling.decoding import DecodingSettings, SampledTokens, sample_tokens
 from codeit_jax.sampling.encoding import encoder_parts
