@@ -191,7 +191,7 @@ def _run_native(config: Config, arguments: argparse.Namespace) -> BenchReport:
         ),
         prompt_buckets=config.text.prompt_buckets,
         max_program_tokens=config.text.max_program_tokens,
-        mesh=make_mesh(config.parallel),
+        mesh=make_mesh(config.hardware),
     )
     prompts = [
         (task.id, tokenizer.encode_prompt(task.demonstrations, max_tokens=config.text.max_prompt_tokens))

@@ -19,7 +19,7 @@ from codeit_jax.bench.comparison import OURS, BenchReport, Times, interleave
 from codeit_jax.bench.length_mix import LengthMix, choose_buckets, draw_of, measure_lengths, planned_share
 from codeit_jax.bench.training_peers import torch_step
 from codeit_jax.config.errors import UserError
-from codeit_jax.config.schema import ModelConfig, ParallelConfig, TextConfig, TrainingConfig
+from codeit_jax.config.schema import HardwareConfig, ModelConfig, TextConfig, TrainingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.parallel.mesh import replicated
@@ -88,7 +88,7 @@ class JaxStep:
     def __init__(self, model: T5Model, config: TrainingConfig) -> None:
         self._model = model
         self._optimizer = make_optimizer(config)
-        mesh = make_mesh(ParallelConfig(), jax.devices()[:1])
+        mesh = make_mesh(HardwareConfig(), jax.devices()[:1])
         self._sharding = replicated(mesh)
         self.state: TrainState = init_state(model, self._optimizer, mesh, jax.random.key(0))
 

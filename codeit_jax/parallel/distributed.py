@@ -10,7 +10,7 @@ import jax
 from jax._src import distributed as jax_distributed  # the coordinator's store has no public name
 
 from codeit_jax.config.errors import CodeitError, LostProcessError, PreemptedError, UserError, first_line
-from codeit_jax.config.schema import DistributedConfig
+from codeit_jax.config.schema import HardwareConfig
 from codeit_jax.parallel.hosts import ALONE, Hosts, KeyValueStore
 from codeit_jax.parallel.watch import Watch, leave_at_once
 
@@ -19,7 +19,7 @@ _GRACE_SECONDS = 30  # that JAX's own timeouts leave to ours, which end with a l
 
 
 @contextmanager
-def initialize(config: DistributedConfig) -> Iterator[Hosts]:
+def initialize(config: HardwareConfig) -> Iterator[Hosts]:
     """Initialize JAX for the other processes of the run, if it has any; must run before JAX computes anything.
 
     On leaving, all processes leave together: as soon as one fails, or goes silent, all end with its exit code and one
@@ -71,21 +71,21 @@ def _abandon(hosts: Hosts, watch: Watch, error: BaseException) -> None:
     leave_at_once(code, line)
 
 
-def _refuse_leftovers(config: DistributedConfig) -> None:
+def _refuse_leftovers(config: HardwareConfig) -> None:
     for field in ("num_processes", "process_id"):
         value = getattr(config, field)
         if value is not None:
             raise UserError(
-                f"distributed.{field} is {value} but distributed.coordinator isn't set, "
+                f"hardware.{field} is {value} but hardware.coordinator isn't set, "
                 "expected host:port of process 0 or 'auto'"
             )
 
 
-def _connect(config: DistributedConfig) -> None:
+def _connect(config: HardwareConfig) -> None:
     if config.coordinator != AUTO:
         _check(config)
     expected = f"expected {config.num_processes or 'all'} processes within {config.start_seconds} s"
-    problem = f"distributed.coordinator is {config.coordinator!r}: the processes don't find each other, {expected}"
+    problem = f"hardware.coordinator is {config.coordinator!r}: the processes don't find each other, {expected}"
     # JAX's own timeout would abort with a stack of C++, so this one fires first.
     timer = threading.Timer(config.start_seconds, leave_at_once, (LostProcessError.exit_code, problem))
     timer.daemon = True
@@ -109,17 +109,15 @@ def _connect(config: DistributedConfig) -> None:
         timer.cancel()
 
 
-def _check(config: DistributedConfig) -> None:
+def _check(config: HardwareConfig) -> None:
     host, _, port = (config.coordinator or "").rpartition(":")
     if not host or not port.isdecimal():
-        raise UserError(f"distributed.coordinator is {config.coordinator!r}, expected host:port or 'auto'")
+        raise UserError(f"hardware.coordinator is {config.coordinator!r}, expected host:port or 'auto'")
     if config.num_processes is None or config.process_id is None:
         missing = "num_processes" if config.num_processes is None else "process_id"
-        raise UserError(
-            f"distributed.{missing} isn't set, expected a number since distributed.coordinator names a port"
-        )
+        raise UserError(f"hardware.{missing} isn't set, expected a number since hardware.coordinator names a port")
     if config.process_id >= config.num_processes:
         raise UserError(
-            f"distributed.process_id is {config.process_id}, expected less than distributed.num_processes, "
+            f"hardware.process_id is {config.process_id}, expected less than hardware.num_processes, "
             f"{config.num_processes}"
         )

@@ -9,12 +9,12 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from codeit_jax.config.errors import UserError
-from codeit_jax.config.schema import ParallelConfig
+from codeit_jax.config.schema import HardwareConfig
 
 AXES = ("data", "fsdp", "tensor")
 
 
-def make_mesh(config: ParallelConfig, devices: Sequence[jax.Device] | None = None) -> Mesh:
+def make_mesh(config: HardwareConfig, devices: Sequence[jax.Device] | None = None) -> Mesh:
     """Arrange the devices; `data: -1` takes what the other axes leave.
 
     Raises:
@@ -25,7 +25,7 @@ def make_mesh(config: ParallelConfig, devices: Sequence[jax.Device] | None = Non
     data = len(devices) // inner if config.data == -1 else config.data
     if data * inner != len(devices):
         raise UserError(
-            f"parallel data x fsdp x tensor is {config.data} x {config.fsdp} x {config.tensor}, "
+            f"hardware.data x fsdp x tensor is {config.data} x {config.fsdp} x {config.tensor}, "
             f"expected a product of {len(devices)}, the number of devices"
         )
     # `tensor` innermost: consecutive devices are near each other, and along it they exchange the most.

@@ -12,10 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from codeit_jax.arc import Grid
-
-MAX_SIDE = 30
-NUM_COLORS = 10
+from codeit_jax.arc import MAX_SIDE, NUM_COLORS, Grid
 
 Role = Literal["input", "output"]
 

@@ -6,7 +6,7 @@ Source: the CodeIt paper (arXiv 2402.04858); `docs/prompts.md` says where the re
 from collections import Counter
 from collections.abc import Sequence
 
-from codeit_jax.arc import Example, Grid
+from codeit_jax.arc import Example, Grid, area
 
 MAX_DEMONSTRATIONS = 10
 """Demonstrations in a prompt at most (the paper's limit; no ARC-1 task has more)."""
@@ -52,4 +52,4 @@ def background_color(grid: Grid) -> int:
 
 
 def _num_cells(example: Example) -> int:
-    return sum(len(grid) * len(grid[0]) for grid in (example.input, example.output))
+    return area(example.input) + area(example.output)

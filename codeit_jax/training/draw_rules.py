@@ -49,10 +49,14 @@ DRAW_RULES: Mapping[str, DrawRule] = {
     # Without replacement, proportional to performance + 1e-19: whatever solved a demonstration comes exactly once, the
     # rest of the share is uniform over what solved none. Training programs and mutants come uniformly, because the
     # released code reads an attribute for their priority that they do not have.
-    "released": DrawRule(replacement=False, alpha=1.0, eps=1e-19, zero="uniform", prioritized=frozenset({"policy"})),
+    "without_replacement": DrawRule(
+        replacement=False, alpha=1.0, eps=1e-19, zero="uniform", prioritized=frozenset({"policy"})
+    ),
     # With replacement, proportional to performance (section 3 of the paper): what solved no demonstration is never
     # drawn, unless nothing did.
-    "paper": DrawRule(replacement=True, alpha=1.0, eps=0.0, zero="uniform", prioritized=frozenset({"policy", "train"})),
+    "with_replacement": DrawRule(
+        replacement=True, alpha=1.0, eps=0.0, zero="uniform", prioritized=frozenset({"policy", "train"})
+    ),
     # The ablation without priorities (A3).
     "uniform": DrawRule(replacement=False, alpha=0.0, eps=0.0, zero="uniform", prioritized=frozenset()),
 }

@@ -73,7 +73,7 @@ class ExperienceReplay:
             "iteration": np.int32,
             "performance": np.float32,
         }
-        self._rule = DRAW_RULES["uniform" if config.priority == "uniform" else config.recipe]
+        self._rule = DRAW_RULES["uniform" if config.priority == "uniform" else config.draw]
         self._mixture = ReplayMixture({name: self._rule.make_buffer(config.capacity, schema) for name in PARTITIONS})
 
     def __getitem__(self, partition: str) -> PrioritizedReplayBuffer:

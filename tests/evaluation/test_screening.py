@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import interpreter
-from codeit_jax.arc import Example, Task, TaskSet
+from codeit_jax.arc import Example, Task, TaskSet, area
 from codeit_jax.evaluation.screening import screen_programs, screen_tasks
 from codeit_jax.mutation import random_program
 
@@ -40,7 +40,7 @@ def pool():
 
 def slowly_screened(programs):
     for task in TASKS:
-        smallest = min(task.demonstrations, key=lambda example: len(example.input) * len(example.input[0]))
+        smallest = min(task.demonstrations, key=lambda example: area(example.input))
         for position, program in enumerate(programs):
 
             def solves(example, program=program):

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from codeit_jax.config.schema import ParallelConfig
+from codeit_jax.config.schema import HardwareConfig
 from codeit_jax.parallel import batch_sharding, make_mesh, replicated
 from codeit_jax.parallel.mesh import fully_replicated, put
 
@@ -14,7 +14,7 @@ def mesh(request, monkeypatch):
     """Eight devices, all of this process, or as if there were others."""
     if request.param == "several":
         monkeypatch.setattr(jax.sharding.NamedSharding, "is_fully_addressable", False)
-    return make_mesh(ParallelConfig(fsdp=2))
+    return make_mesh(HardwareConfig(fsdp=2))
 
 
 def test_what_is_put_is_sharded_as_asked_and_comes_back(mesh):

@@ -27,7 +27,7 @@ def on_mesh(tiny, monkeypatch):
     def run(directory, name):
         devices, fsdp = MESHES[name]
         monkeypatch.setattr(components, "make_mesh", lambda config: make_mesh(config, jax.devices()[:devices]))
-        return tiny(directory, f"parallel.fsdp={fsdp}")
+        return tiny(directory, f"hardware.fsdp={fsdp}")
 
     return run
 
@@ -36,7 +36,7 @@ def restored_on(directory, name):
     """Read the newest checkpoint's arrays onto another mesh, sharded as a run there has them."""
     config = load_config([directory / "config.yaml"])
     devices, fsdp = MESHES[name]
-    mesh = make_mesh(load_config([], [f"parallel.fsdp={fsdp}"]).parallel, jax.devices()[:devices])
+    mesh = make_mesh(load_config([], [f"hardware.fsdp={fsdp}"]).hardware, jax.devices()[:devices])
     model = T5Model(config.model, build_tokenizer("native").vocabulary_size)
     target = vars(abstract_state(model, make_optimizer(config.training), mesh))
     run = RunDirectory(directory, "train")

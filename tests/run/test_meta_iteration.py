@@ -111,7 +111,7 @@ class Bench:
         self.config = Config(
             sampling=SamplingConfig(samples_per_task=4),
             text=TextConfig(prompt_buckets=(64,), program_buckets=(16,)),
-            replay=ReplayConfig(capacity=64, **config.pop("replay", {})),
+            replay=ReplayConfig(capacity=64, draw="without_replacement", **config.pop("replay", {})),
             **config,
         )
         self.parts = SimpleNamespace(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from codeit_jax.config.errors import UserError
-from codeit_jax.config.schema import ModelConfig, ParallelConfig, SamplingConfig
+from codeit_jax.config.schema import HardwareConfig, ModelConfig, SamplingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.sampling import Sampler
@@ -64,7 +64,7 @@ def make_sampler(**sampling) -> Sampler:
         SamplingConfig(**sampling),
         prompt_buckets=(32,),
         max_program_tokens=8,
-        mesh=make_mesh(ParallelConfig(), jax.devices()[:1]),
+        mesh=make_mesh(HardwareConfig(), jax.devices()[:1]),
     )
 
 

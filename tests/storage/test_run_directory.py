@@ -113,11 +113,11 @@ def test_a_changed_model_is_refused_and_the_file_stays(directory):
 def test_what_may_change_is_returned_and_written(directory):
     directory.write_or_check_config(load_config([], ["seed=3"]))
     commit_checkpoint(directory)
-    longer = load_config([], ["seed=3", "num_meta_iterations=7", "checkpoint.keep=1", "parallel.data=8"])
+    longer = load_config([], ["seed=3", "num_meta_iterations=7", "checkpoint.keep=1", "hardware.data=8"])
     assert directory.write_or_check_config(longer) == {
         "num_meta_iterations": (100, 7),
         "checkpoint.keep": (3, 1),
-        "parallel.data": (-1, 8),
+        "hardware.data": (-1, 8),
     }
     assert load_config([directory.path / "config.yaml"]) == longer
     assert directory.write_or_check_config(longer) == {}

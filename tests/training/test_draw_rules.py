@@ -17,7 +17,7 @@ def mixture_of(rule):
 
 
 def test_released_rule_draws_every_scored_program_once_and_the_rest_uniformly():
-    rule = DRAW_RULES["released"]
+    rule = DRAW_RULES["without_replacement"]
     mixture = mixture_of(rule)
     seen = {name: np.zeros(600) for name in mixture}
     for _ in range(300):
@@ -34,7 +34,7 @@ def test_released_rule_draws_every_scored_program_once_and_the_rest_uniformly():
 
 
 def test_paper_rule_draws_in_proportion():
-    rule = DRAW_RULES["paper"]
+    rule = DRAW_RULES["with_replacement"]
     numbers = rule.sample(mixture_of(rule), {"policy": 65_000})["policy"].data["number"]
     assert numbers.max() < 100
     z = ((numbers < 30).sum() - 30_000) / np.sqrt(65_000 * (30 / 65) * (35 / 65))

@@ -14,9 +14,9 @@ class ProgramCheck:
 
     Attributes:
         task_id: the task that the program is for.
-        demonstrations: per demonstration, is the wanted output reproduced? Empty when the task isn't in the set.
+        demonstrations: whether each demonstration's output is reproduced; empty if the task isn't in the set.
         tests: the same for the tests.
-        reason: one line for the first thing that is wrong, None when nothing is.
+        reason: one line about the first thing that is wrong, None if nothing is.
     """
 
     task_id: str
@@ -26,7 +26,7 @@ class ProgramCheck:
 
     @property
     def correct(self) -> bool:
-        """True when every demonstration and every test is reproduced."""
+        """Whether every demonstration and every test is reproduced."""
         return self.reason is None
 
 
@@ -35,7 +35,7 @@ class ProgramsReport:
     """The checks of a programs file.
 
     Attributes:
-        checks: one a program, in the file's order.
+        checks: one per program, in the file's order.
         tasks: the task source, e.g. `arc1/training`.
         snapshot: name and digest of the task data.
     """
@@ -61,6 +61,7 @@ class ProgramsReport:
 
     def to_json(self) -> dict[str, object]:
         """Return the report as JSON values."""
+        # The keys are public: scripts read them.
         rows = [
             {"task_id": check.task_id, "demonstrations": list(check.demonstrations), "tests": list(check.tests)}
             for check in self.checks
@@ -75,7 +76,7 @@ class ProgramsReport:
         }
 
     def to_text(self) -> str:
-        """Return the report for a terminal: one line, then one for each wrong program."""
+        """Return the report as text: one line, then one for each wrong program."""
         head = (
             f"{self.correct} of {self.programs} programs reproduce every demonstration and test "
             f"of {self.tasks} ({self.snapshot})"
@@ -88,7 +89,7 @@ def check_programs(
 ) -> ProgramsReport:
     """Run each program on the demonstrations and tests of its task.
 
-    A program for a task that isn't in the set is wrong; tasks without a program are not looked at.
+    A program for a task that isn't in the set is wrong; tasks without a program are ignored.
 
     Args:
         seeds: the programs.
@@ -96,8 +97,10 @@ def check_programs(
         pool: runs the programs, under its own limits.
     """
     known = [seed for seed in seeds if seed.task_id in tasks]
-    jobs = [interpreter.Job([seed.program], _inputs(tasks[seed.task_id])) for seed in known]
+    # All jobs at once, so that the workers are never idle between two programs.
+    jobs = [interpreter.Job([seed.program], tasks[seed.task_id].inputs) for seed in known]
     outcomes = {seed.task_id: result[0] for seed, result in zip(known, pool.run(jobs), strict=True)}
+    # Also for seeds without a task: a file that is checked against the wrong set must not look right.
     checks = tuple(
         _check(tasks[seed.task_id], outcomes[seed.task_id])
         if seed.task_id in outcomes
@@ -107,12 +110,8 @@ def check_programs(
     return ProgramsReport(checks, tasks=tasks.source, snapshot=f"{tasks.snapshot}, digest {tasks.digest}")
 
 
-def _inputs(task: Task) -> tuple[interpreter.Grid, ...]:
-    return task.demonstration_inputs + task.test_inputs
-
-
 def _check(task: Task, outcomes: Sequence[interpreter.Outcome]) -> ProgramCheck:
-    """Compare the outcomes on the demonstrations, then the tests, with the wanted outputs."""
+    """Compare the outcomes, first the demonstrations' and then the tests', with the expected outputs."""
     num_demonstrations = len(task.demonstrations)
     demonstrations, first_reason = _compare("demonstration", task.demonstrations, outcomes[:num_demonstrations])
     tests, second_reason = _compare("test", task.tests, outcomes[num_demonstrations:])
@@ -122,11 +121,13 @@ def _check(task: Task, outcomes: Sequence[interpreter.Outcome]) -> ProgramCheck:
 def _compare(
     kind: str, examples: Sequence[Example], outcomes: Sequence[interpreter.Outcome]
 ) -> tuple[tuple[bool, ...], str | None]:
-    """Return per example whether it is reproduced, and the reason for the first that isn't."""
+    """Return whether each example is reproduced, and the reason for the first that isn't."""
+    # A failed run has no grid, and None equals no output.
     same = tuple(outcome.grid == example.output for example, outcome in zip(examples, outcomes, strict=True))
     if all(same):
         return same, None
     first = same.index(False)
     outcome, place = outcomes[first], f"{kind} {first + 1} of {len(examples)}"
     differs = outcome.status is interpreter.Status.OK
+    # Without the grids: two of 30 x 30 would be no line any more.
     return same, f"{place} differs" if differs else f"{place}: {outcome.message}"
