@@ -48,8 +48,8 @@ class PreemptedError(CodeitError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, for a message of one line; its type's name if it says nothing."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    """Return the first line of what an error says, for a message of one line; "" if it says nothing."""
+    return str(error).partition("\n")[0]
 
 
 def shown(value: Any) -> str:
