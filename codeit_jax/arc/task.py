@@ -5,13 +5,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
+MAX_SIDE = 30
+"""The most rows or columns that a grid has."""
+
+NUM_COLORS = 10
+"""Colors are 0 to 9."""
+
+# Tuples, not arrays: grids are hashed, compared and used as keys far more often than they are computed with.
 Grid = tuple[tuple[int, ...], ...]
-"""A rectangle of colours 0..9, row by row; 1 to 30 rows and columns."""
+"""A rectangle of colors, row by row; 1 to MAX_SIDE rows and columns."""
+
+
+def area(grid: Grid) -> int:
+    """Return the number of cells of a grid."""
+    return len(grid) * len(grid[0])
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One input grid and the output grid wanted for it."""
+    """One input grid and the output grid expected for it."""
 
     input: Grid
     output: Grid
@@ -45,11 +57,12 @@ class Task:
     @property
     def inputs(self) -> tuple[Grid, ...]:
         """All input grids: the demonstrations', then the tests'."""
+        # Programs run on all of them at once; callers split the outcomes at len(demonstrations).
         return self.demonstration_inputs + self.test_inputs
 
 
 class TaskSet:
-    """Tasks in ascending order of id, with where they came from.
+    """Tasks in ascending order of id, and where they came from.
 
     Attributes:
         source: what the user asked for, e.g. `arc1/training`.
@@ -58,7 +71,9 @@ class TaskSet:
     """
 
     def __init__(self, tasks: Sequence[Task], *, source: str, snapshot: str) -> None:
+        # Sorted, so that neither the file system's order nor a JSON object's decides what a seed draws.
         self._tasks = tuple(sorted(tasks, key=lambda task: task.id))
+        # Ids are unique: `sources` refuses two tasks with one.
         self._by_id = {task.id: task for task in self._tasks}
         self.source = source
         self.snapshot = snapshot
@@ -80,6 +95,7 @@ class TaskSet:
         """Return the task with an id, the task at a position, or a smaller TaskSet for a slice."""
         if isinstance(key, str):
             return self._by_id[key]
+        # A slice is a set of its own with a digest of its own: a report about it can't pass for one about the whole.
         if isinstance(key, slice):
             return TaskSet(self._tasks[key], source=self.source, snapshot=self.snapshot)
         return self._tasks[key]
@@ -91,15 +107,10 @@ class TaskSet:
         return f"TaskSet({self.source!r}, {len(self)} tasks, {self.snapshot}, digest {self.digest})"
 
 
-def area(grid: Grid) -> int:
-    """Return the number of cells."""
-    return len(grid) * len(grid[0])
-
-
 def reproduced(grids: Iterable[Grid | None], examples: Sequence[Example]) -> tuple[bool, ...]:
-    """Return for each example whether the grid that a program gave for it is the wanted one.
+    """Return for each example whether the grid that a program gave for it is the expected one.
 
-    The one place that compares with wanted outputs: whoever calls it with a task's tests scores.
+    The one place that compares with expected outputs: whoever calls it with a task's tests is scoring.
 
     Args:
         grids: what the program gave, in the examples' order; None where it failed.
@@ -111,6 +122,7 @@ def reproduced(grids: Iterable[Grid | None], examples: Sequence[Example]) -> tup
 def _digest(tasks: Sequence[Task]) -> str:
     """Hash ids and cells in a fixed textual form."""
     sha = hashlib.sha256()
+    # `repr` of nested tuples of ints is the same in every Python version, and digests in old reports depend on it.
     for task in tasks:
         sha.update(repr((task.id, [(e.input, e.output) for e in (*task.demonstrations, *task.tests)])).encode())
     return sha.hexdigest()[:16]

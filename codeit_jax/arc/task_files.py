@@ -1,13 +1,13 @@
-"""Checked reading of task JSON: everything wrong with a file is said in one line that names the place."""
+"""Checked reading of task JSON: whatever is wrong with a file is one line that names the place."""
 
 import json
 from pathlib import Path
 
-from codeit_jax.arc.task import Example, Grid, Task
-from codeit_jax.config.errors import UserError
+from codeit_jax.arc.task import MAX_SIDE, NUM_COLORS, Example, Grid, Task
+from codeit_jax.config.errors import UserError, first_line
 
-MAX_SIDE = 30
 MAX_FILE_BYTES = 64 << 20
+"""The largest file that is read; a published collection has about 4 MB."""
 
 
 def read_json(path: Path) -> object:
@@ -17,6 +17,7 @@ def read_json(path: Path) -> object:
         UserError: the file is missing, unreadable, too large or not JSON.
     """
     try:
+        # Before reading: a path given by mistake may be a checkpoint of gigabytes.
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise UserError(f"{path}: the file has {size} bytes, expected at most {MAX_FILE_BYTES}")
@@ -25,12 +26,13 @@ def read_json(path: Path) -> object:
         raise UserError(f"{path}: no such file") from None
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror})") from None
+    # Bad UTF-8 and bad JSON are ValueErrors; brackets nested some thousand deep exhaust the decoder's stack.
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a JSON file ({str(error).splitlines()[0]})") from None
+        raise UserError(f"{path}: not a JSON file ({first_line(error)})") from None
 
 
 def parse_task(raw: object, *, task_id: str, where: str) -> Task:
-    """Check one decoded task and make it a `Task`.
+    """Return one decoded task as a `Task`, after checking it.
 
     Args:
         raw: `{"train": [{"input": grid, "output": grid}, ...], "test": [...]}`.
@@ -38,11 +40,12 @@ def parse_task(raw: object, *, task_id: str, where: str) -> Task:
         where: what to name in an error, usually the file.
 
     Raises:
-        UserError: a key is missing, a grid is ragged, too small or too large, or a cell is no colour 0..9.
+        UserError: a key is missing, a grid is ragged, too small or too large, or a cell is not a color 0..9.
     """
     name = f"{where}: task {task_id!r}"
     if not isinstance(raw, dict):
         raise UserError(f"{name} is {_kind(raw)}, expected an object with the keys train and test")
+    # Further keys are allowed: collections add names, comments or ids of their own.
     if not {"train", "test"} <= raw.keys():
         found = ", ".join(map(repr, sorted(raw)[:5])) or "no keys"
         raise UserError(f"{name} has {found}, expected the keys train and test")
@@ -75,17 +78,19 @@ def _parse_grid(raw: object, where: str) -> Grid:
     height, width = len(raw), len(raw[0]) if raw else 0
     if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
         raise UserError(f"{where}: {height}x{width}, expected 1x1 to {MAX_SIDE}x{MAX_SIDE}")
+    # Row by row, so that the message names the first place that is wrong.
     for number, row in enumerate(raw):
         if len(row) != width:
             raise UserError(f"{where}: row {number} has {len(row)} cells, expected {width} as in row 0")
         for cell in row:
-            if type(cell) is not int or not 0 <= cell <= 9:
-                raise UserError(f"{where}: row {number} has the cell {json.dumps(cell)[:20]}, expected a colour 0 to 9")
+            # `isinstance` would let `true` pass for 1.
+            if type(cell) is not int or not 0 <= cell < NUM_COLORS:
+                raise UserError(f"{where}: row {number} has the cell {json.dumps(cell)[:20]}, expected a color 0 to 9")
     return tuple(map(tuple, raw))
 
 
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Build an object, refusing a key given twice: JSON would keep the last one silently."""
+    """Return the object of these pairs; refuse a repeated key, of which `json` would silently keep the last."""
     result = dict(pairs)
     if len(result) != len(pairs):
         seen: set[str] = set()
@@ -96,4 +101,5 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _kind(raw: object) -> str:
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+    # What a list of nothing lacks isn't its type.
     return "an empty list" if raw == [] else names.get(type(raw), "a number")

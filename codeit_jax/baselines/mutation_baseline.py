@@ -21,7 +21,7 @@ from typing import Any, Literal
 import interpreter
 from codeit_jax.arc import TaskSet
 from codeit_jax.config.errors import UserError
-from codeit_jax.config.interpreter_limits import limits_of
+from codeit_jax.config.interpreter_limits import limits_from_config
 from codeit_jax.config.schema import InterpreterConfig
 from codeit_jax.evaluation import Candidate, solve_report
 from codeit_jax.evaluation.screening import screen_tasks
@@ -33,7 +33,7 @@ from codeit_jax.storage.job_directory import JobDirectory
 BLOCK_PROGRAMS = 20_000
 """Programs that run on all tasks before more are generated: the more, the more calls they share."""
 
-LIMITS = limits_of(InterpreterConfig())
+LIMITS = limits_from_config(InterpreterConfig())
 """Those of a run by default, so that a baseline and a policy are judged alike."""
 
 PUBLISHED_COUNTS = (9_600, 19_200, 48_000, 144_000, 288_000, 1_010_000)

@@ -12,7 +12,7 @@ from operator import itemgetter
 
 import interpreter
 from codeit_jax.bench import interpreter_pool
-from codeit_jax.bench.contest import OURS, BenchReport, take_turns
+from codeit_jax.bench.comparison import OURS, BenchReport, interleave
 from codeit_jax.bench.interpreter_calls import count_calls
 from codeit_jax.bench.interpreter_work import (
     LIMITS,
@@ -74,7 +74,7 @@ def seconds_of(
 ) -> dict[str, float]:
     """Return how long each way to run programs takes for some workloads."""
     contenders = {name: partial(_run_each, way, workloads) for name, way in ways.items()}
-    times = take_turns(contenders, turns, warm_up=False, collecting=collecting)
+    times = interleave(contenders, turns, warm_up=False, collecting=collecting)
     return {name: taken.cpu for name, taken in times.items()}
 
 
@@ -114,7 +114,7 @@ def seconds_a_run(workloads: Sequence[Workload], turns: int) -> list[dict[str, f
         for number, workload in enumerate(workloads)
         for name, way in ways.items()
     }
-    times = take_turns(contenders, turns, warm_up=False)
+    times = interleave(contenders, turns, warm_up=False)
     return [
         {name: times[number, name].cpu / workload.num_executions for name in ways}
         for number, workload in enumerate(workloads)
@@ -167,6 +167,6 @@ def _describe(report: BenchReport, row: str, workloads: Sequence[Workload]) -> N
 def _time_parsing(report: BenchReport, turns: int) -> None:
     """I6: text to program, checked."""
     texts = [str(p) for w in seed_workloads() for p in w.programs if len(p) == _PARSED_LINES]
-    times = take_turns({OURS: lambda: [interpreter.parse(text) for text in texts * 20]}, turns)
+    times = interleave({OURS: lambda: [interpreter.parse(text) for text in texts * 20]}, turns)
     report.figures["I6 parse 10 lines"] = {OURS: times[OURS].cpu / len(texts) / 20, ALLOWED: 60e-6}
     report.goals["I6 parse 10 lines", ALLOWED] = (1, 60 / 25)

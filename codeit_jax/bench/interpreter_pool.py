@@ -5,8 +5,8 @@ import time
 from collections.abc import Sequence
 
 import interpreter
-from codeit_jax.arc import load_tasks
-from codeit_jax.bench.contest import OURS, BenchReport, take_turns
+from codeit_jax.arc import area, load_tasks
+from codeit_jax.bench.comparison import OURS, BenchReport, interleave
 from codeit_jax.bench.interpreter_work import LIMITS, Workload, num_executions
 from interpreter import InterpreterPool, Job
 
@@ -38,7 +38,7 @@ def _time_start(report: BenchReport, turns: int) -> None:
         with InterpreterPool(1, LIMITS) as pool:
             pool.run([Job(["O = hmirror(I)"], [((1,),)])])
 
-    report.figures["worker start-up"] = {OURS: take_turns({OURS: start}, turns)[OURS].wall, ALLOWED: 0.2}
+    report.figures["worker start-up"] = {OURS: interleave({OURS: start}, turns)[OURS].wall, ALLOWED: 0.2}
     report.goals["worker start-up", ALLOWED] = (1, 2)
 
 
@@ -48,7 +48,7 @@ def _time_mutants(report: BenchReport, mutants: Workload) -> None:
     before = _seconds_of_ended_processes()
     with InterpreterPool(_WORKERS, LIMITS) as pool:
         pool.run(_WARM_UP)
-        times = take_turns(
+        times = interleave(
             {
                 OURS: lambda: pool.run([Job(texts, mutants.grids)]),
                 ONE_CORE: lambda: interpreter.run_batch(mutants.programs, mutants.grids, LIMITS),
@@ -95,11 +95,11 @@ def _time_scores(report: BenchReport, mutants: Workload, pool: InterpreterPool) 
     tasks = load_tasks("arc1/evaluation")
     jobs = []
     for task in tasks[:: len(tasks) // SCORED_TASKS][:SCORED_TASKS]:
-        examples = sorted(task.demonstrations, key=lambda example: len(example.input) * len(example.input[0]))
+        examples = sorted(task.demonstrations, key=lambda example: area(example.input))
         grids = [example.input for example in examples]
         goals = [example.output for example in examples]
         jobs.append(Job(mutants.programs, grids, goals, stop_at_first_miss=True))
-    seconds = take_turns({OURS: lambda: pool.run(jobs)}, 1, warm_up=False)[OURS].wall
+    seconds = interleave({OURS: lambda: pool.run(jobs)}, 1, warm_up=False)[OURS].wall
     whole = seconds * _ALL_EXECUTIONS / (len(mutants.programs) * len(jobs))
     report.figures["I5 mutants' scores, 19,200 x 400"] = {OURS: whole, ALLOWED: 30 * 60.0}
     report.goals["I5 mutants' scores, 19,200 x 400", ALLOWED] = (1, 2)
@@ -111,7 +111,7 @@ def _time_jobs(report: BenchReport, pool: InterpreterPool, turns: int) -> None:
     grid = ((1, 2), (3, 4))
     program = interpreter.parse("O = hmirror(I)")
     jobs = [Job([str(program)], [grid])] * JOBS
-    times = take_turns(
+    times = interleave(
         {
             OURS: lambda: pool.run(jobs),
             ONE_CORE: lambda: [interpreter.run(program, grid, LIMITS) for _ in range(JOBS)],

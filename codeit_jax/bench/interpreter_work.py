@@ -11,7 +11,7 @@ import numpy as np
 import interpreter
 from codeit_jax.arc import Grid, TaskSet, load_tasks
 from codeit_jax.config.schema import InterpreterConfig
-from codeit_jax.mutation import RECIPES, TypedProgram, generate_mutants, mutate
+from codeit_jax.mutation import BRANCH_PROBABILITIES, TypedProgram, generate_mutants, mutate
 from codeit_jax.programs import load_programs
 from interpreter import Limits, Program, ProgramError, Status, infer_types, parse
 
@@ -114,6 +114,6 @@ def task_mutant_workloads() -> list[Workload]:
 def _mutants_of(program: Program, tasks: TaskSet, task_id: str) -> Iterator[Program]:
     parent = TypedProgram(program, tuple(infer_types(program, tasks[task_id].demonstration_inputs, LIMITS)))
     for k in count():
-        mutant = mutate(parent, RECIPES["paper"], np.random.default_rng([0, k]))
+        mutant = mutate(parent, BRANCH_PROBABILITIES["paper"], np.random.default_rng([0, k]))
         if mutant is not None:
             yield mutant

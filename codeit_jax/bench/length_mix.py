@@ -33,7 +33,7 @@ ROUNDS = 4  # of choosing one axis for the other's buckets; the second changes l
 
 @dataclass(frozen=True, kw_only=True)
 class LengthMix:
-    """Token counts of experiences; what is longer than the windows is cut or left out, as in a run.
+    """Token counts of experiences; what is longer than the windows is truncated or left out, as in a run.
 
     Attributes:
         prompts: int64 [N].
@@ -78,12 +78,14 @@ def measure_lengths(
 
     rows = [(row.task_id, len(tokenizer.encode_program(str(row.program)))) for row in seeds]
     rows += [(row.task_id, len(tokenizer.encode_program(str(row.program)))) for row in mutants]
+    # As a run does: programs that are too long are left out, not truncated.
     rows = [row for row in rows if row[1] <= text.max_program_tokens]
     own = {task.id: prompt_length(task.demonstrations) for task in training}
     searched = np.array([prompt_length(task.demonstrations) for task in evaluation])
     rng = np.random.default_rng(seed)
     chosen = [rows[index] for index in rng.integers(len(rows), size=num_rows)]
     prompts = np.array([own[task_id] for task_id, _ in chosen])
+    # The policy's share of the rows: a search task's prompt with any of the programs.
     policy = rng.random(num_rows) < POLICY_SHARE
     prompts[policy] = rng.choice(searched, int(policy.sum()))
     return LengthMix(prompts=prompts, programs=np.array([length for _, length in chosen]))
@@ -92,6 +94,7 @@ def measure_lengths(
 def draw_of(mix: LengthMix) -> Draw:
     """Return a draw of rows of these lengths; every token is 3."""
     number = len(mix.prompts)
+    # Planning looks at lengths alone, so all rows may share one run of an ordinary token.
     tokens = np.full(max(mix.prompts.max(), mix.programs.max()), 3, np.uint16)
     starts = np.zeros(number, np.int64)
     return Draw(
@@ -103,7 +106,7 @@ def draw_of(mix: LengthMix) -> Draw:
 
 
 def planned_share(model: T5Model, mix: LengthMix, text: TextConfig, sizes: BatchSizes) -> float:
-    """Return the share of useful FLOPs when a draw of these lengths is cut into batches."""
+    """Return the share of useful FLOPs when a draw of these lengths is split into batches."""
     draw = draw_of(mix)
     return useful_share(model, draw, plan_batches(draw, text, sizes, np.random.default_rng(0)))
 
@@ -115,6 +118,7 @@ def choose_buckets(
 
     Each axis is chosen exactly for the other's buckets, in turns: a local optimum.
     """
+    # Begin with a bucket for every length, as if the other axis cost no padding.
     prompt_buckets = tuple(range(multiple, mix.prompts.max() + multiple, multiple))
     program_buckets = tuple(range(multiple, mix.programs.max() + multiple, multiple))
     for _ in range(ROUNDS):

@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codeit_jax.arc import load_tasks
-from codeit_jax.bench.contest import OURS, BenchReport, Times, take_turns
-from codeit_jax.bench.sampling_memory import peak_memory
-from codeit_jax.bench.sampling_peers import CTRANSLATE2, TORCH, ctranslate2_generate, torch_generate
+from codeit_jax.bench.comparison import OURS, BenchReport, Times, interleave
+from codeit_jax.bench.sampling_peers import CTRANSLATE2, TORCH, ctranslate2_generate, peak_memory, torch_generate
 from codeit_jax.bench.sampling_work import END, PAD, Work, float32_model, load_preset, make_work, our_sampling
 from codeit_jax.config.errors import UserError
 from codeit_jax.config.schema import Config, SamplingConfig
@@ -30,6 +29,7 @@ from codeit_jax.programs import load_programs
 from codeit_jax.sampling import Sampler
 from codeit_jax.text import build_tokenizer
 
+# Cases, and for each peer the ratio that must be reached and the goal: how many times our time it takes.
 FULL, ALLOWED, LENGTHS, MEMORY = "full head", "allowed-token head", "real lengths", "peak memory"
 GOALS = {
     (FULL, TORCH): (2.5, 3.5),
@@ -38,9 +38,10 @@ GOALS = {
     (ALLOWED, CTRANSLATE2["int8"]): (2.6, 4.0),
     (LENGTHS, TORCH): (4.3, 7.0),
 }
+# Ratios as well: our peak must be 40 % of torch's at most, and the goal is 30 %.
 MEMORY_GOAL = (1 / 0.40, 1 / 0.30)
-PROGRAMS, PROGRAMS_MUST, PROGRAMS_GOAL = 9_600, 60.0, 25.0
-LENGTH_CAP = 256
+PROGRAMS, PROGRAMS_MUST, PROGRAMS_GOAL = 9_600, 60.0, 25.0  # of a meta-iteration, and seconds
+LENGTH_CAP = 256  # tokens; the peers run every sample to the longest, so one outlier would decide
 
 
 def run(arguments: argparse.Namespace) -> BenchReport:
@@ -97,6 +98,7 @@ def _check_parity(work: Work, params: Params, generate: Callable[..., NDArray[np
     Raises:
         UserError: they differ.
     """
+    # A few tokens suffice: a wrong weight shows in the first, and greedy paths part by rounding sooner or later.
     num_tokens = min(8, work.num_tokens)
     sample, _ = our_sampling(replace(work, num_samples=1, num_tokens=num_tokens), params, allowed_only=False, top_k=1)
     ours, theirs = np.asarray(sample().tokens)[:, 0], generate(num_tokens, greedy=True)
@@ -113,7 +115,8 @@ def _time_heads(
     full, full_seconds = our_sampling(work, params, allowed_only=False)
     allowed, allowed_seconds = our_sampling(work, params, allowed_only=True)
     report.compile_seconds = full_seconds + allowed_seconds
-    times = take_turns({FULL: full, ALLOWED: allowed, **peers}, turns)
+    # Both of ours in one comparison: the peers then run once for the two.
+    times = interleave({FULL: full, ALLOWED: allowed, **peers}, turns)
     for case in (FULL, ALLOWED):
         _add(report, case, times[case], {name: times[name] for name in peers})
 
@@ -134,18 +137,20 @@ def _time_lengths(
         f"lengths of the seed programs ({'BPE' if arguments.tokenizer_path else 'native tokens'}), mean "
         f"{lengths.mean():.0f}, longest {longest}; {lengths.sum()} useful tokens on either side"
     )
+    # Without a warm-up below: ours is compiled already, and torch compiles nothing.
     contenders: dict[str, Callable[[], object]] = {OURS: sample}
     if TORCH in peers:
         generate: Callable[..., object] = peers[TORCH]
         contenders[TORCH] = lambda: generate(longest)
-    times = take_turns(contenders, arguments.repeats, warm_up=False)
+    times = interleave(contenders, arguments.repeats, warm_up=False)
     _add(report, LENGTHS, times.pop(OURS), times)
 
 
 def _program_lengths(tokenizer_path: Path | None, count: int) -> NDArray[np.int32]:
-    """Draw lengths of seed programs, int32 [count], longer ones cut."""
+    """Draw lengths of seed programs, int32 [count], longer ones capped."""
     tokenizer = build_tokenizer("native" if tokenizer_path is None else "bpe", tokenizer_path)
     all_lengths = [len(tokenizer.encode_program(str(seed.program))) for seed in load_programs("builtin")]
+    # Seeded, so that every run and every contender has the same lengths.
     drawn = np.random.default_rng(0).choice(all_lengths, count)
     return np.asarray(np.minimum(drawn, LENGTH_CAP), np.int32)
 
@@ -164,6 +169,7 @@ def _add(report: BenchReport, case: str, ours: Times, peers: dict[str, Times]) -
     for clock in ("wall", "cpu"):
         row = f"{case}, {clock}"
         report.figures[row] = {OURS: getattr(ours, clock), **{name: getattr(t, clock) for name, t in peers.items()}}
+        # A row by the wall and one of the processor are held to the same goals.
         for name in peers:
             if (case, name) in GOALS:
                 report.goals[row, name] = GOALS[case, name]
@@ -185,7 +191,7 @@ def _run_native(config: Config, arguments: argparse.Namespace) -> BenchReport:
         ),
         prompt_buckets=config.text.prompt_buckets,
         max_program_tokens=config.text.max_program_tokens,
-        mesh=make_mesh(config.parallel),
+        mesh=make_mesh(config.hardware),
     )
     prompts = [
         (task.id, tokenizer.encode_prompt(task.demonstrations, max_tokens=config.text.max_prompt_tokens))
@@ -197,10 +203,11 @@ def _run_native(config: Config, arguments: argparse.Namespace) -> BenchReport:
         for _ in sampler.sample(params, prompts, jax.random.key(1)):
             pass
 
+    # The first stage compiles every bucket; its time over a later one is what compiling took.
     start = time.perf_counter()
     sample()
     first = time.perf_counter() - start
-    times = take_turns({OURS: sample}, arguments.repeats, warm_up=False)[OURS]
+    times = interleave({OURS: sample}, arguments.repeats, warm_up=False)[OURS]
     case, budget = f"{len(prompts) * per_task} programs", f"{PROGRAMS_MUST:g} s"
     report = BenchReport(bench="sampling", work={"preset": arguments.preset, "tasks": len(tasks), "samples": per_task})
     report.figures[case] = {OURS: times.wall, budget: PROGRAMS_MUST}

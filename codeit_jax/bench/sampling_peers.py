@@ -1,13 +1,30 @@
-"""The other side of the sampling benchmark: transformers' torch `generate`, and CTranslate2, with the same weights."""
+"""The peers of the sampling benchmark, transformers' torch `generate` and CTranslate2, and the memory of either side.
 
+`python -m codeit_jax.bench.sampling_peers SIDE FOLDER PRESET ...` runs one contender alone and prints its peak memory:
+a process of its own for each, for a peak can't be taken back.
+"""
+
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from codeit_jax.bench.sampling_work import PAD, TEMPERATURE, TOP_K, Work
+from codeit_jax.bench.sampling_work import (
+    PAD,
+    TEMPERATURE,
+    TOP_K,
+    Work,
+    float32_model,
+    load_preset,
+    make_work,
+    our_sampling,
+)
+from codeit_jax.model.huggingface import load_pretrained
 
 TORCH = "torch generate"
 CTRANSLATE2 = {"float32": "CTranslate2 float32", "int8": "CTranslate2 int8"}
@@ -19,6 +36,7 @@ def torch_generate(folder: Path, work: Work) -> Callable[..., NDArray[np.int64]]
     Raises:
         ImportError: torch or transformers isn't installed.
     """
+    # Imported here: torch is a peer, not a dependency.
     import torch
     import transformers
 
@@ -36,7 +54,7 @@ def torch_generate(folder: Path, work: Work) -> Callable[..., NDArray[np.int64]]
             # A minimum as long as the maximum suppresses the end token throughout.
             lengths = {"min_new_tokens": num_tokens, "max_new_tokens": num_tokens}
             rows = network.generate(prompts, attention_mask=torch.ones_like(prompts), **draws, **lengths)
-        return np.asarray(rows[:, 1:].numpy(), np.int64)
+        return np.asarray(rows[:, 1:].numpy(), np.int64)  # without the start token
 
     return generate
 
@@ -65,10 +83,19 @@ def ctranslate2_generate(folder: Path, work: Work, kind: str) -> Callable[[], ob
             sampling_temperature=TEMPERATURE,
             min_decoding_length=work.num_tokens,
             max_decoding_length=work.num_tokens,
-            max_input_length=0,
+            max_input_length=0,  # no limit; by default prompts are truncated at 1,024 tokens
         )
 
     return generate
+
+
+def peak_memory(side: str, folder: Path, preset: str, work: Work) -> float:
+    """Return the peak resident bytes of a process that does the work once."""
+    prompts, prompt_tokens = work.prompts.shape
+    sizes = [prompts, prompt_tokens, work.num_samples, work.num_tokens]
+    command = [sys.executable, "-m", __name__, side, str(folder), preset, *map(str, sizes)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(done.stdout.splitlines()[-1])
 
 
 def _write_word_tokenizer(folder: Path, vocabulary_size: int) -> None:
@@ -85,3 +112,27 @@ def _write_word_tokenizer(folder: Path, vocabulary_size: int) -> None:
 
 def _word(index: int) -> str:
     return f"w{index}"
+
+
+def _main(side: str, folder: str, preset: str, *sizes: str) -> None:
+    prompts, prompt_tokens, samples, tokens = map(int, sizes)
+    model = float32_model(load_preset(preset))
+    work = make_work(model, prompts=prompts, prompt_tokens=prompt_tokens, samples=samples, tokens=tokens)
+    if side == "torch":
+        torch_generate(Path(folder), work)()
+    else:
+        params = jax.device_put(load_pretrained(Path(folder), model.config, model.vocabulary_size))
+        sample, _ = our_sampling(work, params, allowed_only=side == "allowed")
+        sample()
+    print(_peak_bytes())
+
+
+def _peak_bytes() -> int:
+    """Read this process's own peak from Linux; getrusage's counts what the parent had before exec."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    [kilobytes] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(kilobytes) * 1024
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

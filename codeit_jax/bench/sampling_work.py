@@ -1,4 +1,7 @@
-"""The work of the sampling benchmark: sizes, prompts, and our side of it."""
+"""The work of the sampling benchmark: sizes, prompts, and our side of it.
+
+Shape letters: P prompts, S samples of a prompt, R rows (P * S), L prompt length, T tokens, A columns of the head.
+"""
 
 import time
 from collections.abc import Callable
@@ -18,7 +21,7 @@ from codeit_jax.sampling.automaton import Automaton
 from codeit_jax.sampling.decoding import DecodingSettings, SampledTokens, sample_tokens
 from codeit_jax.sampling.encoding import encoder_parts
 from codeit_jax.sampling.output_head import make_policy
-from codeit_jax.sampling.sampler import CACHE_SEGMENT, SMALLEST_RUNG, sample_keys
+from codeit_jax.sampling.sampler import CACHE_SEGMENT, SMALLEST_COMPACTION, sample_keys
 
 PAD, END, FIRST_WORD = 0, 2, 5  # CodeT5's special ids
 CODET5_VOCABULARY = 32_100
@@ -106,6 +109,7 @@ def our_sampling(
         lengths: int [P * S], where each sample ends; None lets them all run to `num_tokens`.
         top_k: 1 is greedy.
     """
+    # Which tokens is of no account for the time; these begin with the end token, as column 0.
     token_ids = jnp.arange(work.num_allowed, dtype=jnp.int32) + END if allowed_only else None
     automaton: Automaton | None = None
     if lengths is not None:
@@ -115,7 +119,7 @@ def our_sampling(
     settings = DecodingSettings(
         max_tokens=work.num_tokens,
         segment=CACHE_SEGMENT,
-        smallest_rung=SMALLEST_RUNG,
+        smallest_compaction=SMALLEST_COMPACTION,
         top_k=top_k,
         start_id=PAD,
         end_id=-1 if lengths is None else END,  # an id that is never drawn: no sample ends
@@ -132,6 +136,7 @@ def our_sampling(
         automaton,
     )
     start = time.perf_counter()
+    # Ahead of time, so that no turn pays for compiling.
     compiled = sample_tokens.lower(work.model, settings, *arguments).compile()
     seconds = time.perf_counter() - start
     return lambda: jax.block_until_ready(compiled(*arguments)), seconds

@@ -15,11 +15,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from codeit_jax.bench.contest import OURS, BenchReport, Times, take_turns
+from codeit_jax.bench.comparison import OURS, BenchReport, Times, interleave
 from codeit_jax.bench.length_mix import LengthMix, choose_buckets, draw_of, measure_lengths, planned_share
-from codeit_jax.bench.torch_training import torch_step
+from codeit_jax.bench.training_peers import torch_step
 from codeit_jax.config.errors import UserError
-from codeit_jax.config.schema import ModelConfig, ParallelConfig, TextConfig, TrainingConfig
+from codeit_jax.config.schema import HardwareConfig, ModelConfig, TextConfig, TrainingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.parallel.mesh import replicated
@@ -31,6 +31,7 @@ from codeit_jax.training.throughput import useful_flops, useful_share
 
 TORCH = "torch"
 MUST_AND_GOAL = {"step": (0.9, 1.1), "mix": (1.1, 1.4)}
+# Several steps: the second loss compares gradients and the optimizer too. Both add in float32 in their own order.
 LOSS_STEPS, LOSS_TOLERANCE = 3, 2e-4
 ROWS = 8  # of a batch of the length mix, ours and torch's
 
@@ -87,12 +88,13 @@ class JaxStep:
     def __init__(self, model: T5Model, config: TrainingConfig) -> None:
         self._model = model
         self._optimizer = make_optimizer(config)
-        mesh = make_mesh(ParallelConfig(), jax.devices()[:1])
+        mesh = make_mesh(HardwareConfig(), jax.devices()[:1])
         self._sharding = replicated(mesh)
         self.state: TrainState = init_state(model, self._optimizer, mesh, jax.random.key(0))
 
     def __call__(self, batch: TrainBatch) -> float:
         """Take one step."""
+        # Placing counts as part of the step, as it does in a run.
         placed = jax.device_put(batch, self._sharding)
         limit = np.float32(np.inf)
         self.state, metrics = train_step(self._model, self._optimizer, self.state, placed, jax.random.key(0), limit)
@@ -131,15 +133,17 @@ def _run_preset(name: str, preset: Preset, arguments: argparse.Namespace, report
     case = f"{name}: step of {preset.rows} x ({preset.prompt_length} + {preset.program_length}) tokens"
     calls = {contender: partial(step, batch) for contender, step in steps.items()}
     compare_losses(case, calls, report)
-    _note(case, take_turns(calls, arguments.repeats, warm_up=False), MUST_AND_GOAL["step"], report)
+    _note(case, interleave(calls, arguments.repeats, warm_up=False), MUST_AND_GOAL["step"], report)
     if preset.mix_batches:
         time_mix(name, preset, model, steps, arguments, report)
 
 
 def _full_batch(preset: Preset) -> TrainBatch:
     """Return a batch of random tokens without padding."""
+    # Without padding both sides do the same arithmetic, whatever they do with padding.
     rng = np.random.default_rng(0)
     shape = (1, preset.rows, preset.program_length)
+    # Neither special tokens, 0 to 2, nor the sentinels at the end of the vocabulary.
     targets = rng.integers(3, preset.vocabulary_size - 100, shape, dtype=np.int32)
     prompts = rng.integers(3, preset.vocabulary_size - 100, (1, preset.rows, preset.prompt_length), dtype=np.int32)
     arrays: dict[str, Any] = {
@@ -162,7 +166,7 @@ def compare_losses(case: str, steps: Mapping[str, Callable[[], float]], report: 
     if TORCH not in losses:
         return
     difference = float(np.abs(np.subtract(losses[OURS], losses[TORCH])).max())
-    if not difference <= LOSS_TOLERANCE:
+    if not difference <= LOSS_TOLERANCE:  # so written, NaN is refused too
         raise UserError(f"{case}: losses are {losses[OURS]}, expected torch's {losses[TORCH]} within {LOSS_TOLERANCE}")
     report.notes[case] = f"losses of {LOSS_STEPS} steps differ from torch's by at most {difference:.1e}"
 
@@ -184,9 +188,10 @@ def time_mix(
     report: BenchReport,
 ) -> None:
     """Time both sides' batches of the real length mix, each for as many operations of real tokens."""
+    # Ours plans batches as a run does; torch's are sorted by program length, each padded to its longest.
     tokenizer, text, mix = _measured(model, arguments.tokenizer_path)
     draw, order = draw_of(mix), np.random.default_rng(0).permutation(len(mix.prompts))
-    sizes = BatchSizes(batch_size=ROWS, tokens_per_device=1 << 30)
+    sizes = BatchSizes(batch_size=ROWS, tokens_per_device=1 << 30)  # no batch in parts: torch has none
     ours = plan_batches(draw, text, sizes, np.random.default_rng(0))
     theirs = _in_order(mix, np.argsort(mix.programs, kind="stable"))  # as the released code does
     training = TrainingConfig()
@@ -208,7 +213,9 @@ def time_mix(
             chosen = spread(plan, preset.mix_batches)
             work = [collate(draw, batch, tokenizer) for batch in chosen]
             calls = {str(number): partial(steps[contender], batch) for number, batch in enumerate(work)}
-            taken = take_turns(calls, 1, warm_up=contender == OURS).values()
+            # Our warm-up compiles each shape; torch, which compiles nothing, is timed at once.
+            taken = interleave(calls, 1, warm_up=contender == OURS).values()
+            # Per operation of real tokens, so that a side gains nothing by padding.
             unit = useful_flops(model, draw, chosen) / 1e12
             times[contender] = Times(sum(t.wall for t in taken) / unit, sum(t.cpu for t in taken) / unit)
     _note(f"{name}: 1e12 useful operations of the length mix", times, MUST_AND_GOAL["mix"], report)
@@ -227,7 +234,7 @@ def _measured(model: T5Model, tokenizer_path: Path | None) -> tuple[Tokenizer, T
 
 
 def _in_order(mix: LengthMix, order: np.ndarray) -> list[PlannedBatch]:
-    """Cut rows in an order into batches padded to their longest."""
+    """Split rows in an order into batches padded to their longest."""
     batches = []
     for at in range(0, len(order) - ROWS + 1, ROWS):
         chosen = order[at : at + ROWS]
@@ -238,5 +245,6 @@ def _in_order(mix: LengthMix, order: np.ndarray) -> list[PlannedBatch]:
 
 def spread(plan: Sequence[PlannedBatch], number: int) -> list[PlannedBatch]:
     """Choose batches from the shortest to the longest, each in the middle of an equal share of them."""
+    # By shape, for a step's time is its shape's: a few batches stand for the whole plan.
     ordered = sorted(plan, key=lambda batch: batch.shape[2:])
     return [ordered[int((n + 0.5) * len(ordered) / number)] for n in range(number)]

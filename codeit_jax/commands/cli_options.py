@@ -7,14 +7,16 @@ from pathlib import Path
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every verb that reads a configuration takes."""
     parser.add_argument(
-        "--config", action="append", default=[], metavar="FILE", help="YAML file or preset; later ones win"
+        "--config", action="append", default=[], metavar="FILE", help="YAML file or name of a preset; later ones win"
     )
     parser.add_argument("--seed", type=int, metavar="N", help="short for seed=N")
+    # argparse fills this list in one go; `cli.main` adds the settings that follow a later option.
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings, e.g. sampling.temperature=0.8")
 
 
 def positive(text: str) -> int:
-    """Read an integer of at least 1."""
+    """Parse an integer of at least 1."""
+    # argparse turns a ValueError into a message of its own and prints that of an ArgumentTypeError as it is.
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"found {value}, expected a positive integer")
@@ -22,23 +24,37 @@ def positive(text: str) -> int:
 
 
 def not_negative(text: str) -> int:
-    """Read an integer of at least 0."""
+    """Parse an integer of at least 0."""
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"found {value}, expected 0 or a positive integer")
     return value
 
 
+def add_json_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `--json`, which every verb with a result takes."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
+
+
+def add_workers_argument(parser: argparse.ArgumentParser) -> None:
+    """Add `--workers` of verbs that run programs without a run's configuration."""
+    parser.add_argument(
+        "--workers", type=not_negative, default=0, metavar="N", help="worker processes (default: one per core)"
+    )
+
+
 def add_run_argument(parser: argparse.ArgumentParser) -> None:
     """Add the run directory of verbs that read one."""
+    # These verbs take no lock: they work while a run is training, and on a read-only disk.
     parser.add_argument("run_directory", type=Path, metavar="RUN", help="run directory; it is only read")
 
 
 def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every verb that samples from a trained policy takes, besides the run directory."""
     parser.add_argument(
-        "--num", type=positive, metavar="N", help="programs to sample for each task (default: as the run did)"
+        "--num", type=positive, metavar="N", help="programs to sample for each task (default: as in the run)"
     )
-    parser.add_argument("--seed", type=not_negative, default=0, metavar="N", help="of the draws (default: 0)")
-    parser.add_argument("--workers", type=not_negative, metavar="N", help="worker processes (default: as the run)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
+    parser.add_argument("--seed", type=not_negative, default=0, metavar="N", help="seed of the samples (default: 0)")
+    # Not add_workers_argument: None, and not 0, means the run's own setting.
+    parser.add_argument("--workers", type=not_negative, metavar="N", help="worker processes (default: as in the run)")
+    add_json_argument(parser)

@@ -1,4 +1,4 @@
-"""`codeit-jax config show [--diff] [--config FILE] [key=value ...]`: the resolved configuration."""
+"""`codeit-jax config show|presets|reference`: the resolved configuration, what ships, the page of all settings."""
 
 import argparse
 
@@ -6,33 +6,78 @@ from codeit_jax.commands.cli_options import add_config_arguments
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verb `config show`."""
-    verbs = subparsers.add_parser("config", help="show a configuration").add_subparsers(metavar="show", required=True)
-    parser = verbs.add_parser("show", help="print the resolved configuration as YAML")
-    add_config_arguments(parser)
-    parser.add_argument("--diff", action="store_true", help="only what differs from the defaults")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
-    parser.set_defaults(run=run)
+    """Add the verbs `config show`, `config presets` and `config reference`."""
+    parser = subparsers.add_parser("config", help="show a configuration, the presets, or all settings")
+    verbs = parser.add_subparsers(metavar="show|presets|reference", required=True)
+
+    show = verbs.add_parser("show", help="print the resolved configuration as YAML, a setting a line")
+    add_config_arguments(show)
+    parts = show.add_mutually_exclusive_group()
+    parts.add_argument("--diff", action="store_true", help="only what differs from the defaults")
+    parts.add_argument("--diff-recipe", action="store_true", help="only where it leaves its recipe")
+    show.add_argument("--json", action="store_true", help="print one JSON object instead")
+    show.set_defaults(run=run_show)
+
+    presets = verbs.add_parser("presets", help="list the configurations that ship, by the name that --config takes")
+    presets.add_argument("--json", action="store_true", help="print one JSON object instead")
+    presets.set_defaults(run=run_presets)
+
+    reference = verbs.add_parser("reference", help="print the page of all settings, docs/configuration.md")
+    reference.set_defaults(run=run_reference)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Print the configuration."""
+def run_show(arguments: argparse.Namespace) -> int:
+    """Print a configuration, or where it differs from the defaults or from its recipe.
+
+    Raises:
+        UserError: a file or a setting isn't as it should be.
+    """
     import json
 
     import yaml
 
     from codeit_jax.config.loading import changed_settings, load_config, to_yaml
+    from codeit_jax.config.recipes import departures
     from codeit_jax.config.schema import Config
 
     overrides = [*arguments.overrides, *([] if arguments.seed is None else [f"seed={arguments.seed}"])]
     config = load_config(arguments.config, overrides)
     if arguments.diff:
         changes = changed_settings(Config(), config)
-        for key, (default, value) in {} if arguments.json else changes.items():
-            print(f"{key}: {value!r} (default {default!r})")
-        if arguments.json:
-            print(json.dumps({key: value for key, (_, value) in changes.items()}))
+        lines = [f"{key}: {value!r} (default {default!r})" for key, (default, value) in changes.items()]
+        result = {key: value for key, (_, value) in changes.items()}
+    elif arguments.diff_recipe:
+        differences = departures(config)
+        lines = [f"{key}: {ours!r} (recipe {config.recipe} {its!r})" for key, (its, ours) in differences.items()]
+        result = {"recipe": config.recipe, "differences": differences}
     else:
-        text = to_yaml(config)
-        print(json.dumps(yaml.safe_load(text)) if arguments.json else text, end="\n" if arguments.json else "")
+        lines = to_yaml(config).splitlines()
+        result = yaml.safe_load("\n".join(lines))
+    for line in [json.dumps(result)] if arguments.json else lines:
+        print(line)
+    return 0
+
+
+def run_presets(arguments: argparse.Namespace) -> int:
+    """List the presets: name, what it is for, hardware and time."""
+    import dataclasses
+    import json
+
+    from codeit_jax.config.presets import presets
+
+    if arguments.json:
+        print(json.dumps({"presets": [dataclasses.asdict(preset) for preset in presets()]}))
+        return 0
+    for preset in presets():
+        print(f"{preset.name}\n    {preset.title}")
+        if preset.hardware:
+            print(f"    {preset.hardware}")
+    return 0
+
+
+def run_reference(arguments: argparse.Namespace) -> int:
+    """Print the page of all settings."""
+    from codeit_jax.config.reference import reference_page
+
+    print(reference_page(), end="")
     return 0

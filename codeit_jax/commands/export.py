@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from codeit_jax.commands.cli_options import add_run_argument
-from codeit_jax.commands.results import print_result
+from codeit_jax.commands.cli_options import add_json_argument, add_run_argument
+from codeit_jax.commands.console import print_result
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -12,21 +12,22 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("export", help="write a trained policy for transformers")
     add_run_argument(parser)
     parser.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
+    add_json_argument(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the policy of the run's newest whole checkpoint.
+    """Write the policy of the run's newest complete checkpoint.
 
     Raises:
-        UserError: no such run, or the folder is there already.
-        StorageError: no checkpoint is whole, or the disk can't be written.
+        UserError: no such run, or the folder exists already.
+        StorageError: no checkpoint is complete, or the disk can't be written.
     """
     from codeit_jax.inference.trained_policy import load_policy
     from codeit_jax.inference.weights_export import export_policy
     from codeit_jax.reporting.progress import Reporter
 
+    # A damaged newest checkpoint is reported, and the one before it is exported.
     policy = load_policy(arguments.run_directory, Reporter().say)
     export_policy(policy, arguments.folder)
     text = f"{arguments.folder}: the policy of checkpoint {policy.checkpoint}, for T5ForConditionalGeneration"

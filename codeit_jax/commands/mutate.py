@@ -5,9 +5,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codeit_jax.commands.cli_options import not_negative, positive
-from codeit_jax.commands.interruption import sigterm_interrupts
-from codeit_jax.commands.results import print_result, solved_text
+from codeit_jax.commands.cli_options import add_json_argument, add_workers_argument, not_negative, positive
+from codeit_jax.commands.console import print_result, sigterm_interrupts, solved_text
 from codeit_jax.config.errors import PreemptedError
 
 if TYPE_CHECKING:
@@ -20,23 +19,22 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--seeds", default="builtin", metavar="FILE", help="a programs file (default: builtin)")
     parser.add_argument("--training-tasks", default="arc1/training", metavar="SOURCE", help="the tasks of the seeds")
     parser.add_argument("--tasks", required=True, metavar="SOURCE", help="the tasks to solve, e.g. arc1/evaluation")
+    # No default: the paper's 19,200 take a quarter of an hour on two cores, which nobody should start unawares.
     parser.add_argument("--num-programs", type=positive, required=True, metavar="N", help="how many mutants")
     parser.add_argument("--method", choices=("d1", "dinf", "random"), default="d1", help="(default: d1)")
     parser.add_argument(
         "--recipe", choices=("paper", "released"), default="paper", help="branch probabilities (default: paper)"
     )
     parser.add_argument("--seed", type=not_negative, default=0, metavar="S", help="(default: 0)")
-    parser.add_argument(
-        "--workers", type=not_negative, default=0, metavar="N", help="worker processes (default: one a core)"
-    )
+    add_workers_argument(parser)
     parser.add_argument(
         "--run-dir",
         type=Path,
         metavar="DIR",
-        help="keeps mutants.jsonl, solutions.jsonl and summary.json; the same command goes on from there after a kill, "
+        help="keeps mutants.jsonl, solutions.jsonl and summary.json; the same command resumes from there after a kill, "
         "and with a larger N after the end",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
+    add_json_argument(parser)
     parser.set_defaults(run=run)
 
 
@@ -47,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: the seeds or a task source can't be read, or a seed's task is unknown, or the directory holds
             another job.
         StorageError: the directory can't be written.
-        PreemptedError: interrupted; the directory has all that was done.
+        PreemptedError: interrupted; the directory has everything that was done.
     """
     from codeit_jax.arc import load_tasks
     from codeit_jax.baselines.mutation_baseline import MutationJob
@@ -62,14 +60,16 @@ def run(arguments: argparse.Namespace) -> int:
         recipe=arguments.recipe,
         seed=arguments.seed,
     )
+    # Without a directory to keep, the same code works in one that is removed: one path through the baseline.
     if arguments.run_dir is None:
         with tempfile.TemporaryDirectory() as folder:
             result = _run_job(job, Path(folder), arguments.workers)
     else:
+        # Only here: with nothing kept, there is nothing to resume from, and Ctrl-C is the ordinary exit code 130.
         try:
             result = _run_job(job, arguments.run_dir, arguments.workers)
         except KeyboardInterrupt:
-            raise PreemptedError(f"stopped, the same command goes on from {arguments.run_dir}") from None
+            raise PreemptedError(f"stopped, the same command resumes from {arguments.run_dir}") from None
     print_result(_text(result, len(job.tasks)), result, as_json=arguments.json)
     return 0
 
@@ -80,6 +80,7 @@ def _run_job(job: "MutationJob", folder: Path, workers: int) -> dict[str, Any]:
     from codeit_jax.reporting.progress import Reporter
     from codeit_jax.storage.job_directory import JobDirectory
 
+    # The directory before the workers: a job that it refuses should not start any.
     with (
         sigterm_interrupts(),
         JobDirectory(folder, "mutate", job.settings()) as directory,
@@ -89,6 +90,7 @@ def _run_job(job: "MutationJob", folder: Path, workers: int) -> dict[str, Any]:
 
 
 def _text(result: dict[str, Any], num_tasks: int) -> str:
+    # Method and recipe first: without them the counts can't be compared with the paper's.
     stages = ", ".join(f"{name} {seconds} s" for name, seconds in result["stages"].items())
     return (
         f"{result['programs']} mutants ({result['method']}, {result['recipe']} recipe), {result['unique']} unique, "

@@ -1,4 +1,4 @@
-"""What `sample`, `solve` and `evaluate` share: a policy's programs for some tasks, sampled and run."""
+"""What `sample`, `solve` and `evaluate` share: a policy's programs for some tasks, sampled and executed."""
 
 import argparse
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PolicySession:
-    """A policy, the tasks that it was given, and what it wrote for them.
+    """A policy, some tasks, and the programs that it wrote for them.
 
     Attributes:
-        policy: who wrote.
-        tasks: what for.
-        num_sampled: programs drawn.
+        policy: the policy.
+        tasks: the tasks.
+        num_sampled: number of programs sampled.
         programs: task id -> its distinct programs.
     """
 
@@ -30,17 +30,18 @@ class PolicySession:
     programs: "dict[str, list[RankedProgram]]"
 
     def report(self) -> dict[str, int | None]:
-        """Count solved tasks as a run's report does; None where a test's output isn't known."""
+        """Count the solved tasks as a run's report does; None where a test's output is unknown."""
         from codeit_jax.arc.lookup import has_outputs
         from codeit_jax.evaluation import solve_report
 
         candidates = [program.candidate for programs in self.programs.values() for program in programs]
         counts = solve_report(candidates, self.tasks)
+        # All or nothing: a count over the tasks that happen to have outputs would look like one over all of them.
         scored = all(has_outputs(task) for task in self.tasks)
         return {name: count if scored or name == "demonstrations" else None for name, count in counts.items()}
 
     def origin(self) -> dict[str, int | str]:
-        """Return what a report has to name: the checkpoint and the tasks' data."""
+        """Return what a result must be quoted with: the checkpoint and the tasks' data."""
         return {
             "checkpoint": self.policy.checkpoint,
             "iteration": self.policy.iteration,
@@ -49,17 +50,18 @@ class PolicySession:
 
 
 def sample_and_run(arguments: argparse.Namespace, choose_tasks: "Callable[[Config], TaskSet]") -> PolicySession:
-    """Read the run's policy, sample and run programs.
+    """Load a run's policy, then sample and execute programs.
 
     Args:
         arguments: `run_directory` and those of `add_policy_arguments`.
-        choose_tasks: from the run's configuration; called first, so that a wrong task is reported at once.
+        choose_tasks: chooses the tasks, given the run's configuration; called first, so that a wrong task is reported
+            before anything is loaded.
 
     Raises:
         UserError: no such run or task.
-        StorageError: no checkpoint is whole.
+        StorageError: no checkpoint is complete.
     """
-    from codeit_jax.config.interpreter_limits import limits_of
+    from codeit_jax.config.interpreter_limits import limits_from_config
     from codeit_jax.inference.ranked_programs import draw_programs, run_programs
     from codeit_jax.inference.trained_policy import load_policy
     from codeit_jax.reporting.progress import Reporter
@@ -72,7 +74,8 @@ def sample_and_run(arguments: argparse.Namespace, choose_tasks: "Callable[[Confi
     settings = policy.config.interpreter
     num_samples = arguments.num or policy.config.sampling.samples_per_task
     num_workers = settings.num_workers if arguments.workers is None else arguments.workers
-    with InterpreterPool(num_workers, limits_of(settings)) as pool:
+    # The run's own limits: a program that ran out of them there must do so here.
+    with InterpreterPool(num_workers, limits_from_config(settings)) as pool:
         with reporter.stage("sampling") as advance:
             drawn = draw_programs(policy, tasks, num_samples=num_samples, seed=arguments.seed, advance=advance)
         with reporter.stage("executing") as advance:
@@ -81,16 +84,19 @@ def sample_and_run(arguments: argparse.Namespace, choose_tasks: "Callable[[Confi
 
 
 def tasks_named(names: list[str]) -> "Callable[[Config], TaskSet]":
-    """Return how to find tasks by id, in the run's own sources first, or in files."""
+    """Return a function that finds tasks by id, in the run's own sources first, or in files."""
 
     def choose(config: "Config") -> "TaskSet":
         from codeit_jax.arc import TaskSet
         from codeit_jax.arc.lookup import find_task
         from codeit_jax.config.errors import UserError
 
+        # An id may be in several collections; the one that the run searched is meant.
         sources = (config.data.search_tasks, config.data.training_tasks)
         found: dict[str, Task] = {}
         for task in (find_task(name, sources) for name in names):
+            # A file's task has its name for an id, so two files called alike in two folders clash; twice the same task
+            # is one.
             if found.setdefault(task.id, task) != task:
                 raise UserError(f"two tasks have the id {task.id!r}, expected one; rename a file")
         return TaskSet(list(found.values()), source=", ".join(names), snapshot="tasks chosen by name")

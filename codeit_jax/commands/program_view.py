@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 def program_json(
     candidate: "Candidate", outcomes: "Sequence[Outcome]", task: "Task", details: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the object for the key `programs`; `tests` is null where a test's output isn't known.
+    """Return an element of the JSON key `programs`; `tests` is null where a test's output is unknown.
 
     Args:
-        candidate: the program and what it reproduces.
-        outcomes: on each input of the task.
+        candidate: the program and which outputs it reproduces.
+        outcomes: its outcome on each input of the task.
         task: the task.
-        details: where it is from.
+        details: where it is from, as JSON values.
     """
     from codeit_jax.arc.lookup import has_outputs
 
@@ -39,7 +39,7 @@ def program_json(
 
 
 def ranked_json(program: "RankedProgram", task: "Task") -> dict[str, Any]:
-    """Return the object of a program that was just sampled."""
+    """Return the element for a program that was just sampled."""
     details = {"count": program.count, "log_prob": round(program.log_prob, 4)}
     return program_json(program.candidate, program.outcomes, task, details)
 
@@ -53,14 +53,14 @@ def print_ranked(program: "RankedProgram", task: "Task", stream: TextIO) -> None
 def print_program(
     candidate: "Candidate", outcomes: "Sequence[Outcome]", task: "Task", source: str, stream: TextIO
 ) -> None:
-    """Print the text, which demonstrations hold, and the grids it makes: colored on a terminal, digits elsewhere.
+    """Print a program, the demonstrations it solves, and its grids: in color on a terminal, as digits elsewhere.
 
     Args:
-        candidate: the program and what it reproduces.
-        outcomes: on each input of the task.
+        candidate: the program and which outputs it reproduces.
+        outcomes: its outcome on each input of the task.
         task: the task.
-        source: where the program is from.
-        stream: where to.
+        source: where the program is from, e.g. `drawn 3 times`.
+        stream: where to print.
     """
     from codeit_jax.reporting.terminal_grids import format_grids
 
@@ -69,14 +69,15 @@ def print_program(
     for line in candidate.program.split("\n"):
         # A file edited by hand may hold anything; no control character of it reaches the terminal.
         print("    " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), file=stream)
+    # A fixed width where there is no terminal, so that redirected output doesn't depend on the window.
     width = shutil.get_terminal_size((100, 24)).columns if stream.isatty() else 100
     panels = list(_panels(candidate, outcomes, task))
-    print(format_grids(panels, colour=has_colour(stream), width=width), file=stream)
+    print(format_grids(panels, color=has_color(stream), width=width), file=stream)
     print(file=stream)
 
 
-def has_colour(stream: TextIO) -> bool:
-    """Return whether to color: on a terminal, unless the user's NO_COLOR (no-color.org) is set."""
+def has_color(stream: TextIO) -> bool:
+    """Return whether to use color: on a terminal, unless the user's NO_COLOR (no-color.org) is set."""
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 

@@ -1,8 +1,9 @@
-"""`codeit-jax programs check|shorten FILE --tasks SOURCE`: does each program reproduce its task? can it be shorter?"""
+"""`codeit-jax programs check|shorten FILE --tasks SOURCE`: does each program solve its task, and can it be shorter?"""
 
 import argparse
 
-from codeit_jax.commands.results import print_result
+from codeit_jax.commands.cli_options import add_json_argument, add_workers_argument
+from codeit_jax.commands.console import print_result
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -14,19 +15,22 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     check.set_defaults(run=run_check)
     shorten = verbs.add_parser("shorten", help="look for shorter programs that do the same")
     _add_arguments(shorten)
-    shorten.add_argument("--output", metavar="FILE", help="where to write them; FILE itself is allowed")
+    shorten.add_argument("--output", metavar="FILE", help="where to write them; may be FILE itself")
     shorten.set_defaults(run=run_shorten)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a programs file, or `builtin`")
     parser.add_argument("--tasks", required=True, metavar="SOURCE", help="e.g. arc1/training, a folder, or a JSON file")
-    parser.add_argument("--workers", type=int, default=0, metavar="N", help="worker processes (default: one a core)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
+    add_workers_argument(parser)
+    add_json_argument(parser)
 
 
 def run_check(arguments: argparse.Namespace) -> int:
-    """Check a programs file and print the report; 0 whether or not all programs are correct.
+    """Check a programs file and print the report.
+
+    Returns:
+        0, whether or not all programs are correct: the check itself has worked.
 
     Raises:
         UserError: the file or the task source can't be read.
@@ -37,6 +41,7 @@ def run_check(arguments: argparse.Namespace) -> int:
 
     seeds = load_programs(arguments.file)
     tasks = load_tasks(arguments.tasks)
+    # The default limits, not a run's: a programs file is checked alike for everybody.
     with interpreter.InterpreterPool(arguments.workers, interpreter.Limits()) as pool:
         report = check_programs(seeds, tasks, pool=pool)
     print_result(report.to_text(), report.to_json(), as_json=arguments.json)
@@ -44,7 +49,7 @@ def run_check(arguments: argparse.Namespace) -> int:
 
 
 def run_shorten(arguments: argparse.Namespace) -> int:
-    """Shorten a programs file and print how many lines are left; what it does is written nowhere without `--output`.
+    """Shorten a programs file and print how many lines are left; nothing is written without `--output`.
 
     Raises:
         UserError: the file or the task source can't be read.
@@ -58,6 +63,7 @@ def run_shorten(arguments: argparse.Namespace) -> int:
     tasks = load_tasks(arguments.tasks)
     with interpreter.InterpreterPool(arguments.workers, interpreter.Limits()) as pool:
         shortened = shorten_programs(seeds, tasks, pool=pool)
+        # Checked after all, though equal on its probes: a shortened file that solves less must not go unnoticed.
         report = check_programs(shortened, tasks, pool=pool)
     before, after = (sum(len(seed.program) for seed in group) for group in (seeds, shortened))
     if arguments.output:

@@ -11,7 +11,7 @@ from codeit_jax.commands.program_view import people, print_ranked, ranked_json
 if TYPE_CHECKING:
     from codeit_jax.inference.ranked_programs import RankedProgram
 
-_SHOWN = 3
+_SHOWN = 3  # programs per task on the terminal; --json has all
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,11 +24,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Sample, and print the best programs of each task; as JSON all of them, the best first.
+    """Sample programs and print the best of each task; as JSON all of them, best first.
 
     Raises:
         UserError: no such run or task.
-        StorageError: no checkpoint of the run is whole.
+        StorageError: no checkpoint of the run is complete.
     """
     from codeit_jax.inference.ranked_programs import rank
 
@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{task.id}: {_counts(programs)}, {len(best)} reproduce a demonstration", file=stream)
         for program in best[:_SHOWN]:
             print_ranked(program, task, stream)
+        # What reproduces no demonstration has no rank; it follows in the order of sampling.
         texts = {program.candidate.program for program in best}
         others = [program for program in programs if program.candidate.program not in texts]
         objects += [ranked_json(program, task) for program in (*best, *others)]
@@ -53,5 +54,6 @@ def _counts(programs: "list[RankedProgram]") -> str:
     from interpreter import Status
 
     drawn = sum(program.count for program in programs)
+    # Text that doesn't parse has status SYNTAX on every input, so the first one tells.
     valid = sum(program.outcomes[0].status is not Status.SYNTAX for program in programs)
     return f"{drawn} drawn, {len(programs)} distinct, {valid} of them are programs"

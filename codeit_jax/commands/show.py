@@ -1,10 +1,10 @@
-"""`codeit-jax show RUN TASK`: the programs that a run found for a task, and their grids; needs no device."""
+"""`codeit-jax show RUN TASK`: the programs that a run found for a task, and their grids; needs no accelerator."""
 
 import argparse
 import json
 from typing import TYPE_CHECKING
 
-from codeit_jax.commands.cli_options import add_run_argument, positive
+from codeit_jax.commands.cli_options import add_json_argument, add_run_argument, positive
 from codeit_jax.commands.program_view import people, print_program, program_json
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_run_argument(parser)
     parser.add_argument("task", metavar="TASK", help="task id")
     parser.add_argument("--num", type=positive, default=3, metavar="N", help="programs, the best first (default: 3)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
+    add_json_argument(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the best programs of solutions.jsonl again, and print them.
+    """Run the best programs of solutions.jsonl again and print them.
 
     Raises:
         UserError: no such run or task.
@@ -38,9 +38,11 @@ def run(arguments: argparse.Namespace) -> int:
     config = read_run_config(arguments.run_directory)
     task = find_task(arguments.task, (config.data.search_tasks, config.data.training_tasks))
     found = [candidate for candidate in read_solutions(arguments.run_directory) if candidate.task_id == task.id]
+    # The task's file may have changed since the run; its programs would be shown on examples they never saw.
     for candidate in found:
         check_same_task(candidate, task)
     best = select_candidates(found, arguments.num)
+    # solutions.jsonl has what programs reproduce, not their grids, so they run again.
     outcomes = _run_again(best, task, config)
     stream = people(arguments)
     print(f"{task.id}: programs found: {len({candidate.program for candidate in found})}", file=stream)
@@ -56,13 +58,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_again(candidates: "list[Candidate]", task: "Task", config: "Config") -> "list[list[Outcome]]":
-    from codeit_jax.config.interpreter_limits import limits_of
+    from codeit_jax.config.interpreter_limits import limits_from_config
     from interpreter import InterpreterPool, Job
 
-    with InterpreterPool(1, limits_of(config.interpreter)) as pool:
+    # With the run's limits, or a program could fail here that didn't there. One worker: it is a handful of programs.
+    with InterpreterPool(1, limits_from_config(config.interpreter)) as pool:
         [rows] = pool.run([Job([candidate.program for candidate in candidates], task.inputs)])
     return rows
 
 
 def _when(iteration: int) -> str:
+    # -1 is the initial data: seed programs and mutants.
     return "before the first meta-iteration" if iteration < 0 else f"meta-iteration {iteration}"

@@ -1,4 +1,4 @@
-"""`codeit-jax solve RUN TASK [--num N]`: a trained policy's predictions for the tests of one task."""
+"""`codeit-jax solve RUN TASK [--num N]`: predict the test outputs of one task with a trained policy."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ _PREDICTIONS = 3  # as in the paper's pass@3
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb `solve`."""
-    parser = subparsers.add_parser("solve", help="predict the test outputs of a task by a trained policy's programs")
+    parser = subparsers.add_parser("solve", help="predict the test outputs of a task with a trained policy's programs")
     add_run_argument(parser)
     parser.add_argument("task", metavar="TASK", help="task id, or a JSON file; its tests may lack outputs")
     add_policy_arguments(parser)
@@ -20,11 +20,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Sample, choose by the paper's selection rule, and print which demonstrations hold and what the tests become.
+    """Sample programs, select some by the paper's rule, and print what they solve and predict.
 
     Raises:
         UserError: no such run or task.
-        StorageError: no checkpoint of the run is whole.
+        StorageError: no checkpoint of the run is complete.
     """
     from codeit_jax.inference.ranked_programs import rank
 
@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     [task] = session.tasks
     chosen = rank(session.programs[task.id], _PREDICTIONS)
     stream = people(arguments)
+    # The rule takes only programs that reproduce a demonstration: a guess without any support is no prediction.
     if not chosen:
         print(f"{task.id}: none of {session.num_sampled} programs reproduces a demonstration; try --num", file=stream)
     for place, program in enumerate(chosen, start=1):
@@ -39,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         print_ranked(program, task, stream)
     if arguments.json:
         objects = [ranked_json(program, task) for program in chosen]
+        # Also beside the programs, since they are what is asked for: a list of test outputs for each prediction.
         predictions = [program["predictions"] for program in objects]
         result = {"programs": objects, "solved": session.report(), "task_id": task.id, "predictions": predictions}
         print(json.dumps(result | session.origin()))

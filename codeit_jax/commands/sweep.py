@@ -9,39 +9,50 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codeit_jax.commands.cli_options import positive
+from codeit_jax.commands.cli_options import add_json_argument, positive
 
 if TYPE_CHECKING:
     from codeit_jax.config.sweep_file import Point
 
-_PAUSE = 0.2  # seconds between looks at the runs
+_POLL_SECONDS = 0.2  # runs take minutes to days, and Popen has no wait for the first of several
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb `sweep`."""
     parser = subparsers.add_parser("sweep", help="one run for each combination of settings")
     parser.add_argument("file", nargs="?", metavar="FILE", help="a sweep file, such as configs/sweeps/model_size.yaml")
-    parser.add_argument("--config", action="append", default=[], metavar="FILE", help="YAML file or preset of all runs")
     parser.add_argument(
-        "--runs", type=Path, default=Path("runs/sweep"), metavar="DIR", help="holds the run directories"
+        "--config", action="append", default=[], metavar="FILE", help="YAML file or preset for all runs"
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs/sweep"), metavar="DIR", help="folder of the run directories"
     )
     parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="runs at the same time")
     parser.add_argument("--print", action="store_true", help="print the runs' commands instead, for a scheduler")
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
-    parser.add_argument("overrides", nargs="*", metavar="key=v1,v2", help="a further axis, or a setting of all runs")
+    add_json_argument(parser)
+    parser.add_argument("overrides", nargs="*", metavar="key=v1,v2", help="another axis, or a setting of all runs")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do the runs, or go on with them, and print what they solved; the exit code is the worst of theirs."""
+    """Start or resume the runs and print the tasks solved.
+
+    Returns:
+        The largest exit code of the runs.
+
+    Raises:
+        UserError: the sweep file or a setting is wrong; no run has been started.
+    """
     from codeit_jax.config.sweep_file import expand, read_axis, read_sweep
 
     words = list(arguments.overrides)
+    # FILE is optional, so argparse takes the first setting for it.
     if arguments.file is not None and "=" in arguments.file:
         words.insert(0, arguments.file)
         arguments.file = None
     files, axes = ([], []) if arguments.file is None else read_sweep(arguments.file)
     points = expand([*files, *arguments.config], [*axes, *map(read_axis, words)])
+    # Quoted for a shell, a command a line: `... --print | parallel`, or a job array's list.
     if arguments.print:
         for point in points:
             print(shlex.join(["codeit-jax", *point.command(arguments.runs)]))
@@ -61,16 +72,20 @@ def _run_all(points: "list[Point]", runs: Path, jobs: int) -> dict[str, int]:
         while waiting or running:
             while waiting and len(running) < jobs:
                 point = waiting.pop(0)
+                # Processes, not calls: each run has its own devices, memory and exit code, and can be resumed alone.
                 command = [sys.executable, "-m", "codeit_jax", *point.command(runs), "--quiet"]
+                # Errors stay visible; results are read from summary.json, and standard output is the sweep's own.
                 running[point.name] = subprocess.Popen(command, stdout=subprocess.DEVNULL)
                 print(f"{point.name}: started, progress in {runs / point.name / 'log.txt'}", file=sys.stderr)
             for name, process in list(running.items()):
                 if process.poll() is not None:
+                    # One that fails doesn't stop the others: the sweep's exit code and table tell.
                     codes[name] = running.pop(name).returncode
                     left = len(waiting) + len(running)
                     print(f"{name}: ended with exit code {codes[name]}, {left} runs left", file=sys.stderr)
-            time.sleep(_PAUSE)
+            time.sleep(_POLL_SECONDS)
     finally:
+        # After Ctrl-C: all are asked first and then waited for, so that they save at the same time.
         for process in running.values():
             process.terminate()
         for process in running.values():
@@ -80,6 +95,7 @@ def _run_all(points: "list[Point]", runs: Path, jobs: int) -> dict[str, int]:
 
 def _row(point: "Point", runs: Path, code: int) -> dict[str, Any]:
     row: dict[str, Any] = {"name": point.name, "exit_code": code}
+    # A run that failed may still have the summary of an earlier start.
     summary = runs / point.name / "summary.json"
     if code == 0 and summary.is_file():
         content = json.loads(summary.read_text(encoding="utf-8"))
@@ -88,7 +104,8 @@ def _row(point: "Point", runs: Path, code: int) -> dict[str, Any]:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    """Print what each run solved, by pass@3."""
+    """Print the tasks that each run solved, by pass@3."""
+    # To standard error even without --json, as all progress: standard output has a machine's lines only.
     width = max(len(row["name"]) for row in rows)
     print(f"{'solved by pass@3':<{width}}  policy  mutants  both  seconds", file=sys.stderr)
     for row in rows:

@@ -1,4 +1,8 @@
-"""Errors that end a command with one line and a documented exit code."""
+"""Errors that end a command with one line and a documented exit code, and what keeps a message to that line."""
+
+from typing import Any
+
+_MAX_SHOWN = 80
 
 
 class CodeitError(Exception):
@@ -32,7 +36,7 @@ class LockedError(CodeitError):
 
 
 class LostProcessError(CodeitError):
-    """Another process of the run is dead or silent: all end, and go on together from the last checkpoint."""
+    """Another process of the run is dead or silent: all end, and resume together from the last checkpoint."""
 
     exit_code = 6
 
@@ -44,5 +48,11 @@ class PreemptedError(CodeitError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, for a message of one line."""
+    """Return the first line of what an error says, for a message of one line; "" if it says nothing."""
     return str(error).partition("\n")[0]
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it: one line of bounded length."""
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."

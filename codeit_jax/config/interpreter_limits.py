@@ -4,7 +4,7 @@ from codeit_jax.config.schema import InterpreterConfig
 from interpreter import Limits
 
 
-def limits_of(config: InterpreterConfig) -> Limits:
+def limits_from_config(config: InterpreterConfig) -> Limits:
     """Return the limits that a run's programs are held to."""
     return Limits(
         mode=config.mode,

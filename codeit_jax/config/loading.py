@@ -1,25 +1,28 @@
 """Reading a configuration: YAML files with `base:` inheritance, then `key=value` overrides, each with its origin.
 
-Order of precedence: defaults < base files < the files named, in order < overrides. An error names the value found,
-where it was given (file and line, or the command line) and what was expected.
+Order of precedence: defaults < the recipe's settings < base files < the files named, in order < overrides. The recipe
+is itself read from files and overrides. An error names the value found, where it was given (file and line, or the
+command line) and what was expected.
 """
 
 import dataclasses
 import difflib
 import os
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from codeit_jax.config.errors import UserError
-from codeit_jax.config.schema import CHANGEABLE_ON_RESUME, Config
+from codeit_jax.config.errors import UserError, first_line, shown
+from codeit_jax.config.presets import find_config_file
+from codeit_jax.config.recipes import recipe_settings
+from codeit_jax.config.schema import CHANGEABLE_ON_RESUME, Config, Recipe
 
 _MAX_BASES = 16
-_MAX_SHOWN = 80
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ def load_config(files: Sequence[str | Path] = (), overrides: Sequence[str] = ())
     """Build the configuration from files and `key=value` overrides.
 
     Args:
-        files: YAML files; later ones win. Each may name `base: FILE` or `base: [FILES]`, relative to itself.
+        files: YAML files or names of presets; later ones win. A file may name `base: FILE` or `base: [FILES]`, relative
+            to itself.
         overrides: `section.field=value`, the value read as YAML.
 
     Raises:
@@ -45,36 +49,22 @@ def load_config(files: Sequence[str | Path] = (), overrides: Sequence[str] = ())
         settings.update(_read_file(find_config_file(file), ()))
     for override in overrides:
         settings.update(_read_override(override))
-    return _validate(settings)
+    return _validate(_settings_of_recipe(settings) | settings)
 
 
-def find_config_file(name: str | Path) -> Path:
-    """Return the file, or the preset of that name that ships with the package.
-
-    Raises:
-        UserError: neither exists.
-    """
-    path = Path(os.path.expanduser(name))
-    if os.path.isfile(path):  # unlike Path.is_file, False for a name that the system refuses
-        return path
-    for folder in preset_folders():
-        candidate = folder / (path.relative_to("configs") if path.parts[:1] == ("configs",) else path)
-        if os.path.isfile(candidate):
-            return candidate
-    known = ", ".join(f"configs/{preset}" for preset in _presets())
-    raise UserError(f"config file {_shown(str(name))} not found; expected a YAML file or one of {known}")
+class _BlockDumper(yaml.SafeDumper):
+    """Writes mappings as a tree and lists in one line, so that each setting has a line of its own."""
 
 
-def preset_folders() -> list[Path]:
-    """Return where presets can be: inside the installed package, and beside it in a source checkout."""
-    package = Path(__file__).parents[1]
-    return [folder for folder in (package / "configs", package.parent / "configs") if folder.is_dir()]
+_BlockDumper.add_representer(
+    list, lambda dumper, items: dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=True)
+)
 
 
 def to_yaml(config: Config) -> str:
-    """Return the configuration as YAML that `load_config` reads back to an equal value."""
+    """Return the configuration as YAML, a setting a line, that `load_config` reads back to an equal value."""
     plain = TypeAdapter(Config).dump_python(config, mode="json")
-    return yaml.safe_dump(plain, sort_keys=False, default_flow_style=None, width=100)
+    return yaml.dump(plain, Dumper=_BlockDumper, sort_keys=False, default_flow_style=False, width=sys.maxsize)
 
 
 def from_yaml(text: str) -> Config:
@@ -89,13 +79,16 @@ def changed_settings(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
 
 
 def changeable_on_resume(key: str) -> bool:
-    """Tell whether a run directory may go on with another value of this setting."""
+    """Return whether a run directory may be resumed with another value of this setting."""
     return any(key == allowed or key.startswith(allowed + ".") for allowed in CHANGEABLE_ON_RESUME)
 
 
-def _presets() -> list[str]:
-    names = {str(p.relative_to(folder)) for folder in preset_folders() for p in folder.rglob("*.yaml")}
-    return sorted(name for name in names if not name.startswith("sweeps"))
+def _settings_of_recipe(given: dict[str, _Setting]) -> dict[str, _Setting]:
+    """Return what the recipe sets, be it given or the default; nothing where what is given isn't one."""
+    recipe = given["recipe"].value if "recipe" in given else Config().recipe
+    if recipe not in get_args(Recipe):
+        return {}
+    return {key: _Setting(value, f"recipe {recipe}") for key, value in recipe_settings(recipe).items()}
 
 
 def _read_file(path: Path, below: tuple[Path, ...]) -> dict[str, _Setting]:
@@ -111,7 +104,7 @@ def _read_file(path: Path, below: tuple[Path, ...]) -> dict[str, _Setting]:
     for base in _bases(own.pop("base", None)):
         file = (path.parent / base).resolve()
         if not os.path.isfile(file):
-            raise UserError(f"{path}: base file {_shown(base)} not found; expected a path relative to {path.parent}")
+            raise UserError(f"{path}: base file {shown(base)} not found; expected a path relative to {path.parent}")
         settings.update(_read_file(file, (*below, path)))
     settings.update(own)
     return settings
@@ -126,7 +119,7 @@ def _own_settings(path: Path) -> dict[str, _Setting]:
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f":{mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{place}: not valid YAML ({_problem(error)})") from None
+        raise UserError(f"{path}{place}: not valid YAML ({_yaml_problem(error)})") from None
     if root is None:
         return {}
     if not isinstance(root, yaml.MappingNode):
@@ -139,7 +132,7 @@ def _bases(setting: _Setting | None) -> list[str]:
         return []
     bases = setting.value if isinstance(setting.value, list) else [setting.value]
     if not all(isinstance(base, str) for base in bases):
-        raise UserError(f"base is {_shown(setting.value)} ({setting.origin}), expected a file name or a list of them")
+        raise UserError(f"base is {shown(setting.value)} ({setting.origin}), expected a file name or a list of them")
     return bases
 
 
@@ -160,29 +153,23 @@ def _flatten(node: yaml.MappingNode, *, prefix: str, file: Path, seen: set[str])
         try:
             value = yaml.constructor.SafeConstructor().construct_document(value_node)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise UserError(f"{place}: the value of {key!r} can't be read ({_problem(error)})") from None
+            raise UserError(f"{place}: the value of {key!r} can't be read ({_yaml_problem(error)})") from None
         yield key, _Setting(value, place)
 
 
 def _read_override(override: str) -> Iterator[tuple[str, _Setting]]:
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise UserError(f"override {_shown(override)} (command line), expected section.field=value")
+        raise UserError(f"override {shown(override)} (command line), expected section.field=value")
     try:
         yield key, _Setting(yaml.safe_load(text) if text else None, "command line")
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UserError(f"override {_shown(override)} (command line): not valid YAML ({_problem(error)})") from None
+        raise UserError(f"override {shown(override)} (command line): not valid YAML ({_yaml_problem(error)})") from None
 
 
-def _problem(error: Exception) -> str:
-    """Return the first line of what PyYAML says, without its excerpts."""
-    return str(getattr(error, "problem", None) or error).partition("\n")[0]
-
-
-def _shown(value: Any) -> str:
-    """Return a value for an error: one line of bounded length."""
-    text = repr(value)
-    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
+def _yaml_problem(error: Exception) -> str:
+    """Return what PyYAML found wrong, without its excerpts of the file."""
+    return getattr(error, "problem", None) or first_line(error)
 
 
 def _validate(settings: dict[str, _Setting]) -> Config:
@@ -194,12 +181,12 @@ def _validate(settings: dict[str, _Setting]) -> Config:
             if setting.value in (None, {}):
                 continue
             field = next(name for name in known if name.startswith(f"{key}."))
-            found = f"{key} is {_shown(setting.value)} ({setting.origin})"
+            found = f"{key} is {shown(setting.value)} ({setting.origin})"
             raise UserError(f"{found}, expected its fields one by one, such as {field}")
         if key not in known:
-            close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-            hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(sorted(sections))}.FIELD"
-            raise UserError(f"unknown key {_shown(key)} ({setting.origin}); {hint}")
+            close = _closest(key, known)
+            hint = f"did you mean {close!r}?" if close else f"expected one of {', '.join(sorted(sections))}.FIELD"
+            raise UserError(f"unknown key {shown(key)} ({setting.origin}); {hint}")
         target = nested
         *path, name = key.split(".")
         for part in path:
@@ -208,11 +195,18 @@ def _validate(settings: dict[str, _Setting]) -> Config:
     try:
         return TypeAdapter(Config).validate_python(nested)
     except ValidationError as error:
-        raise UserError(_first_line(error, settings)) from None
+        raise UserError(_explain(error, settings)) from None
 
 
-def _first_line(error: ValidationError, settings: dict[str, _Setting]) -> str:
-    """Tell the first of pydantic's findings as `key is value (origin), expected ...`."""
+def _closest(key: str, known: Collection[str]) -> str | None:
+    """Return the setting that an unknown key likely means: one of that name in another section, or spelled alike."""
+    name = key.rpartition(".")[2]
+    same_name = [setting for setting in known if setting.rpartition(".")[2] == name]
+    return next(iter(same_name or difflib.get_close_matches(key, known, n=1, cutoff=0.5)), None)
+
+
+def _explain(error: ValidationError, settings: dict[str, _Setting]) -> str:
+    """Return the first of pydantic's findings as `key is value (origin), expected ...`."""
     first = error.errors(include_url=False)[0]
     location = [str(part) for part in first["loc"]]
     # The location goes deeper than the setting where one item of a list is at fault.
@@ -220,7 +214,7 @@ def _first_line(error: ValidationError, settings: dict[str, _Setting]) -> str:
     key = next((prefix for prefix in prefixes if prefix in settings), ".".join(location))
     origin = settings[key].origin if key in settings else "default"
     expected = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    return f"{key} is {_shown(first['input'])} ({origin}), expected {expected}"
+    return f"{key} is {shown(first['input'])} ({origin}), expected {expected}"
 
 
 def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,57 +1,80 @@
-"""The configuration of a run: one frozen dataclass per room, each room receives its own part.
+"""The configuration of a run: `Config`, and below it one frozen dataclass for each of its sections.
 
-Every field has a default, so a preset names only what it changes. Values are validated on construction (types, ranges,
-unknown names); `config_loading` reads them from YAML files and the command line. The names of the paper's settings are
-in the field comments (Butt et al., ICML 2024, section 3.2 and appendix B).
+Each room receives its own section. Every field has a default, so a preset names only what it changes; the defaults
+follow the paper's recipe (see `codeit_jax.config.recipes`). Values are checked on construction: types, ranges, unknown
+names. The text below a field is the only place that says what the setting does; docs/configuration.md is generated
+from it by `codeit_jax.config.reference`. "The paper" is Butt et al., ICML 2024; its names of settings are given.
 """
 
-from typing import Annotated, Any, Literal
+from dataclasses import field
+from typing import Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
+
+from codeit_jax.config.value_types import (
+    AxisSize,
+    Buckets,
+    Grammar,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Probability,
+    Seed,
+)
+
+Recipe = Literal["paper", "released"]
+
+# What a resumed run may change. Every other setting decides what the numbers mean: changing it needs a new directory.
+CHANGEABLE_ON_RESUME = ("num_meta_iterations", "interpreter.num_workers", "checkpoint", "hardware")
 
 _STRICT = ConfigDict(extra="forbid")
 
 
-def _number(value: Any) -> Any:
-    """Refuse booleans, which would pass as 0 and 1."""
-    if isinstance(value, bool):
-        raise ValueError("a number")
-    return value
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Config:
+    """Everything that decides a run; equal configurations and seeds give equal results."""
 
+    recipe: Recipe = "paper"
+    """Where the paper and its released code differ, which of the two to follow. Sets every setting in which they do;
+    each can also be set by itself."""
+    seed: Seed = 0
+    """Seed of every random draw of the run."""
+    num_meta_iterations: NonNegativeInt = 100
+    """Rounds of sampling, relabeling and learning (paper, section 3.2)."""
 
-def _ascending(lengths: tuple[int, ...]) -> tuple[int, ...]:
-    if not lengths or list(lengths) != sorted(set(lengths)):
-        raise ValueError("at least one length, in ascending order, each once")
-    return lengths
-
-
-Number = BeforeValidator(_number)
-PositiveInt = Annotated[int, Field(gt=0), Number]
-NonNegativeInt = Annotated[int, Field(ge=0), Number]
-Seed = Annotated[int, Field(ge=0, lt=1 << 32), Number]  # jax.random.key would silently drop higher bits
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False), Number]
-NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False), Number]
-Probability = Annotated[float, Field(ge=0, le=1), Number]
-Buckets = Annotated[tuple[PositiveInt, ...], AfterValidator(_ascending)]
-
-
-# YAML reads a bare `off` as false.
-Grammar = Annotated[
-    Literal["off", "released", "syntax", "typed"], BeforeValidator(lambda value: "off" if value is False else value)
-]
+    # Factories, because the sections are defined below.
+    data: "DataConfig" = field(default_factory=lambda: DataConfig())
+    mutation: "MutationConfig" = field(default_factory=lambda: MutationConfig())
+    text: "TextConfig" = field(default_factory=lambda: TextConfig())
+    model: "ModelConfig" = field(default_factory=lambda: ModelConfig())
+    sampling: "SamplingConfig" = field(default_factory=lambda: SamplingConfig())
+    interpreter: "InterpreterConfig" = field(default_factory=lambda: InterpreterConfig())
+    hindsight: "HindsightConfig" = field(default_factory=lambda: HindsightConfig())
+    replay: "ReplayConfig" = field(default_factory=lambda: ReplayConfig())
+    training: "TrainingConfig" = field(default_factory=lambda: TrainingConfig())
+    checkpoint: "CheckpointConfig" = field(default_factory=lambda: CheckpointConfig())
+    hardware: "HardwareConfig" = field(default_factory=lambda: HardwareConfig())
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class DataConfig:
     """What is searched, and what the policy starts from."""
 
-    search_tasks: str = "arc1/evaluation"  # their test outputs are read only to score
+    search_tasks: str = "arc1/evaluation"
+    """Source of the tasks to solve (paper: 400 evaluation tasks); their test outputs are read only to score."""
+    num_search_tasks: PositiveInt | None = None
+    """The first N of them by id; null is all."""
     training_tasks: str = "arc1/training"
-    seeds: str = "builtin"  # a programs file with `def solve_<task id>(I):`, or our own
-    fresh_inputs: NonNegativeFloat = 0.0  # further experiences for each seed and mutant, on other tasks' inputs
-    augment: NonNegativeFloat = 0.0  # and on its own inputs turned, mirrored and in other colours; outputs are run anew
-    num_search_tasks: PositiveInt | None = None  # the first N by id; None is all
+    """Source of the tasks that the seed programs solve."""
+    seeds: str = "builtin"
+    """A programs file with `def solve_<task id>(I):`; `builtin` is our own."""
+    fresh_inputs: NonNegativeFloat = 0.0
+    """Further experiences for each seed and mutant, on other tasks' inputs; not in the paper."""
+    augment: NonNegativeFloat = 0.0
+    """Further experiences for each, on its own inputs turned, mirrored and in other colors; the outputs are computed
+    again. Not in the paper."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -59,9 +82,14 @@ class MutationConfig:
     """The augmented training set: mutants of the seed programs (paper, appendix A.2)."""
 
     method: Literal["d1", "dinf", "random"] = "d1"
-    recipe: Literal["paper", "released"] = "paper"  # branch probabilities
+    """Mutants of seeds only, of seeds and mutants, or programs built at random."""
+    branch_probabilities: Recipe = "paper"
+    """How often a mutation replaces a whole definition, an argument or a function (paper: phi_var, phi_arg, phi_func),
+    or inserts a line."""
     num_programs: NonNegativeInt = 19_200
-    score_tasks: bool = True  # run the mutants on the search tasks, for the rows `mutants` and `cumulative`
+    """Mutants to make; 0 is ablation A6."""
+    score_tasks: bool = True
+    """Run the mutants on the search tasks, for the rows `mutants` and `cumulative`."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -69,10 +97,15 @@ class TextConfig:
     """Prompts and tokens."""
 
     tokenizer: Literal["native", "bpe"] = "native"
-    tokenizer_path: str | None = None  # folder with vocab.json and merges.txt, or a tokenizer.json; for `bpe`
-    # Padded lengths, chosen for the native tokenizer by codeit_jax.bench.length_mix; training compiles every pair.
-    prompt_buckets: Buckets = (128, 176, 256, 352, 480, 720, 896, 1024)  # the last is the window (paper: 512 + 512)
-    program_buckets: Buckets = (32, 48, 64, 96, 144, 512)  # the last is the decoder window, end token included
+    """One token for each name of the language and each number, or the published models' byte pairs."""
+    tokenizer_path: str | None = None
+    """Folder with vocab.json and merges.txt, or a tokenizer.json; for `bpe`."""
+    # The defaults were chosen for the native tokenizer by codeit_jax.bench.length_mix.
+    prompt_buckets: Buckets = (128, 176, 256, 352, 480, 720, 896, 1024)
+    """Tokens that prompts are padded to; training compiles every pair of lengths. The last is the encoder's window
+    (paper: 512 for inputs + 512 for outputs)."""
+    program_buckets: Buckets = (32, 48, 64, 96, 144, 512)
+    """Tokens that programs are padded to, end token included; the last is the decoder's window (paper: 512)."""
 
     @property
     def max_prompt_tokens(self) -> int:
@@ -81,7 +114,7 @@ class TextConfig:
 
     @property
     def max_program_tokens(self) -> int:
-        """Longer programs aren't learnt, nor sampled."""
+        """Longer programs are neither learned nor sampled."""
         return self.program_buckets[-1]
 
 
@@ -90,169 +123,189 @@ class ModelConfig:
     """A T5 encoder-decoder (Raffel et al., 2020); the defaults are CodeT5-small's."""
 
     d_model: PositiveInt = 512
+    """Width of the residual stream."""
     d_ff: PositiveInt = 2048
+    """Width of the feed-forward layer."""
     d_kv: PositiveInt = 64
+    """Width of a head's queries, keys and values."""
     num_heads: PositiveInt = 8
+    """Attention heads of a layer."""
     num_encoder_layers: PositiveInt = 6
+    """Layers that read the prompt."""
     num_decoder_layers: PositiveInt = 6
+    """Layers that write the program."""
     feed_forward: Literal["relu", "gated-gelu"] = "relu"
-    tie_embeddings: bool = True  # head = embedding, decoder output scaled by d_model ** -0.5
+    """The feed-forward layer of T5 v1.0, or of v1.1."""
+    tie_embeddings: bool = True
+    """The output head is the embedding; decoder outputs are then scaled by `d_model ** -0.5`."""
     dropout: Probability = 0.1
-    num_buckets: PositiveInt = 32  # relative positions
+    """Share of activations dropped while training."""
+    num_buckets: PositiveInt = 32
+    """Relative positions that attention tells apart."""
     max_distance: PositiveInt = 128
+    """Tokens further apart than this share a bucket."""
     norm_epsilon: PositiveFloat = 1e-6
-    dtype: Literal["float32", "bfloat16"] = "float32"  # of the computation; parameters stay float32
-    scan_layers: bool = True  # a loop over equal layers compiles in a time that doesn't grow with depth
-    remat: Literal["none", "dots", "layer"] = "none"  # recompute attention's weights, or whole layers, to save memory
-    weights: str | None = None  # folder with config.json and the tensors; None starts from random weights
-    # Folder with the weights' own BPE, for `text.tokenizer: native`: each new token's embedding starts as the mean of
-    # its text's pieces.
+    """Added to the mean square that a layer norm divides by the root of."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Numbers of the computation; parameters stay float32."""
+    scan_layers: bool = True
+    """Run equal layers in a loop, so that compiling takes a time that doesn't grow with depth."""
+    remat: Literal["none", "dots", "layer"] = "none"
+    """Recompute attention's weights (`dots`) or whole layers in the backward pass, to save memory."""
+    weights: str | None = None
+    """Folder with config.json and the tensors; null starts from random weights (ablation A4)."""
     weights_tokenizer: str | None = None
+    """Folder with the weights' own byte pairs, for `text.tokenizer: native`: each new token's embedding starts as the
+    mean of its text's pieces."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class SamplingConfig:
     """Drawing programs from the policy."""
 
-    samples_per_task: PositiveInt = 24  # n_rho
-    temperature: PositiveFloat = 0.95  # tau
-    top_k: NonNegativeInt = 50  # active by default in the released code; 0 is off
+    samples_per_task: PositiveInt = 24
+    """Programs for each task in a meta-iteration (paper: n_rho)."""
+    temperature: PositiveFloat = 0.95
+    """Divides the logits (paper: tau)."""
+    top_k: NonNegativeInt = 0
+    """Draw among the k most probable tokens; 0 is off."""
     prompts_per_batch: PositiveInt = 16
-    vocabulary: Literal["program", "full"] = "program"  # draw among the tokens that a program can contain, or among all
-    # What may come next in a program. `released` ends it after a token that no program contains, `vocabulary: full`;
-    # `syntax` and `typed` make every finished sample a program, native tokenizer only.
+    """Prompts sampled together, each `samples_per_task` times."""
+    vocabulary: Literal["program", "full"] = "program"
+    """Draw among the tokens that a program can contain, or among all."""
     grammar: Grammar = "off"
+    """What may come next in a program. `released` ends it after a token that no program contains, and needs
+    `vocabulary: full`; `syntax` and `typed` make every finished sample a program, and need the native tokenizer and
+    `vocabulary: program`."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class InterpreterConfig:
     """The pool of worker processes and its deterministic limits."""
 
-    num_workers: NonNegativeInt = 0  # 0 is one a core
+    num_workers: NonNegativeInt = 0
+    """Processes that run programs; 0 is one a core."""
     mode: Literal["native", "codeit"] = "native"
-    work_per_line: PositiveInt = 200_000  # stands for the paper's 0.25 s a line
+    """Our language, or the released code's dialect of it with its quirks."""
+    work_per_line: PositiveInt = 200_000
+    """Units of work that a line may take; stands for the paper's 0.25 s."""
     work_per_program: PositiveInt = 1_000_000
-    wall_seconds: PositiveFloat = 10.0  # backstop for a program, counted when it strikes
+    """Units of work that a program may take on one grid."""
+    wall_seconds: PositiveFloat = 10.0
+    """Backstop for a program, in seconds; counted when it strikes."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class HindsightConfig:
     """What becomes of the sampled programs."""
 
-    relabel: bool = True  # false: of sampled programs only solved demonstrations become experiences (ablation A2)
-    num_demonstrations: PositiveInt | None = None  # show only the first N in prompts (ablation A5); None is all
+    relabel: bool = True
+    """Learn what programs really produced; false learns only demonstrations that a program solves (ablation A2)."""
+    num_demonstrations: PositiveInt | None = None
+    """Show only the first N in prompts (1 is ablation A5); null is all."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class ReplayConfig:
     """The draw for one learning stage."""
 
-    recipe: Literal["released", "paper"] = "released"  # without / with replacement
-    priority: Literal["demonstrations", "uniform"] = "demonstrations"  # uniform is ablation A3
-    policy_experiences: bool = True  # false keeps sampled programs out of the replay (ablation A1)
-    num_policy_experiences: NonNegativeInt = 90_000  # r_p
-    num_train_experiences: NonNegativeInt = 10_000  # r_t
-    capacity: PositiveInt = 10_000_000  # of each partition
+    draw: Literal["with_replacement", "without_replacement"] = "with_replacement"
+    """In proportion to priority, so that what has none is never drawn; or each experience once at most, first what has
+    priority, then the rest uniformly."""
+    priority: Literal["demonstrations", "uniform"] = "demonstrations"
+    """The share of its task's demonstrations that a program solves, or the same for all (ablation A3)."""
+    policy_experiences: bool = True
+    """Remember sampled programs; false is ablation A1."""
+    num_policy_experiences: NonNegativeInt = 90_000
+    """Drawn from the policy's programs for a learning stage (paper: r_p)."""
+    num_train_experiences: NonNegativeInt = 10_000
+    """Drawn from seed programs and mutants for a learning stage (paper: r_t)."""
+    capacity: PositiveInt = 10_000_000
+    """Experiences that each partition holds; a full one drops those of lowest priority."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class TrainingConfig:
-    """The fine-tuning step."""
+    """The fine-tuning step: AdamW on the negative log-likelihood of programs."""
 
     learning_rate: PositiveFloat = 5e-5
+    """AdamW's, after the warm-up."""
     warmup_steps: NonNegativeInt = 0
-    schedule: Literal["constant", "linear", "cosine"] = "constant"  # after the warm-up; the paper's is constant
-    decay_steps: NonNegativeInt = 0  # steps from the warm-up's end to `min_learning_rate`, for the other two
+    """Optimizer steps in which the learning rate rises from 0."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """Shape of the learning rate after the warm-up; the paper's is constant."""
+    decay_steps: NonNegativeInt = 0
+    """Steps from the warm-up's end to `min_learning_rate`, for `linear` and `cosine`."""
     min_learning_rate: NonNegativeFloat = 0.0
+    """Where the decay ends."""
     weight_decay: NonNegativeFloat = 0.01
+    """AdamW's, on all parameters."""
     beta1: Probability = 0.9
+    """Decay of AdamW's mean of the gradients."""
     beta2: Probability = 0.999
-    clip_norm: NonNegativeFloat = 0.0  # 0 is off
-    batch_size: PositiveInt = 512  # examples of an optimizer step, on all devices together
-    tokens_per_device: PositiveInt = 8_192  # padded, prompt and program; a larger batch is accumulated in parts
-    pretraining_epochs: NonNegativeInt = 1  # passes over the train partition before the first meta-iteration
-    epochs: PositiveInt = 1  # passes over each meta-iteration's draw
-    reset_optimizer: bool = False  # the released code starts AdamW anew each meta-iteration
-    pad_loss: bool = False  # the released code trains on pad positions
-    max_skipped_steps: PositiveInt = 3  # non-finite steps in a row before the run stops
-    spike_factor: PositiveFloat = 100.0  # a loss this many times the last steps' mean is told
-    skip_spikes: bool = False  # and its step is left out
+    """Decay of AdamW's mean of their squares."""
+    clip_norm: NonNegativeFloat = 0.0
+    """Longest gradient, over all parameters; 0 is off."""
+    batch_size: PositiveInt = 512
+    """Examples of an optimizer step, on all devices together."""
+    tokens_per_device: PositiveInt = 8_192
+    """Padded tokens, prompt and program, that a device takes at once; a larger batch is accumulated in parts."""
+    pretraining_epochs: NonNegativeInt = 1
+    """Passes over the train partition before the first meta-iteration."""
+    epochs: PositiveInt = 1
+    """Passes over each meta-iteration's draw."""
+    reset_optimizer: bool = False
+    """Start AdamW from scratch in each meta-iteration."""
+    pad_loss: bool = False
+    """Train on pad positions too."""
+    max_skipped_steps: PositiveInt = 3
+    """Steps left out in a row, because their loss or gradient isn't finite, before the run stops."""
+    spike_factor: PositiveFloat = 100.0
+    """A loss this many times the recent steps' mean is reported as a spike."""
+    skip_spikes: bool = False
+    """Leave out the step of a loss that is reported as a spike."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class CheckpointConfig:
     """When the state of the run is saved."""
 
-    every: PositiveInt = 1  # meta-iterations
+    every: PositiveInt = 1
+    """Meta-iterations from one checkpoint to the next."""
     keep: PositiveInt = 3
+    """Checkpoints that stay on disk."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
-class ParallelConfig:
-    """The device mesh; -1 takes what the other axes leave."""
+class HardwareConfig:
+    """Where the run computes: platform, device mesh, processes, and the profiler's trace.
 
-    data: Annotated[int, Field(ge=-1), Number] = -1
+    Each process of a run on several hosts is started with the same settings but for `process_id`.
+    """
+
+    platform: Literal["auto", "cpu", "cuda", "tpu"] = "auto"
+    """JAX's platform; one that is named here but isn't there is an error."""
+    data: AxisSize = -1
+    """Devices along the mesh axis over which batches are split; -1 takes what the other axes leave."""
     fsdp: PositiveInt = 1
+    """Devices along the axis over which batches, weights and the optimizer's state are split."""
     tensor: PositiveInt = 1
-
-
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
-class ProfileConfig:
-    """A trace of some learning steps for the profiler, below the run directory."""
-
-    start: PositiveInt | None = None  # first step traced, counted from this command's first; None is off
-    steps: PositiveInt = 5
-
-
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
-class DistributedConfig:
-    """The processes of a run on several hosts; each is started with the same settings but for `process_id`."""
-
-    coordinator: str | None = None  # host:port of process 0; `auto` asks the Cloud TPU or Slurm; None is one process
-    num_processes: PositiveInt | None = None  # None with `auto` only
+    """Devices along the axis over which each layer's heads and features are split."""
+    coordinator: str | None = None
+    """`host:port` of process 0; `auto` asks the Cloud TPU, Slurm or MPI; null is one process."""
+    num_processes: PositiveInt | None = None
+    """Processes of the run; may be null with `coordinator: auto`."""
     process_id: NonNegativeInt | None = None
-    start_seconds: PositiveInt = 300  # how long the processes wait for each other at the start
-    heartbeat_seconds: PositiveInt = 30  # a process silent for that long is lost, and all end
-
-
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
-class RuntimeConfig:
-    """Where and how the run computes."""
-
-    platform: Literal["auto", "cpu", "cuda", "tpu"] = "auto"  # a named platform that isn't there is an error
+    """Which of them this one is, from 0; may be null with `coordinator: auto`."""
+    start_seconds: PositiveInt = 300
+    """How long the processes wait for each other at the start."""
+    heartbeat_seconds: PositiveInt = 30
+    """A process silent for that long is lost, and all end."""
     compilation_cache: str | None = "~/.cache/codeit_jax/xla"
-    overlap: bool = True  # run the programs of one batch while the next is sampled; changes no result
-
-
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
-class Config:
-    """Everything that decides a run; equal configurations and seeds give equal results."""
-
-    seed: Seed = 0
-    num_meta_iterations: NonNegativeInt = 100
-    data: DataConfig = DataConfig()
-    mutation: MutationConfig = MutationConfig()
-    text: TextConfig = TextConfig()
-    model: ModelConfig = ModelConfig()
-    sampling: SamplingConfig = SamplingConfig()
-    interpreter: InterpreterConfig = InterpreterConfig()
-    hindsight: HindsightConfig = HindsightConfig()
-    replay: ReplayConfig = ReplayConfig()
-    training: TrainingConfig = TrainingConfig()
-    checkpoint: CheckpointConfig = CheckpointConfig()
-    parallel: ParallelConfig = ParallelConfig()
-    profile: ProfileConfig = ProfileConfig()
-    distributed: DistributedConfig = DistributedConfig()
-    runtime: RuntimeConfig = RuntimeConfig()
-
-
-# A resumed run may change these. Every other field decides what the numbers mean; changing it needs a new directory.
-CHANGEABLE_ON_RESUME = (
-    "num_meta_iterations",
-    "interpreter.num_workers",
-    "checkpoint",
-    "parallel",
-    "profile",
-    "distributed",
-    "runtime",
-)
+    """Folder in which compiled programs are kept for the next run; null is none."""
+    overlap: bool = True
+    """Run the programs of one batch while the next is sampled."""
+    profile_start: PositiveInt | None = None
+    """First learning step of a trace for the profiler, counted from this command's first; null is no trace."""
+    profile_steps: PositiveInt = 5
+    """Learning steps in that trace."""

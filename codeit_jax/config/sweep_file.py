@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
-from codeit_jax.config.errors import UserError
-from codeit_jax.config.loading import find_config_file, load_config
+from codeit_jax.config.errors import UserError, first_line
+from codeit_jax.config.loading import load_config
+from codeit_jax.config.presets import find_config_file
 
 _EXPECTED_AXES = "expected `axes:` with a mapping of labels to settings for each axis"
 
@@ -31,13 +32,13 @@ class Point:
     overrides: tuple[str, ...] = ()
 
     def command(self, runs: Path) -> list[str]:
-        """Return the arguments of the `codeit-jax` command that does the run, or goes on with it."""
+        """Return the arguments of the `codeit-jax` command that does the run, or resumes it."""
         files = itertools.chain.from_iterable(("--config", file) for file in self.files)
         return ["train", *files, "--run-dir", str(runs / self.name), *self.overrides]
 
 
 Axis = list[Point]
-"""The values that take turns."""
+"""The values of which each run has one."""
 
 
 def read_sweep(file: str | Path) -> tuple[list[str], list[Axis]]:
@@ -53,7 +54,7 @@ def read_sweep(file: str | Path) -> tuple[list[str], list[Axis]]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: can't be read as YAML ({str(error).partition(chr(10))[0]})") from None
+        raise UserError(f"{path}: can't be read as YAML ({first_line(error)})") from None
     if not isinstance(content, dict) or not content.keys() <= {"base", "axes"}:
         found = f"the keys {', '.join(map(str, content))}" if isinstance(content, dict) else "no mapping"
         raise UserError(f"{path}: has {found}, expected `base:` and `axes:`")

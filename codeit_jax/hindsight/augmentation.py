@@ -14,20 +14,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import interpreter
-from codeit_jax.arc import Example, Grid
+from codeit_jax.arc import NUM_COLORS, Example, Grid
 from codeit_jax.hindsight import Experience
 from interpreter.slots import FIXED_NAMES
 
 SYMMETRIES = ("identity", "rot90", "rot180", "rot270", "hmirror", "vmirror", "dmirror", "cmirror")
 """Primitives that are the eight symmetries of the square."""
 
-NUM_COLOURS = 10
 BACKGROUND = 0
 
 _COLOUR_NAMES = {
     name: value
     for name, value in interpreter.CONSTANTS.items()
-    if type(value) is int and BACKGROUND <= value < NUM_COLOURS
+    if type(value) is int and BACKGROUND <= value < NUM_COLORS
 }
 
 
@@ -92,9 +91,9 @@ def draw_transformations(experience: Experience, copies: float, seed: int) -> It
     key = hashlib.blake2b(f"{experience.task_id}\n{experience.program}".encode(), digest_size=8).digest()
     rng = np.random.default_rng([seed, int.from_bytes(key, "little")])
     fixed = fixed_colours(interpreter.parse(experience.program))
-    free = [colour for colour in range(NUM_COLOURS) if colour not in fixed]
+    free = [colour for colour in range(NUM_COLORS) if colour not in fixed]
     for _ in range(int(copies) + (rng.random() < copies % 1)):
-        colours = list(range(NUM_COLOURS))
+        colours = list(range(NUM_COLORS))
         for colour, image in zip(free, rng.permutation(free).tolist(), strict=True):
             colours[colour] = image
         yield Transformation(SYMMETRIES[rng.integers(len(SYMMETRIES))], tuple(colours))

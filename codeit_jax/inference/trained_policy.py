@@ -8,7 +8,7 @@ import jax
 from jax.sharding import Mesh
 
 from codeit_jax.config.errors import StorageError, UserError, first_line
-from codeit_jax.config.schema import Config, ParallelConfig
+from codeit_jax.config.schema import Config, HardwareConfig
 from codeit_jax.model import Params, T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.parallel.sharding_rules import param_shardings
@@ -56,13 +56,13 @@ def load_policy(run: Path, say: Callable[[str], None]) -> Policy:
     """
     config = read_run_config(run)
     # A run on eight accelerators is looked at on a laptop too.
-    prepare_runtime(replace(config.runtime, platform="auto"))
+    prepare_runtime(replace(config.hardware, platform="auto"))
     tokenizer = load_tokenizer(config.text)
     saved = checkpoint.newest_whole(RunDirectory(run, "train", writes=False), say)
     if saved is None:
         raise UserError(f"{run}: found no checkpoint, expected a run that has saved one")
     check_tokenizer(saved, tokenizer.name, tokenizer.digest)
-    mesh = make_mesh(ParallelConfig())
+    mesh = make_mesh(HardwareConfig())
     model = T5Model(config.model, tokenizer.vocabulary_size)
     return Policy(
         config=config,

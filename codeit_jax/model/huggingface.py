@@ -1,15 +1,16 @@
-"""Weights in the format that T5 checkpoints are published in: a table of named matrices, and `config.json`.
+"""Pretrained weights, in the format that T5 checkpoints are published in: named matrices and `config.json`.
 
 Only `shared.weight` is written for the embedding: readers take its aliases (`lm_head.weight` of a tied head, the
 stacks' `embed_tokens.weight`) from it, while some versions of transformers read a file without it silently wrong.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from codeit_jax.config.errors import UserError
@@ -71,6 +72,7 @@ def save_pretrained(folder: Path, params: Params, model: T5Model, *, pad_id: int
         array = np.asarray(_get(params, path), np.float32)
         rows = array if _is_stacked(path) else [array]
         for name, row in zip(names, rows, strict=True):
+            # Back from our layout: heads folded into one axis, outputs first.
             matrix = row if _is_table(path) or len(shape) == 1 else row.reshape(shape[::-1]).T
             tensors[name] = np.ascontiguousarray(matrix)
     save_file(tensors, folder / SAFETENSORS_FILE, metadata={"format": "pt"})
@@ -81,9 +83,27 @@ def save_pretrained(folder: Path, params: Params, model: T5Model, *, pad_id: int
     (folder / "config.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
+def replace_vocabulary(params: Params, pieces: Sequence[Sequence[int]]) -> Params:
+    """Return the parameters with another vocabulary, each new row the mean of the old rows of its pieces.
+
+    Args:
+        params: NumPy arrays; the embedding, and the head where it isn't the embedding, are replaced.
+        pieces: for each new token its pieces' ids in the old vocabulary.
+    """
+    tables = {name: mean_rows(params[name], pieces) for name in ("embedding", "head") if name in params}
+    return params | tables
+
+
+def mean_rows(table: NDArray[np.float32], pieces: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    """Average rows of a table [V, D], float32 [len(pieces), D]; summed in float64, so rounded once."""
+    return np.stack([table[list(ids)].mean(axis=0, dtype=np.float64) for ids in pieces]).astype(np.float32)
+
+
 def _tensor_table(config: ModelConfig, vocabulary_size: int) -> Iterator[tuple[str, list[str], tuple[int, ...]]]:
     """Yield our parameter's path, its published names (one a layer), and the published shape."""
     d, f, heads = config.d_model, config.d_ff, config.num_heads * config.d_kv
+    # Ours keeps a layer's input width first and heads apart ([D, H, K]), as products read them; torch's Linear is
+    # outputs first with heads folded ([H * K, D]). Shapes here are the published ones.
     yield "embedding", ["shared.weight"], (vocabulary_size, d)
     if not config.tie_embeddings:
         yield "head", ["lm_head.weight"], (vocabulary_size, d)
@@ -92,6 +112,7 @@ def _tensor_table(config: ModelConfig, vocabulary_size: int) -> Iterator[tuple[s
         matrices = {"gate": ("wi_0", (f, d)), "inner": ("wi_1", (f, d)), "outer": ("wo", (d, f))}
     for stack, num_layers in (("encoder", config.num_encoder_layers), ("decoder", config.num_decoder_layers)):
         blocks = [f"{stack}.block.{n}.layer" for n in range(num_layers)]
+        # The first layer's name stands for the whole stack: T5 has one table of position biases for all its layers.
         bias = f"{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
         yield f"{stack}/relative_bias", [bias], (config.num_buckets, config.num_heads)
         yield f"{stack}/final_norm/scale", [f"{stack}.final_layer_norm.weight"], (d,)
@@ -107,7 +128,7 @@ def _tensor_table(config: ModelConfig, vocabulary_size: int) -> Iterator[tuple[s
                     [f"{b}.{position}.{published}.{theirs}.weight" for b in blocks],
                     shape,
                 )
-        last = len(sublayers)
+        last = len(sublayers)  # the feed-forward part follows one attention in the encoder, two in the decoder
         yield f"{stack}/layers/feed_forward_norm/scale", [f"{b}.{last}.layer_norm.weight" for b in blocks], (d,)
         for ours, (theirs, shape) in matrices.items():
             names = [f"{b}.{last}.DenseReluDense.{theirs}.weight" for b in blocks]
@@ -136,6 +157,7 @@ def _take(tensors: dict[str, np.ndarray], name: str, shape: tuple[int, ...], fol
     if not (np.issubdtype(tensor.dtype, np.floating) or tensor.dtype.name == "bfloat16"):
         raise UserError(f"{folder}: the tensor {name} has type {tensor.dtype}, expected a floating type")
     tensor = tensor.astype(np.float32)
+    # One number that is not finite would be in all of them after a step.
     if not np.isfinite(tensor).all():
         raise UserError(f"{folder}: the tensor {name} holds NaN or infinity, expected finite numbers")
     return tensor
@@ -148,9 +170,9 @@ def _from_published(tensor: np.ndarray, path: str, config: ModelConfig) -> np.nd
     heads = (config.num_heads, config.d_kv)
     match path.rpartition("/")[2]:
         case "query" | "key" | "value":
-            return tensor.T.reshape(config.d_model, *heads)
+            return tensor.T.reshape(config.d_model, *heads)  # [H * K, D] -> [D, H, K]
         case "output":
-            return tensor.T.reshape(*heads, config.d_model)
+            return tensor.T.reshape(*heads, config.d_model)  # [D, H * K] -> [H, K, D]
         case _:
             return tensor.T
 

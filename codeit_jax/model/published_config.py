@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codeit_jax.config.errors import UserError
+from codeit_jax.config.errors import UserError, first_line
 from codeit_jax.config.schema import ModelConfig
 
 
@@ -45,6 +45,7 @@ def check_config(path: Path, config: ModelConfig, vocabulary_size: int, special:
             "eos_token_id": special.end,
             "decoder_start_token_id": special.start,
         }
+    # A file that names no start token means padding.
     _compare(path, stored, {"decoder_start_token_id": stored.get("pad_token_id")}, of_tokenizer, "as in the tokenizer")
 
 
@@ -86,7 +87,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        problem = str(error).partition("\n")[0]
+        problem = first_line(error)
         raise UserError(f"{path}: can't be read ({problem}), expected the checkpoint's configuration") from None
     if not isinstance(stored, dict):
         raise UserError(f"{path}: holds no object, expected the checkpoint's configuration")

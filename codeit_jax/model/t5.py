@@ -6,9 +6,8 @@ Outside this package parameters are a nested dict of arrays and `T5Model` is a s
     params = model.init(key)
     encoded = model.bind(params).encode(tokens, mask)      # inside any jax.jit, jax.grad
 
-Shape letters: B rows, P prompts, S samples of a prompt, L encoder length, T decoder length, H heads, K head width, D
-    model
-width, V vocabulary, A allowed tokens.
+Shape letters: B rows, L encoder length, T decoder length, Q query length, H heads, D model width, V vocabulary,
+A tokens that are scored.
 """
 
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from flax import nnx
 
 from codeit_jax.config.schema import ModelConfig
 from codeit_jax.model.layers import MASKED, Array, DecoderLayer, EncoderLayer, Stack, dropout
-from codeit_jax.model.relative_position import relative_buckets
 
 Params = dict[str, Any]
 
@@ -33,11 +31,13 @@ class T5(nnx.Module):
     def __init__(self, config: ModelConfig, vocabulary_size: int, key: Array) -> None:
         embedding_key, encoder_key, decoder_key, head_key = jax.random.split(key, 4)
         self.config = config
+        # Owned once, here, for both stacks and a tied head: NNX silently drops the entry of a second owner.
         self.embedding = nnx.Param(jax.random.normal(embedding_key, (vocabulary_size, config.d_model), jnp.float32))
         self.encoder = Stack(config, EncoderLayer, config.num_encoder_layers, encoder_key)
         self.decoder = Stack(config, DecoderLayer, config.num_decoder_layers, decoder_key)
         if not config.tie_embeddings:
             scale = config.d_model**-0.5
+            # [V, D] like the embedding, so that one path serves both kinds of head.
             self.head = nnx.Param(jax.random.normal(head_key, (vocabulary_size, config.d_model), jnp.float32) * scale)
 
     def encode(self, tokens: Array, mask: Array, key: Array | None = None, *, by_head: bool = False) -> Array:
@@ -53,8 +53,8 @@ class T5(nnx.Module):
         Returns:
             [B, L, D].
         """
-        positions = np.arange(tokens.shape[1])
-        bias = self._position_bias(self.encoder, positions, positions, bidirectional=True)
+        positions = np.arange(tokens.shape[1])  # NumPy: buckets are constants of the compiled program
+        bias = self._position_bias(self.encoder, positions, positions, bidirectional=True)  # [1, H, L, L]
         return self._run(self.encoder, tokens, key, (bias, mask_bias(mask)), by_head)
 
     def decode(self, tokens: Array, encoded: Array, mask: Array, key: Array | None = None) -> Array:
@@ -70,7 +70,8 @@ class T5(nnx.Module):
             Hidden states [B, T, D], to be given to `logits`.
         """
         positions = np.arange(tokens.shape[1])
-        bias = self._position_bias(self.decoder, positions, positions, bidirectional=False)
+        bias = self._position_bias(self.decoder, positions, positions, bidirectional=False)  # [1, H, T, T]
+        # Causality goes into the position bias: T is short, so their sum is small.
         bias = bias + jnp.where(positions[:, None] >= positions[None, :], 0.0, MASKED)[None, None]
         return self._run(self.decoder, tokens, key, (bias,), encoded, mask_bias(mask))
 
@@ -94,8 +95,10 @@ class T5(nnx.Module):
     def score(self, hidden: Array, head_rows: Array) -> Array:
         """Score the tokens of these rows of the head: [..., D], [A, D] -> float32 [..., A]."""
         if self.config.tie_embeddings:
+            # Embeddings are drawn with variance 1, a head with variance 1 / D: a tied head is brought to the latter.
             hidden = hidden * self.config.d_model**-0.5
         head_rows = head_rows.astype(hidden.dtype)
+        # Sums and logits in float32: rounded to bfloat16, many of V tokens would have one score.
         return jnp.einsum("...d,vd->...v", hidden, head_rows, preferred_element_type=jnp.float32)
 
     def embed(self, tokens: Array) -> Array:
@@ -103,11 +106,11 @@ class T5(nnx.Module):
         return self.embedding[...][tokens].astype(self.config.dtype)
 
     def decoder_bias(self, query_position: Array, num_keys: int) -> Array:
-        """Position bias of one decoding step: scalar position -> [1, H, 1, num_keys], keys after it masked."""
+        """Return the position bias of one step: scalar position -> [1, H, 1, num_keys], keys after it masked."""
         # A causal bucket depends on the distance alone, so one table over distances serves every step.
-        distances = self._buckets(np.zeros(1, int), -np.arange(num_keys), bidirectional=False)[0]
+        distances = self._buckets(np.zeros(1, int), -np.arange(num_keys), bidirectional=False)[0]  # [num_keys]
         positions = jnp.arange(num_keys)
-        distance = query_position - positions
+        distance = query_position - positions  # below 0 for keys of a cache that aren't written yet
         bias = self.decoder.relative_bias[...][jnp.asarray(distances)[jnp.maximum(distance, 0)]].T
         return jnp.where((distance >= 0)[None, :], bias, MASKED)[None, :, None, :]
 
@@ -118,7 +121,7 @@ class T5(nnx.Module):
 
     def _position_bias(self, stack: Stack[Any], queries: np.ndarray, keys: np.ndarray, *, bidirectional: bool) -> Array:
         """Return [1, H, Q, L] in float32."""
-        buckets = self._buckets(queries, keys, bidirectional=bidirectional)
+        buckets = self._buckets(queries, keys, bidirectional=bidirectional)  # [Q, L]
         return jnp.moveaxis(stack.relative_bias[...][buckets], -1, 0)[None]
 
     def _buckets(self, queries: np.ndarray, keys: np.ndarray, *, bidirectional: bool) -> np.ndarray:
@@ -133,6 +136,40 @@ def mask_bias(mask: Array) -> Array:
     return jnp.where(mask, 0.0, MASKED)[:, None, None, :]
 
 
+def relative_buckets(
+    query_positions: np.ndarray, key_positions: np.ndarray, *, bidirectional: bool, num_buckets: int, max_distance: int
+) -> np.ndarray:
+    """Return the bucket of every (query, key) pair, by T5's relative positions (Raffel et al., 2020, section 2.1).
+
+    Half of the buckets hold one distance each, the rest grow logarithmically up to `max_distance`; a bidirectional
+    stack spends half of all buckets on keys that come after the query. The logarithm is taken in float32, as in the
+    published checkpoints' training code: a float64 logarithm puts some distances into the neighboring bucket.
+
+    Args:
+        query_positions: int [Q].
+        key_positions: int [K].
+
+    Returns:
+        int32 [Q, K].
+    """
+    distance = np.asarray(key_positions)[None, :] - np.asarray(query_positions)[:, None]  # [Q, K]
+    offset = np.zeros_like(distance)
+    if bidirectional:
+        num_buckets //= 2
+        offset = np.where(distance > 0, num_buckets, 0)
+        distance = np.abs(distance)
+    else:
+        distance = np.maximum(-distance, 0)  # a causal stack never looks at later keys: they share bucket 0
+    exact = num_buckets // 2
+    # All in float32, also the constants: a float64 among them would promote the quotient.
+    ratio = np.log(np.maximum(distance, 1).astype(np.float32) / np.float32(exact)) / np.float32(
+        np.log(max_distance / exact)
+    )
+    logarithmic = exact + (ratio * np.float32(num_buckets - exact)).astype(np.int32)
+    bucket = np.where(distance < exact, distance, np.minimum(logarithmic, num_buckets - 1))
+    return np.asarray(offset + bucket, np.int32)
+
+
 @dataclass(frozen=True)
 class T5Model:
     """The network without its parameters: hashable, so it can be a static argument of `jax.jit`."""
@@ -141,7 +178,12 @@ class T5Model:
     vocabulary_size: int
 
     def init(self, key: Array) -> Params:
-        """Draw fresh parameters: a nested dict of float32 arrays, layers stacked on the leading axis."""
+        """Draw fresh parameters: a nested dict of float32 arrays, layers stacked on the leading axis.
+
+        Args:
+            key: a JAX key; consumed.
+        """
+        # A pure dict, for checkpoints too: `nnx.State` would add a level `value` to every path.
         params: Params = nnx.to_pure_dict(nnx.state(T5(self.config, self.vocabulary_size, key)))
         return params
 
@@ -153,7 +195,7 @@ class T5Model:
     def bind(self, params: Params) -> T5:
         """Return the network with these parameters; for use inside a traced function."""
         graph, abstract = _skeleton(self)
-        state = jax.tree.map(lambda leaf: leaf, abstract)
+        state = jax.tree.map(lambda leaf: leaf, abstract)  # a copy: the next line replaces leaves in place
         nnx.replace_by_pure_dict(state, params)
         return nnx.merge(graph, state)
 

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from codeit_jax.config.errors import UserError
+from codeit_jax.config.errors import UserError, first_line
 from codeit_jax.model.torch_pickle import Storage, StoredTensor, read_tensor_table
 
-_MAX_PICKLE_BYTES = 4 << 20
+_MAX_PICKLE_BYTES = 4 << 20  # it is read whole
 _DTYPES = {
     "float32": np.dtype(np.float32),
     "float16": np.dtype(np.float16),
@@ -39,14 +39,15 @@ def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
             return _load_tensors(archive, folder, read_tensor_table(pickled))
     except zipfile.BadZipFile as error:
         raise UserError(
-            f"{path}: not a whole zip file ({_first_line(error)}), expected what torch.save writes since torch 1.6"
+            f"{path}: not a whole zip file ({first_line(error)}), expected what torch.save writes since torch 1.6"
         ) from None
     except (ValueError, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
-        raise UserError(f"{path}: can't be read as saved tensors: {_first_line(error)}") from None
+        raise UserError(f"{path}: can't be read as saved tensors: {first_line(error)}") from None
 
 
 def _check_entries(archive: zipfile.ZipFile, file_size: int) -> str:
     """Raise ValueError for anything that torch doesn't write; return the folder that all entries are in."""
+    # Stored entries alone, and no more bytes than the file has: nothing can be a zip bomb or point outside.
     entries = archive.infolist()
     names = [entry.filename for entry in entries]
     for entry in entries:
@@ -70,6 +71,7 @@ def _check_entries(archive: zipfile.ZipFile, file_size: int) -> str:
 
 
 def _load_tensors(archive: zipfile.ZipFile, folder: str, table: dict[str, StoredTensor]) -> dict[str, NDArray[Any]]:
+    # By storage: tied tables are two tensors over one, and are read once.
     arrays: dict[Storage, NDArray[Any]] = {}
     tensors = {}
     for name, tensor in table.items():
@@ -78,6 +80,7 @@ def _load_tensors(archive: zipfile.ZipFile, folder: str, table: dict[str, Stored
             arrays[storage] = _load_storage(archive, folder, storage)
         array = arrays[storage]
         strides = [stride * array.itemsize for stride in tensor.strides]
+        # Safe only because `read_tensor_table` has refused every tensor that doesn't lie in its storage.
         tensors[name] = np.lib.stride_tricks.as_strided(array[tensor.offset :], tensor.shape, strides, writeable=False)
     return tensors
 
@@ -92,7 +95,3 @@ def _load_storage(archive: zipfile.ZipFile, folder: str, storage: Storage) -> ND
         expected = f"expected {storage.num_elements} elements of {storage.dtype}"
         raise ValueError(f"the entry {name[:80]!r} has {entry.file_size} bytes, {expected}")
     return np.frombuffer(archive.read(entry), dtype)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

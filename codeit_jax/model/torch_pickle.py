@@ -61,6 +61,7 @@ def read_tensor_table(pickled: bytes) -> dict[str, StoredTensor]:
             machine.step(opcode.name, argument)
     except (IndexError, KeyError):
         raise ValueError("its pickle is damaged: it takes a value that isn't there") from None
+    # What is left on the stack is what unpickling would return.
     [*rest, table] = machine.stack or [None]
     if rest or not isinstance(table, dict):
         raise ValueError("its pickle holds something else, expected one dict from names to tensors")
@@ -106,8 +107,10 @@ class _Machine:
                 self._set_items(self._pop_to_mark())
             case "GLOBAL":
                 self.stack.append(_allowed_global(argument))
+            # torch keeps the numbers outside the pickle, in entries of their own that it names by persistent ids.
             case "BINPERSID":
                 self.stack.append(_storage(self.stack.pop()))
+            # Where unpickling would call a function: here two known names, and no other, make plain values.
             case "REDUCE":
                 arguments, function = self.stack.pop(), self.stack.pop()
                 self.stack.append(_apply(function, arguments))
@@ -129,6 +132,7 @@ class _Machine:
         for key, value in zip(flat[::2], flat[1::2], strict=True):
             if not isinstance(key, str):
                 raise ValueError(f"its pickle has a key of type {type(key).__name__}, expected names")
+            # A dict would keep the last of the two in silence.
             if key in table:
                 raise ValueError(f"its pickle names {_shown(key)} twice, expected once")
             table[key] = value
@@ -141,7 +145,7 @@ class _Machine:
 
 
 def _allowed_global(argument: str) -> _Global:
-    name = ".".join(argument.split(" "))
+    name = ".".join(argument.split(" "))  # pickletools gives module and name with a blank between them
     if name not in (_REBUILD_TENSOR, _ORDERED_DICT, *_STORAGE_DTYPES):
         raise ValueError(f"its pickle asks for {_shown(name)}, expected tensors of {', '.join(_STORAGE_DTYPES)} only")
     return _Global(name)
@@ -172,8 +176,10 @@ def _check_inside(tensor: StoredTensor) -> None:
     """Raise ValueError unless every element is in the storage, and no shape makes more elements than it has."""
     numbers = (tensor.offset, *tensor.shape, *tensor.strides)
     sane = len(tensor.shape) == len(tensor.strides) <= _MAX_DIMENSIONS
+    # `type`, since True and False are ints too.
     if not sane or not all(type(number) is int and number >= 0 for number in numbers):
         raise ValueError("a tensor's shape and strides aren't lists of as many sizes")
+    # Python integers: a product of hostile sizes can't overflow.
     size, last = 1, tensor.offset
     for length, stride in zip(tensor.shape, tensor.strides, strict=True):
         size *= length

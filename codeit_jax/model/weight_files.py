@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from codeit_jax.config.errors import UserError
+from codeit_jax.config.errors import UserError, first_line
 from codeit_jax.model.torch_file import read_torch_file
 
 SAFETENSORS_FILE = "model.safetensors"
@@ -40,8 +40,7 @@ def _read_file(path: Path) -> dict[str, NDArray[Any]]:
         return load_file(path)
     # A type that NumPy lacks, such as float8, is a TypeError, KeyError or AttributeError, by the library's version.
     except (OSError, SafetensorError, TypeError, KeyError, AttributeError) as error:
-        problem = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{path}: not a whole safetensors file ({problem})") from None
+        raise UserError(f"{path}: not a whole safetensors file ({first_line(error)})") from None
 
 
 def _read_shards(index: Path) -> dict[str, NDArray[Any]]:
@@ -52,6 +51,7 @@ def _read_shards(index: Path) -> dict[str, NDArray[Any]]:
         if not path.is_file():
             raise UserError(f"{index}: names {shard!r}, expected such a file beside it")
         found = _read_file(path)
+        # Both ways: a tensor too few is a damaged shard, one too many a shard of another checkpoint.
         wanted = {name for name, file in shards.items() if file == shard}
         if wanted != found.keys():
             name = min(wanted ^ found.keys())
@@ -66,13 +66,15 @@ def _shards(index: Path) -> dict[str, str]:
     try:
         content = json.loads(index.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        problem = str(error).partition("\n")[0]
-        raise UserError(f"{index}: can't be read ({problem}), expected the index of a checkpoint's shards") from None
+        raise UserError(
+            f"{index}: can't be read ({first_line(error)}), expected the index of a checkpoint's shards"
+        ) from None
     shards = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(shards, dict) or not shards or not all(isinstance(file, str) for file in shards.values()):
         raise UserError(
             f"{index}: has no weight_map from tensors to files, expected the index of a checkpoint's shards"
         )
+    # A downloaded index is not to be trusted with paths: `../` would read anywhere.
     for file in shards.values():
         if Path(file).name != file:
             raise UserError(f"{index}: names {file[:80]!r}, expected names of files beside it")

@@ -1,5 +1,6 @@
 """Typed mutation and random sampling of programs."""
 
+from codeit_jax.mutation.drawing import random_program
 from codeit_jax.mutation.generate import (
     ATTEMPTS_PER_PROGRAM,
     Accepted,
@@ -9,18 +10,17 @@ from codeit_jax.mutation.generate import (
     MutantSet,
     generate_mutants,
 )
-from codeit_jax.mutation.mutate_program import RECIPES, Recipe, TypedProgram, mutate
-from codeit_jax.mutation.random_programs import random_program
+from codeit_jax.mutation.mutate_program import BRANCH_PROBABILITIES, BranchProbabilities, TypedProgram, mutate
 
 __all__ = [
     "ATTEMPTS_PER_PROGRAM",
-    "RECIPES",
+    "BRANCH_PROBABILITIES",
     "Accepted",
+    "BranchProbabilities",
     "Method",
     "Mutant",
     "MutantGenerator",
     "MutantSet",
-    "Recipe",
     "TypedProgram",
     "generate_mutants",
     "mutate",

@@ -1,7 +1,7 @@
 """Generating mutants: proposals that are a pure function of seed and attempt, kept when they run on their task.
 
 The attempt's number is the whole state: whatever the number of workers and the size of batches, attempt k of a seed
-proposes the same program, proposals are accepted in the order of attempts, and a set goes on after its last mutant.
+proposes the same program, proposals are accepted in the order of attempts, and a set continues after its last mutant.
 """
 
 import hashlib
@@ -13,19 +13,25 @@ import numpy as np
 
 import interpreter
 from codeit_jax.arc import Grid, TaskSet
-from codeit_jax.mutation.mutate_program import RECIPES, Recipe, build_program, mutate
+from codeit_jax.mutation.drawing import random_program
+from codeit_jax.mutation.mutate_program import BRANCH_PROBABILITIES, BranchProbabilities, mutate
 from codeit_jax.mutation.population import Individual, Population
-from codeit_jax.mutation.random_programs import random_program
 from codeit_jax.mutation.validity import valid_outputs
-from codeit_jax.programs import SeedProgram
+from codeit_jax.programs import SeedProgram, canonical_program
 
 Method = Literal["d1", "dinf", "random"]
+"""How programs are proposed; `MutantGenerator` explains the names."""
 
 ATTEMPTS_PER_PROGRAM = 20
-"""Attempts for each program wanted, after which generation gives up."""
+"""Attempts for each program requested, after which generation gives up."""
 
-GENERATION_ATTEMPTS = 1024  # with dinf, mutants become parents when the next multiple of this is reached
+# Fixed, and not the size of a batch: which mutants can be parents must not depend on how attempts are batched.
+GENERATION_ATTEMPTS = 1024
+"""With method dinf, mutants become parents when the next multiple of this many attempts is reached."""
+
+# Enough programs for all workers and for sharing calls within a task; little enough for progress and for memory.
 MIN_BATCH, MAX_BATCH = 256, 4096
+"""Attempts in a batch."""
 
 
 class Mutant(NamedTuple):
@@ -45,7 +51,12 @@ class Mutant(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """A mutant, and what it makes of the demonstrations' inputs of its task: valid grids, not the wanted outputs."""
+    """A mutant and its outputs on its task's demonstration inputs: valid grids, whatever the task expects.
+
+    Attributes:
+        mutant: the mutant.
+        outputs: its output on each demonstration input.
+    """
 
     mutant: Mutant
     outputs: tuple[Grid, ...]
@@ -53,7 +64,12 @@ class Accepted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MutantSet:
-    """Accepted mutants in the order of their attempts, and the number of attempts used up for them."""
+    """Accepted mutants.
+
+    Attributes:
+        accepted: mutants with their outputs, in the order of their attempts.
+        attempts: attempts made for them.
+    """
 
     accepted: tuple[Accepted, ...]
     attempts: int
@@ -67,15 +83,15 @@ class MutantSet:
 class _Proposer:
     """Proposes programs; the only state is the population, which grows with method dinf at generation boundaries."""
 
-    def __init__(self, population: Population, method: Method, recipe: Recipe, seed: int) -> None:
+    def __init__(self, population: Population, method: Method, probabilities: BranchProbabilities, seed: int) -> None:
         self._population = population
         self._method = method
-        self._recipe = recipe
+        self._probabilities = probabilities
         self._seed = seed
         self._waiting: list[Mutant] = []
 
     def accept(self, mutant: Mutant) -> None:
-        """Let a mutant be a parent from the next generation on, if the method has such parents."""
+        """Make a mutant a parent from the next generation on, if the method has such parents."""
         if self._method == "dinf":
             self._waiting.append(mutant)
 
@@ -85,6 +101,7 @@ class _Proposer:
             return attempt + MAX_BATCH
         generation = attempt // GENERATION_ATTEMPTS
         start = generation * GENERATION_ATTEMPTS
+        # By the attempt's number, not by when its batch ended: a continued set admits the same parents.
         for mutant in self._waiting:
             if mutant.attempt < start:
                 self._population.add(Individual(mutant.task_id, mutant.program, mutant.depth))
@@ -93,34 +110,36 @@ class _Proposer:
 
     def propose(self, attempt: int) -> Mutant | None:
         """Return the proposal of an attempt, None when its draw allows no program."""
+        # A generator for each attempt: no attempt depends on how many numbers the ones before it drew.
         rng = np.random.default_rng([self._seed, attempt])
         parent = self._population.draw(rng)
+        # A random program takes a parent's task only: it has to run on some task's inputs.
         if self._method == "random":
             program, depth = random_program(rng), 0
         else:
-            program, depth = mutate(self._population.typed(parent), self._recipe, rng), parent.depth + 1
+            program, depth = mutate(self._population.typed(parent), self._probabilities, rng), parent.depth + 1
         return None if program is None else Mutant(parent.task_id, program, depth, attempt)
 
 
 class MutantGenerator:
     """Generates distinct programs that run on all inputs of their parent's task (paper, appendix A.2).
 
-    A proposal is accepted when every input of the task gives a valid grid, not all equal to their input, and its text
-    is new for the task. Methods: `d1` mutates seed programs once; `dinf` lets mutants be parents too; `random` builds
-    programs from nothing.
+    A proposal is accepted if every input of the task gives a valid grid, not all equal to their input, and its text is
+    new for the task. Methods: `d1` mutates seed programs once; with `dinf` mutants can be parents, too; `random` builds
+    programs from scratch.
 
     Args:
         seeds: the seed programs; with method `random` only their tasks count.
-        tasks: the tasks of the seeds. No output of theirs is read.
+        tasks: the tasks of the seeds. Their outputs are not read.
         seed: decides everything, with the other arguments; not negative.
         pool: runs the proposals; the result doesn't depend on its number of workers.
         method: d1, dinf or random.
-        recipe: branch probabilities of the paper or of the released code.
+        recipe: whose branch probabilities, the paper's or the released code's.
         limits: for running the parents to infer types; the defaults if None.
-        known: the mutants of an earlier generator with the same arguments, to go on from exactly as it would have.
+        known: the mutants of an earlier generator with the same arguments, to continue exactly as it would have.
 
     Attributes:
-        attempts: attempts used up.
+        attempts: attempts made.
 
     Raises:
         UserError: a seed program whose task isn't in `tasks`.
@@ -140,10 +159,13 @@ class MutantGenerator:
     ) -> None:
         self._tasks = tasks
         self._pool = pool
+        # The parents run in this process, one at a time and when first drawn; the pool is for the proposals.
         population = Population(seeds, tasks, limits or interpreter.Limits())
-        self._proposer = _Proposer(population, method, RECIPES[recipe], seed)
+        self._proposer = _Proposer(population, method, BRANCH_PROBABILITIES[recipe], seed)
+        # A mutant equal to a seed is no find.
         self._seen = {_key(item.task_id, item.program) for item in seeds}
         self.attempts = 0
+        # Known mutants are taken as new ones are, so that population and attempts become what they were.
         for mutant in known:
             self._take(mutant)
 
@@ -153,10 +175,13 @@ class MutantGenerator:
             # A third to a half of the first attempts is accepted, and fewer later, when most mutants are known.
             size = min(max(2 * num_programs, MIN_BATCH), MAX_BATCH)
             end = min(self._proposer.advance(self.attempts), self.attempts + size, last_attempt)
+            # A batch may accept more than were asked for. Those are dropped, and their attempts made again by whoever
+            # continues, so that a set's length doesn't decide what comes after it.
             accepted = self._run(self._distinct(range(self.attempts, end)))[:num_programs]
             for mutant, _ in accepted:
                 self._take(mutant)
             num_programs -= len(accepted)
+            # Otherwise `_take` has left `attempts` right behind the last mutant.
             if num_programs:
                 self.attempts = end
             yield accepted
@@ -167,11 +192,12 @@ class MutantGenerator:
         self.attempts = mutant.attempt + 1
 
     def _distinct(self, attempts: range) -> list[Mutant]:
-        """Return the attempts' proposals, without those seen before and the repeated."""
+        """Return the attempts' proposals, without repetitions and those seen before."""
         distinct: dict[bytes, Mutant] = {}
         for attempt in attempts:
             proposal = self._proposer.propose(attempt)
             if proposal is not None:
+                # The first of equal proposals stays: its attempt's number goes with the mutant.
                 key = _key(proposal.task_id, proposal.program)
                 if key not in self._seen:
                     distinct.setdefault(key, proposal)
@@ -183,7 +209,8 @@ class MutantGenerator:
         accepted = []
         for proposal, outputs in zip(proposals, rows, strict=True):
             task = self._tasks[proposal.task_id]
-            if outputs is not None and outputs != task.demonstration_inputs + task.test_inputs:
+            # A program that returns its input teaches nothing, however it is written.
+            if outputs is not None and outputs != task.inputs:
                 accepted.append(Accepted(proposal, outputs[: len(task.demonstrations)]))
         return accepted
 
@@ -201,14 +228,14 @@ def generate_mutants(
     max_attempts: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> MutantSet:
-    """Generate mutants with a `MutantGenerator`, which see for the arguments, and keep them all.
+    """Generate mutants with a `MutantGenerator` and return them all.
 
     Args:
-        seeds, tasks, seed, pool, method, recipe, limits: see there.
+        seeds, tasks, seed, pool, method, recipe, limits: as for `MutantGenerator`.
         num_programs: how many to accept.
-        max_attempts: where to give up; ATTEMPTS_PER_PROGRAM for each if None. The paper has 19,200 mutants, the
+        max_attempts: when to give up; ATTEMPTS_PER_PROGRAM for each program if None. The paper has 19,200 mutants, the
             released code makes 19,200 attempts.
-        on_progress: called with mutants accepted and wanted.
+        on_progress: called with the mutants accepted and requested.
 
     Raises:
         UserError: a seed program whose task isn't in `tasks`.
@@ -224,6 +251,7 @@ def generate_mutants(
 
 
 def _key(task_id: str, program: interpreter.Program) -> bytes:
-    """Return 16 bytes for a task and a program, whatever its variables are called; a million keys must fit."""
-    text = f"{task_id}\n{build_program(program.lines)}"
+    """Return 16 bytes that identify a task and a program, whatever its variables are called."""
+    text = f"{task_id}\n{canonical_program(program.lines)}"
+    # A digest, not the text: the baseline keeps a million keys. Not `hash`, which differs from process to process.
     return hashlib.blake2b(text.encode(), digest_size=16).digest()

@@ -1,9 +1,9 @@
 """One step of typed mutation on a program (paper, appendix A.2).
 
-A line is drawn, then one of the branches: replace its whole definition by a type-correct call of the same result type,
-replace one of its arguments by a value of the same type, or replace its function by one with the same signature. The
-released code has one branch more, where the new argument is computed by a new line. Lines that a mutation leaves unused
-stay, as in the paper.
+A line is drawn, then one of the branches: replace its whole definition with a type-correct call of the same result
+type, one of its arguments with a value of the same type, or its function with one of the same signature. The released
+code has one more branch, where a new line computes the new argument. Lines that a mutation leaves unused stay, as in
+the paper.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ import numpy as np
 
 import interpreter
 from codeit_jax.mutation.base_signatures import SAME_SIGNATURE
-from codeit_jax.mutation.calls import Call, draw_call, pick
+from codeit_jax.mutation.drawing import Call, draw_call, pick
 from codeit_jax.mutation.scope import PRIMITIVE_SLOTS, Scope, fixed_types
+from codeit_jax.programs import canonical_program
 from interpreter.base_types import CALLABLE
-from interpreter.program import OUTPUT_NAME
 from interpreter.slots import FIRST_LINE_SLOT, FIXED_NAMES, MAX_LINES, NUM_PRIMITIVES, Instruction
 
 _FIXED_TYPES = dict(fixed_types())
@@ -33,8 +33,8 @@ class Branch(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """Probabilities of the branches; they add up to one."""
+class BranchProbabilities:
+    """Probability of each branch; they add up to one."""
 
     definition: float
     argument: float
@@ -42,17 +42,23 @@ class Recipe:
     function: float
 
 
-RECIPES = {
-    # phi_var, phi_arg, phi_func of the paper.
-    "paper": Recipe(definition=0.25, argument=0.5, insertion=0.0, function=0.25),
-    # The released code's phi_var = 0.5 is the share of argument replacements that insert a line.
-    "released": Recipe(definition=0.25, argument=0.25, insertion=0.25, function=0.25),
+BRANCH_PROBABILITIES = {
+    # phi_var, phi_arg and phi_func of the paper.
+    "paper": BranchProbabilities(definition=0.25, argument=0.5, insertion=0.0, function=0.25),
+    # The released code's phi_var = 0.5 is another quantity: the share of argument replacements that insert a line.
+    "released": BranchProbabilities(definition=0.25, argument=0.25, insertion=0.25, function=0.25),
 }
+"""By recipe: the paper's text and the released code disagree."""
 
 
 @dataclass(frozen=True, slots=True)
 class TypedProgram:
-    """A program with the base type of each line's result, None where it isn't known."""
+    """A program with the base types of its lines.
+
+    Attributes:
+        program: the program.
+        line_types: base type of each line's result; None if unknown.
+    """
 
     program: interpreter.Program
     line_types: tuple[str | None, ...]
@@ -62,43 +68,43 @@ class TypedProgram:
         return self.line_types[slot - FIRST_LINE_SLOT] if slot >= FIRST_LINE_SLOT else _FIXED_TYPES[slot]
 
 
-def choose_branch(recipe: Recipe, rng: np.random.Generator) -> Branch:
-    """Draw a branch with the recipe's probabilities."""
+def choose_branch(probabilities: BranchProbabilities, rng: np.random.Generator) -> Branch:
+    """Draw a branch."""
     draw = rng.random()
     for branch in (Branch.DEFINITION, Branch.ARGUMENT, Branch.INSERTION):
-        draw -= getattr(recipe, branch.value)
+        draw -= getattr(probabilities, branch.value)
         if draw < 0:
             return branch
+    # What is left, whatever the rounding of the differences.
     return Branch.FUNCTION
 
 
-def mutate(parent: TypedProgram, recipe: Recipe, rng: np.random.Generator) -> interpreter.Program | None:
-    """Draw a mutant of `parent`; its variables are numbered anew.
+def mutate(
+    parent: TypedProgram, probabilities: BranchProbabilities, rng: np.random.Generator
+) -> interpreter.Program | None:
+    """Draw a mutant of `parent`; its variables are x1, x2, ... in the order of the lines.
 
     Returns:
         A well-formed program that differs from the parent in one definition, or None when the drawn line and branch
         allow no change.
     """
     line = int(rng.integers(len(parent.program.lines)))
-    branch = choose_branch(recipe, rng)
+    branch = choose_branch(probabilities, rng)
+    # An insertion changes the number of lines, so it can't be one instruction for another like the rest.
     if branch is Branch.INSERTION:
         return _insert_argument(parent, line, rng)
     changed = _REPLACEMENTS[branch](parent, line, rng)
+    # A drawn definition can be the old one.
     if changed is None or changed == parent.program.lines[line]:
         return None
     lines = list(parent.program.lines)
     lines[line] = changed
-    return build_program(lines)
-
-
-def build_program(lines: Sequence[Instruction]) -> interpreter.Program:
-    """Name the results of the lines x1, x2, ..., O."""
-    names = (*(f"x{number}" for number in range(1, len(lines))), OUTPUT_NAME)
-    return interpreter.Program(tuple(lines), names)
+    return canonical_program(lines)
 
 
 def _replace_definition(parent: TypedProgram, line: int, rng: np.random.Generator) -> Instruction | None:
     wanted = parent.line_types[line]
+    # Only earlier lines are in scope: a program refers backwards.
     call = draw_call([wanted], Scope(parent.line_types[:line]), rng) if wanted else None
     return Instruction(parent.program.lines[line].target, call.callee, call.arguments) if call else None
 
@@ -107,6 +113,7 @@ def _replace_argument(parent: TypedProgram, line: int, rng: np.random.Generator)
     instruction = parent.program.lines[line]
     position = int(rng.integers(len(instruction.arguments)))
     old = instruction.arguments[position]
+    # Without the old value: drawing it again would spend the attempt on the parent itself.
     choices = [slot for slot in _same_type(parent, old, Scope(parent.line_types[:line])) if slot != old]
     if not choices:
         return None
@@ -116,8 +123,9 @@ def _replace_argument(parent: TypedProgram, line: int, rng: np.random.Generator)
 
 
 def _replace_function(parent: TypedProgram, line: int, rng: np.random.Generator) -> Instruction | None:
-    """Put another primitive of the same signature; a called variable is only known to be a function: put another."""
+    """Return the line with another function: for a primitive one of the same signature, for a variable another one."""
     instruction = parent.program.lines[line]
+    # Slots below NUM_PRIMITIVES are the primitives'. Of a variable that is called, only that it is a function is known.
     if instruction.callee < NUM_PRIMITIVES:
         choices = [PRIMITIVE_SLOTS[name] for name in SAME_SIGNATURE[FIXED_NAMES[instruction.callee]]]
     else:
@@ -126,6 +134,7 @@ def _replace_function(parent: TypedProgram, line: int, rng: np.random.Generator)
     return instruction._replace(callee=pick(choices, rng)) if choices else None
 
 
+# INSERTION isn't here: it is the one branch that changes the number of lines.
 _REPLACEMENTS = {
     Branch.DEFINITION: _replace_definition,
     Branch.ARGUMENT: _replace_argument,
@@ -134,8 +143,9 @@ _REPLACEMENTS = {
 
 
 def _same_type(parent: TypedProgram, slot: int, scope: Scope) -> list[int]:
-    """Return what can stand for a slot: values of its type; for a primitive, function variables and its like."""
+    """Return what can replace a slot: values of its type; for a primitive, function variables and its like."""
     base = parent.type_of(slot)
+    # Of unknown type: the line failed on every demonstration, or its value has no type of the language.
     if base is None:
         return []
     if slot < NUM_PRIMITIVES:
@@ -144,18 +154,19 @@ def _same_type(parent: TypedProgram, slot: int, scope: Scope) -> list[int]:
 
 
 def _insert_argument(parent: TypedProgram, line: int, rng: np.random.Generator) -> interpreter.Program | None:
-    """Compute an argument of a line by a new line before it."""
+    """Return the program in which a new line computes an argument of a line."""
     lines = parent.program.lines
     position = int(rng.integers(len(lines[line].arguments)))
     wanted = parent.type_of(lines[line].arguments[position])
     call = draw_call([wanted], Scope(parent.line_types[:line]), rng) if wanted else None
     if call is None or len(lines) == MAX_LINES:
         return None
-    return build_program(_with_inserted_line(lines, line, position, call))
+    return canonical_program(_with_inserted_line(lines, line, position, call))
 
 
 def _with_inserted_line(lines: Sequence[Instruction], line: int, position: int, call: Call) -> list[Instruction]:
-    """Put a call before a line and make it that line's argument at `position`; later results move by one slot."""
+    """Insert a call before a line and make it that line's argument at `position`."""
+    # A slot is a line's position, so the new line takes this line's slot and all results from here on move by one.
     new_slot = FIRST_LINE_SLOT + line
 
     def moved(slot: int) -> int:

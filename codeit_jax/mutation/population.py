@@ -8,13 +8,19 @@ import numpy as np
 import interpreter
 from codeit_jax.arc import TaskSet
 from codeit_jax.config.errors import UserError
-from codeit_jax.mutation.calls import pick
+from codeit_jax.mutation.drawing import pick
 from codeit_jax.mutation.mutate_program import TypedProgram
 from codeit_jax.programs import SeedProgram
 
 
 class Individual(NamedTuple):
-    """A program for a task, and how many mutations lie between it and a seed program."""
+    """A program that can be a parent.
+
+    Attributes:
+        task_id: the task that it is for.
+        program: the program.
+        depth: mutations between it and a seed program.
+    """
 
     task_id: str
     program: interpreter.Program
@@ -24,7 +30,7 @@ class Individual(NamedTuple):
 class Population:
     """Programs by task: seed programs and, with `add`, mutants of them.
 
-    Types come from running a program on its task's demonstrations, when it is first drawn as a parent: a few
+    Types come from running a program on its task's demonstrations when it is first drawn as a parent: a few
     milliseconds a program, instead of minutes for all of them at the start.
     """
 
@@ -36,6 +42,7 @@ class Population:
         """
         if not seeds:
             raise UserError("found no seed programs, expected at least one")
+        # The usual cause is a file of seeds for one collection and --training-tasks of another.
         missing = [seed.task_id for seed in seeds if seed.task_id not in tasks]
         if missing:
             raise UserError(f"seed program for the task {missing[0]}: expected a task of {tasks.source}")
@@ -45,6 +52,7 @@ class Population:
         self._typed: dict[Individual, TypedProgram] = {}
         for seed in seeds:
             self.add(Individual(seed.task_id, seed.program))
+        # Fixed here: mutants only join tasks that have seeds, so an index drawn later means the same task.
         self._task_ids = tuple(self._members)
 
     @property
@@ -53,16 +61,18 @@ class Population:
         return self._task_ids
 
     def add(self, individual: Individual) -> None:
-        """Let a program be drawn from now on."""
+        """Add a program, which may be drawn from now on."""
         self._members.setdefault(individual.task_id, []).append(individual)
 
     def draw(self, rng: np.random.Generator) -> Individual:
-        """Draw a task, then one of its programs, each uniformly: tasks with many mutants get no more attempts."""
+        """Draw a task, then one of its programs, each uniformly."""
+        # The task first: drawn from all programs alike, a task with many mutants would get ever more of the attempts.
         return pick(self._members[pick(self._task_ids, rng)], rng)
 
     def typed(self, individual: Individual) -> TypedProgram:
         """Return a member's program with the types of its lines."""
         if individual not in self._typed:
+            # Demonstrations only: what tests hold must not decide which mutants there are.
             grids = self._tasks[individual.task_id].demonstration_inputs
             types = interpreter.infer_types(individual.program, grids, self._limits)
             self._typed[individual] = TypedProgram(individual.program, tuple(types))

@@ -8,9 +8,11 @@ from interpreter.base_types import CALLABLE, GRID
 from interpreter.slots import FIRST_LINE_SLOT, FIXED_NAMES, INPUT_SLOT, NUM_PRIMITIVES
 
 PRIMITIVE_SLOTS = {name: FIXED_NAMES.index(name) for name in interpreter.PRIMITIVES}
+"""The slot of each primitive by name."""
 
 
 def _constant_type(value: object) -> str:
+    # A bool is an int for Python; the language keeps them apart.
     if isinstance(value, bool):
         return "Boolean"
     return "Integer" if isinstance(value, int) else "IntegerTuple"
@@ -32,8 +34,14 @@ def _primitives_by_arity(accepted: Sequence[int]) -> list[int]:
 
 
 CONSTANTS_BY_TYPE = _constants_by_type()
+"""Slots of the constants by base type."""
+
 UNARY_PRIMITIVES = _primitives_by_arity((1,))
+"""Slots of the primitives of one argument, which most function parameters call."""
+
+# With three parameters, too: `lbind` and `rbind` fix one of them.
 BINARY_PRIMITIVES = _primitives_by_arity((2, 3))
+"""Slots of the primitives for parameters that call a function with more than one argument."""
 
 
 class Scope:
@@ -45,6 +53,7 @@ class Scope:
 
     def __init__(self, line_types: Sequence[str | None]) -> None:
         """Collect the scope after lines whose results have the given types; None (unknown) is never used."""
+        # Lists are copied: `add` appends to them, and the constants' own are shared by all scopes.
         self._slots: dict[str, list[int]] = {base: list(slots) for base, slots in CONSTANTS_BY_TYPE.items()}
         self._slots.setdefault(GRID, []).append(INPUT_SLOT)
         self.available = {*self._slots, CALLABLE}
@@ -52,13 +61,14 @@ class Scope:
             self.add(slot, base)
 
     def add(self, slot: int, base: str | None) -> None:
-        """Let later calls use the result in `slot`."""
+        """Add the result in `slot`, which later calls may use."""
         if base is not None:
             self._slots.setdefault(base, []).append(slot)
             self.available.add(base)
 
     def values(self, base: str) -> list[int]:
         """Return the constants, the input grid and the variables of a base type; for functions only the variables."""
+        # Which primitives fit depends on who calls them: see `arguments`.
         return self._slots.get(base, [])
 
     def arguments(self, base: str, *, callee: str, position: int) -> list[int]:

@@ -3,18 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import interpreter
-from codeit_jax.arc import Grid, Task, TaskSet
+from codeit_jax.arc import Grid, Task, TaskSet, area
 
 Proposals = Sequence[tuple[str, interpreter.Program]]
+"""Pairs of a task id and a program."""
 
 
 def valid_outputs(
     proposals: Proposals, tasks: TaskSet, pool: interpreter.InterpreterPool
 ) -> list[tuple[Grid, ...] | None]:
     """Run programs on the inputs of their task's demonstrations and tests.
-
-    Most failing programs fail everywhere, so the smallest input goes first and the others only follow where it gave a
-    grid. The programs of one task go together, because they share most of their calls.
 
     Args:
         proposals: pairs of a task id and a program.
@@ -28,9 +26,10 @@ def valid_outputs(
     orders = {task_id: _smallest_first(tasks[task_id]) for task_id, _ in proposals}
 
     def ordered_inputs(task_id: str) -> list[Grid]:
-        inputs = _inputs(tasks[task_id])
+        inputs = tasks[task_id].inputs
         return [inputs[k] for k in orders[task_id]]
 
+    # In two passes: most programs that fail do so everywhere, and on the smallest input that costs least.
     first = _run(proposals, everything, lambda task_id: ordered_inputs(task_id)[:1], pool)
     alive = [index for index in everything if first[index] is not None]
     rest = _run(proposals, alive, lambda task_id: ordered_inputs(task_id)[1:], pool)
@@ -38,18 +37,15 @@ def valid_outputs(
     for index in alive:
         start, end = first[index], rest[index]
         if start is not None and end is not None:
+            # Back to the task's order, which the caller splits into demonstrations and tests.
             by_position = dict(zip(orders[proposals[index][0]], start + end, strict=True))
             outputs[index] = tuple(by_position[k] for k in range(len(by_position)))
     return outputs
 
 
-def _inputs(task: Task) -> tuple[Grid, ...]:
-    return task.demonstration_inputs + task.test_inputs
-
-
 def _smallest_first(task: Task) -> list[int]:
-    inputs = _inputs(task)
-    return sorted(range(len(inputs)), key=lambda k: len(inputs[k]) * len(inputs[k][0]))
+    inputs = task.inputs
+    return sorted(range(len(inputs)), key=lambda k: area(inputs[k]))
 
 
 def _run(
@@ -59,6 +55,7 @@ def _run(
     pool: interpreter.InterpreterPool,
 ) -> Mapping[int, list[Grid] | None]:
     """Run the chosen proposals, one job a task; return by index the outputs, None unless all are valid grids."""
+    # One job for all programs of a task: mutants of one parent share most of their calls, which a job makes once.
     by_task: dict[str, list[int]] = {}
     for index in chosen:
         by_task.setdefault(proposals[index][0], []).append(index)
@@ -69,6 +66,7 @@ def _run(
     outputs: dict[int, list[Grid] | None] = {}
     for group, rows in zip(by_task.values(), pool.run(jobs), strict=True):
         for index, row in zip(group, rows, strict=True):
+            # One failure among the grids makes the row shorter, and the proposal invalid.
             grids = [outcome.grid for outcome in row if outcome.grid is not None]
             outputs[index] = grids if len(grids) == len(row) else None
     return outputs

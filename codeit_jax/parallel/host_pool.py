@@ -26,16 +26,18 @@ class HostPool(InterpreterPool):
     """
 
     def __init__(self, hosts: Hosts, num_workers: int | None, limits: Limits) -> None:
+        # Workers are programs of their own, not forks: a fork after JAX has started can deadlock.
         super().__init__(num_workers, limits)
         self._hosts = hosts
         self._num_jobs = 0
 
     def submit(self, jobs: Sequence[Job]) -> "Pending | SharedPending":  # type: ignore[override]
-        """Have this process's share of the jobs run; the result waits for the other processes' shares too."""
+        """Run this process's share of the jobs; the result waits for the other processes' shares too."""
         if self._hosts.count == 1:
             return super().submit(jobs)
         jobs = [job if isinstance(job, Job) else Job(*job) for job in jobs]
         shares = [share_programs(number, job, self._hosts.count) for number, job in enumerate(jobs, self._num_jobs)]
+        # Numbered over the whole run, so that small jobs go round the processes, by the same numbers in each.
         self._num_jobs += len(jobs)
         own = []
         for job, parts in zip(jobs, shares, strict=True):
@@ -56,7 +58,7 @@ class SharedPending:
 
     @property
     def done(self) -> bool:
-        """Whether this process has run its share; the others' answers differ, so nothing may depend on it."""
+        """Return whether this process has run its share; the others' answers differ, so nothing may depend on it."""
         return self._own.done
 
     def result(self, on_progress: Progress | None = None) -> Results:
@@ -77,6 +79,7 @@ class SharedPending:
         return self._results
 
     def _merge(self, outcomes_by_process: Sequence[Iterator[Outcome]]) -> Results:
+        # Each process has sent its outcomes in the order of jobs, so each stream is read in that order.
         return [
             [
                 list(islice(outcomes, len(job.grids)))
@@ -89,6 +92,7 @@ class SharedPending:
 
 def share_programs(number: int, job: Job, count: int) -> list[range]:
     """Return which programs of the job with this number each process runs: stretches of it, or all if it is small."""
+    # Stretches of size * n // count differ by one program at most, whatever the count.
     size = len(job.programs)
     if size * len(job.grids) > SMALL_JOB_EXECUTIONS:
         return [range(size * process // count, size * (process + 1) // count) for process in range(count)]
@@ -96,7 +100,7 @@ def share_programs(number: int, job: Job, count: int) -> list[range]:
 
 
 def encode_outcomes(outcomes: Iterable[Outcome]) -> bytes:
-    """Encode outcomes as workers do; `interpreter.answers.decode_outcomes` decodes them."""
+    """Encode outcomes as workers do; `decode_outcomes` decodes them."""
     writer = AnswerWriter(sequence=0, first=0, num_grids=1)
     for outcome in outcomes:
         writer.add([outcome])

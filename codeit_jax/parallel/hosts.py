@@ -1,4 +1,4 @@
-"""The processes of a run: their numbers, and what they tell each other.
+"""The processes of a run: their numbers, and what they exchange.
 
 Every process is the same deterministic state machine: it makes the same calls in the same order, so that exchanges need
 no names. Bytes in bulk go over the devices' network; votes go over the coordinator, since a vote through the devices
@@ -12,7 +12,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 CHUNK_BYTES = 1 << 20  # one shape, compiled once; short messages take a shape of their own
-SHORT_BYTES = 1 << 10
+SHORT_BYTES = 1 << 10  # padded to a chunk, a short message would be a thousand times as large
 _VOTE_SECONDS = 24 * 3600  # another process may be busy for long; one that is dead ends this one (see `watch`)
 
 
@@ -40,7 +40,7 @@ Gather = Callable[[np.ndarray], np.ndarray]
 
 
 class Hosts:
-    """This process and its peers.
+    """This process and its peers; `ALONE` is a run of one process.
 
     Args:
         index: number of this process.
@@ -64,13 +64,14 @@ class Hosts:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes the run's files and talks to people."""
+        """Return whether this process writes the run's files and talks to people."""
         return self.index == 0
 
     def exchange(self, payload: bytes) -> list[bytes]:
         """Give every process a payload of each, in the order of their numbers; all have to call it."""
         if self.count == 1:
             return [payload]
+        # Lengths first: a gather takes arrays of one shape from all, so each payload is padded to the longest.
         lengths = self._gather(np.array([len(payload)], np.uint32)).ravel().tolist()
         chunk = SHORT_BYTES if max(lengths) <= SHORT_BYTES else CHUNK_BYTES
         received = [bytearray() for _ in lengths]
@@ -87,9 +88,10 @@ class Hosts:
         return self.exchange(payload if self.is_first else b"")[0]
 
     def any(self, flag: bool) -> bool:
-        """Tell every process whether one of them says yes; all have to call it."""
+        """Return in every process whether one of them says yes; all have to call it."""
         if self._store is None:
             return flag
+        # Numbered, not named: all processes vote in the same order, and a key can be written once only.
         vote, self._votes = self._votes, self._votes + 1
         self._store.key_value_set(f"votes/{vote}/{self.index}", "yes" if flag else "no")
         timeout = _VOTE_SECONDS * 1000

@@ -30,6 +30,7 @@ def param_spec(path: str) -> PartitionSpec:
     Raises:
         ValueError: no rule matches; a new parameter needs a line in `RULES`.
     """
+    # No catch-all: a parameter that nobody thought of would be replicated in silence, and fill the memory.
     for pattern, spec in RULES:
         if re.fullmatch(pattern, path):
             return spec
@@ -44,7 +45,7 @@ def param_shardings(mesh: Mesh, tree: Any) -> Any:
     """
 
     def sharding(path: tuple[Any, ...], leaf: Any) -> NamedSharding:
-        name = param_path(path)
+        name = param_path(path)  # a moment has its parameter's: `mu` and `nu` are attributes, not dict keys
         if not name:
             return NamedSharding(mesh, PartitionSpec())
         axes = [

@@ -8,8 +8,12 @@ from pathlib import Path
 from codeit_jax.config.errors import StorageError, UserError
 from codeit_jax.programs.solver_file import SeedProgram, format_programs, parse_programs
 
+# Not named *.py: it looks like Python and is data (see solver_file).
 BUILTIN_FILE = Path(__file__).parent / "builtin" / "arc1_training.txt"
+"""The seed programs that ship with the package."""
+
 MAX_FILE_BYTES = 64 << 20
+"""The largest file that is read; our 385 programs have 0.1 MB."""
 
 
 def load_programs(source: str | os.PathLike[str]) -> list[SeedProgram]:
@@ -38,6 +42,7 @@ def write_programs(path: str | os.PathLike[str], seeds: Sequence[SeedProgram], *
         StorageError: the file can't be written.
     """
     target = Path(path).expanduser()
+    # Without trailing blanks: an empty line of the header is a bare `#`.
     comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
     content = (comment + "\n\n" if comment else "") + format_programs(seeds)
     try:
@@ -48,6 +53,8 @@ def write_programs(path: str | os.PathLike[str], seeds: Sequence[SeedProgram], *
 
 def _replace_file(target: Path, content: str) -> None:
     """Write beside the target, flush to disk, then rename over it."""
+    # In the same folder, for a rename is atomic within one file system only; under a fresh name, so that two commands
+    # that write the same file don't write into each other's.
     descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
@@ -56,6 +63,7 @@ def _replace_file(target: Path, content: str) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # mkstemp makes the file private; a programs file is for sharing
         os.replace(temporary, target)
+    # Ctrl-C included.
     except BaseException:
         os.unlink(temporary)
         raise
@@ -64,8 +72,10 @@ def _replace_file(target: Path, content: str) -> None:
 def _read_text(path: Path) -> str:
     try:
         size = path.stat().st_size
+        # Before reading: a path given by mistake may be a checkpoint of gigabytes.
         if size > MAX_FILE_BYTES:
             raise UserError(f"{path}: the file has {size} bytes, expected at most {MAX_FILE_BYTES}")
+        # -sig: editors on Windows put a byte order mark in front.
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file, expected a programs file or `builtin`") from None

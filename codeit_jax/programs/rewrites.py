@@ -1,15 +1,15 @@
-"""Ways to make a program shorter: what its text alone allows, and proposals that have yet to be compared by running."""
+"""Programs rewritten: canonical names, what the text alone allows, and shorter ones yet to be compared by running."""
 
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import interpreter
-from interpreter.program import Program
+from interpreter.program import OUTPUT_NAME, Program
 from interpreter.slots import FIRST_LINE_SLOT, FIXED_NAMES, INPUT_SLOT, NUM_PRIMITIVES, Instruction
 
-# Calls of calls that one call can stand for; lower-case letters stand for any argument. Some hold for grids only, or
-# without ties: every use is compared by running anyway.
+# Calls of calls that one call can replace; single letters stand for any argument. Some hold for grids only, or without
+# ties: every use is compared by running anyway.
 _MERGES = (
     ("hmirror(vmirror(a))", "rot180(a)"),
     ("vmirror(hmirror(a))", "rot180(a)"),
@@ -63,10 +63,16 @@ class _Pattern(NamedTuple):
     arguments: tuple["_Pattern | str", ...]
 
 
-def tidy(program: Program) -> Program:
-    """Remove lines without use, make equal calls one, and number the variables from 1.
+def canonical_program(lines: Sequence[Instruction]) -> Program:
+    """Return the program of these lines, its variables named x1, x2, ..., O."""
+    names = (*(f"x{number}" for number in range(1, len(lines))), OUTPUT_NAME)
+    return Program(tuple(lines), names)
 
-    What a removed line would have failed with is not kept.
+
+def tidy(program: Program) -> Program:
+    """Remove unused lines, make equal calls one, and number the variables from 1.
+
+    An error that a removed line would have raised is gone with it.
     """
     return _written([(line.callee, line.arguments) for line in program.lines], _result(program))
 
@@ -76,8 +82,10 @@ def substitutions(program: Program) -> Iterator[Program]:
     calls = [(line.callee, line.arguments) for line in program.lines]
     for position in range(len(calls)):
         slot = FIRST_LINE_SLOT + position
+        # Slots in order: primitives, constants, the input, then lines. A primitive is a value of another kind.
         for stand_in in (*range(NUM_PRIMITIVES, INPUT_SLOT + 1), *range(FIRST_LINE_SLOT, slot)):
             result = stand_in if slot == _result(program) else _result(program)
+            # A program has at least one line, so its result can't be the input itself.
             if result >= FIRST_LINE_SLOT:
                 yield _written([_replaced(call, slot, stand_in) for call in calls], result)
 
@@ -87,6 +95,7 @@ def merges(program: Program) -> Iterator[Program]:
     calls = [(line.callee, line.arguments) for line in program.lines]
     for position in range(len(calls)):
         for pattern, replacement in _RULES:
+            # The lines of the inner calls stay; `_written` drops those that nothing else uses.
             bindings: dict[str, int] = {}
             if _matches(pattern, FIRST_LINE_SLOT + position, calls, bindings):
                 arguments = tuple([bindings[str(argument)] for argument in replacement.arguments])
@@ -109,13 +118,16 @@ def _replaced(call: _Call, slot: int, stand_in: int) -> _Call:
 
 
 def _written(calls: Sequence[_Call], result: int) -> Program:
-    """Write the calls that a result needs as a program."""
+    """Return the calls that a result needs as a program."""
+    # names[slot] is the first slot with the same call, in terms of first slots: equal calls of equal calls are found
+    # in one pass, because lines refer backwards only.
     names = list(range(FIRST_LINE_SLOT))
     first: dict[_Call, int] = {}
     for slot, (callee, arguments) in enumerate(calls, FIRST_LINE_SLOT):
         call = names[callee], tuple([names[argument] for argument in arguments])
         names.append(first.setdefault(call, slot))
     distinct = {slot: call for call, slot in first.items()}
+    # Backwards, for the same reason: when a line is looked at, all its users have been.
     needed = {names[result]}
     for slot in sorted(distinct, reverse=True):
         if slot in needed:
@@ -126,12 +138,13 @@ def _written(calls: Sequence[_Call], result: int) -> Program:
 
 def _numbered(lines: Sequence[tuple[int, int, tuple[int, ...]]]) -> Program:
     slots = {old: FIRST_LINE_SLOT + k for k, (old, _, _) in enumerate(lines)}
-    instructions = tuple(
-        Instruction(slots[old], slots.get(callee, callee), tuple([slots.get(part, part) for part in arguments]))
-        for old, callee, arguments in lines
+    # Fixed names (primitives, constants, the input) aren't in `slots` and keep theirs.
+    return canonical_program(
+        [
+            Instruction(slots[old], slots.get(callee, callee), tuple([slots.get(part, part) for part in arguments]))
+            for old, callee, arguments in lines
+        ]
     )
-    names = (*(f"x{number}" for number in range(1, len(lines))), "O")
-    return Program(instructions, names)
 
 
 def _slot(name: str) -> int:
@@ -142,16 +155,17 @@ def _parsed(text: str) -> "_Pattern | str":
     match = re.fullmatch(r"(\w+)\((.*)\)", text)
     if match is None:
         return text
-    # Commas inside brackets belong to an inner call.
+    # Commas inside parentheses belong to an inner call; the patterns nest no deeper than that.
     parts = re.findall(r"(?:\w+\([^()]*\)|\w+)", match[2])
     return _Pattern(match[1], tuple(map(_parsed, parts)))
 
 
 def _matches(pattern: "_Pattern | str", slot: int, calls: Sequence[_Call], bindings: dict[str, int]) -> bool:
-    """Tell whether what is in a slot has the pattern's form; fill in what its letters stand for."""
+    """Return whether what is in a slot has the pattern's form; fill in what its letters stand for."""
     if isinstance(pattern, str):
         if pattern in interpreter.SIGNATURES:
             return slot == _slot(pattern)
+        # A letter that occurs twice must be the same slot twice, not merely equal values.
         return bindings.setdefault(pattern, slot) == slot
     if slot < FIRST_LINE_SLOT:
         return False
@@ -169,4 +183,5 @@ def _rules() -> Iterator[tuple[_Pattern, _Pattern]]:
         yield pattern, replacement
 
 
+# Parsed once; the texts above are for reading.
 _RULES = tuple(_rules())

@@ -1,33 +1,36 @@
-"""Shortening programs: fewer lines for the same behaviour, as far as grids can show it.
+"""Shortening programs: fewer lines for the same behavior, as far as grids can show it.
 
 What the text alone allows goes first (`tidy`). Then local rewrites are proposed, and the first that behaves like the
 program on every probe grid is kept, until none does. The probes are the task's inputs, variations of them, and inputs
-of other tasks; that two programs agree on them is no proof that they agree everywhere.
+of other tasks. Agreeing on them is not a proof of agreeing everywhere.
 """
 
 from collections.abc import Iterator, Sequence
 
 import interpreter
-from codeit_jax.arc import Grid, Task, TaskSet
+from codeit_jax.arc import NUM_COLORS, Grid, Task, TaskSet
 from codeit_jax.programs.rewrites import merges, substitutions, tidy
 from codeit_jax.programs.solver_file import SeedProgram
 
 MIN_OTHER_GRIDS = 20
 """Probe grids, besides the task's inputs, on which a program must give a grid before a rewrite is believed."""
 
+# The only probes unlike the task's own inputs; no more, because every proposal runs on each.
 _OTHER_TASKS = 24
-_NUM_COLOURS = 10
 
 
 def shorten_programs(
     seeds: Sequence[SeedProgram], tasks: TaskSet, *, pool: interpreter.InterpreterPool
 ) -> list[SeedProgram]:
-    """Shorten each program; one whose task isn't in the set stays as it is.
+    """Shorten each program; one whose task isn't in the set is left as it is.
 
     Args:
         seeds: the programs.
-        tasks: their tasks; inputs are used, outputs are not.
+        tasks: their tasks; only inputs are used.
         pool: runs the programs.
+
+    Returns:
+        The programs in the same order, none of them longer than before.
     """
     shortened = list(seeds)
     active = [k for k, seed in enumerate(seeds) if seed.task_id in tasks]
@@ -35,7 +38,9 @@ def shorten_programs(
     jobs = [interpreter.Job([seeds[k].program], probes[k].grids) for k in active]
     for k, outcomes in zip(active, pool.run(jobs), strict=True):
         probes[k].expected = [outcome.grid for outcome in outcomes[0]]
+    # Tidying is compared like any rewrite: without an unused line that fails, a program runs where it failed before.
     proposals = {k: [tidy(seeds[k].program)] for k in active}
+    # All programs take their next step together, so that each round is two large batches for the workers.
     while proposals:
         accepted = _first_equal(proposals, probes, pool)
         for k, program in accepted.items():
@@ -54,33 +59,36 @@ class _Probes:
     """
 
     def __init__(self, task: Task, tasks: TaskSet) -> None:
-        self._own = task.demonstration_inputs + task.test_inputs
+        self._own = task.inputs
         self.grids = [*self._own, *_variations(self._own), *_inputs_of_others(task, tasks)]
+        # Filled in when the program has run on all of them; it stays what the first program gave, however often it is
+        # rewritten, so small differences can't add up.
         self.expected: list[Grid | None] = []
 
     @property
     def suffice(self) -> bool:
-        """Tell whether the program runs on all of the task's inputs and on enough other grids."""
+        """Whether the program runs on all of the task's inputs and on enough other grids."""
         own, others = self.expected[: len(self._own)], self.expected[len(self._own) :]
         return None not in own and sum(grid is not None for grid in others) >= MIN_OTHER_GRIDS
 
     def where_it_runs(self) -> tuple[list[Grid], list[Grid]]:
-        """Return the grids on which the program gives a grid, and these."""
+        """Return the grids on which the program gives a grid, and what it gives."""
         pairs = [(g, e) for g, e in zip(self.grids, self.expected, strict=True) if e is not None]
         return [grid for grid, _ in pairs], [output for _, output in pairs]
 
 
 def _variations(grids: Sequence[Grid]) -> Iterator[Grid]:
-    """Yield the grids mirrored, turned, in other colours and cut: like the task's, so most programs run on them."""
+    """Yield the grids mirrored, rotated, recolored and cropped: close to the task's, so most programs run on them."""
     for grid in grids:
         transposed = tuple(zip(*grid, strict=True))
         yield grid[::-1]
         yield transposed
         yield transposed[::-1]
         yield tuple(tuple(row[::-1]) for row in grid[::-1])
-        yield tuple(tuple((cell + 1) % _NUM_COLOURS for cell in row) for row in grid)
+        # Colors once with another background, and once with 0 kept as the background of most tasks.
+        yield tuple(tuple((cell + 1) % NUM_COLORS for cell in row) for row in grid)
         yield tuple(tuple(cell and cell % 9 + 1 for cell in row) for row in grid)
-        # Cut, a square grid is none any more, and objects touch the border.
+        # Cropped, a square grid isn't square any more, and objects touch the border.
         yield grid[1:] or grid
         yield tuple(row[:-1] or row for row in grid)
 
@@ -88,6 +96,7 @@ def _variations(grids: Sequence[Grid]) -> Iterator[Grid]:
 def _inputs_of_others(task: Task, tasks: TaskSet) -> list[Grid]:
     """Return the first inputs of other tasks, evenly spread over the set."""
     others = [other.demonstration_inputs[0] for other in tasks if other.id != task.id]
+    # Evenly, not at random: the same file is shortened to the same programs.
     return others[:: max(1, len(others) // _OTHER_TASKS)]
 
 
@@ -95,7 +104,8 @@ def _first_equal(
     proposals: dict[int, list[interpreter.Program]], probes: dict[int, _Probes], pool: interpreter.InterpreterPool
 ) -> dict[int, interpreter.Program]:
     """Return, by position, the first proposal that behaves like the program; positions without one are left out."""
-    # Most proposals differ on the first grid, so they are stopped there; failures are compared for the others only.
+    # Most proposals differ on the first grid and stop there. A job that stops early expects grids, so those on which
+    # the program itself fails are compared in a second pass, for the proposals that are left.
     screened = pool.run([_screening_job(programs, probes[k]) for k, programs in proposals.items()])
     alive = {
         k: [
@@ -121,6 +131,8 @@ def _screening_job(programs: list[interpreter.Program], probes: _Probes) -> inte
 
 def _rewrites(program: interpreter.Program) -> list[interpreter.Program]:
     """List the shorter programs that one local rewrite gives, the shortest first."""
+    # One at a time: of two rewrites that each hold, both together may not.
     candidates = [*substitutions(program), *merges(program)]
     shorter = {str(new): new for new in candidates if len(new) < len(program)}
+    # Sorting is stable, so the choice among equals doesn't depend on the run.
     return sorted(shorter.values(), key=len)

@@ -1,8 +1,8 @@
 """Programs files: the `def solve_<task id>(I):` ... `return O` format of arc-dsl's solvers, read as data.
 
-A programs file looks like Python and is never given to Python: only the lines that this grammar knows are accepted, so
-a file from anywhere can be read safely. Imports, blank lines, comments and type hints are skipped, and so are
-definitions of the language's constants with their own values. A literal stands for the constant with its value.
+A programs file looks like Python but is never given to Python: only lines that this grammar knows are accepted, so a
+file from anywhere can be read safely. Imports, blank lines, comments and type hints are skipped, and so are definitions
+of the language's constants with their own values. A literal stands for the constant with its value.
 """
 
 import ast
@@ -13,19 +13,20 @@ from dataclasses import dataclass, field
 import interpreter
 from codeit_jax.config.errors import UserError
 
+# re.ASCII throughout: a letter of another alphabet that looks like ours would pass for a name otherwise.
 _IMPORT = re.compile(r"from [\w.]+ import (\*|\w+(, *\w+)*)|import [\w.]+( as \w+)?", re.ASCII)
 _HINT = r"[\w.]+(?:\[[\w., \[\]]*\])?"
 _DEFINITION = re.compile(rf"def solve_([\w.-]+)\(I(?: *: *{_HINT})?\)(?: *-> *{_HINT})? *:", re.ASCII)
+# Bounded, for `int` takes quadratic time in the number of digits.
 _INTEGER = r"-?(?:0|[1-9][0-9]{0,8})"
 _LITERAL = rf"(?:{_INTEGER}|True|False|\({_INTEGER}, *{_INTEGER}\))"
 _CONSTANT = re.compile(rf"(\w+) *= *({_LITERAL})", re.ASCII)
-_PAIR = r"(?<!\w)\([^()]*\)"  # behind a name it would be a call
+_PAIR = r"(?<!\w)\([^()]*\)"  # after a name it would be a call
 _ASSIGNMENT = re.compile(rf"(\w+)(?: *: *{_HINT})? *= *(\w+)\(((?:[^()]|{_PAIR})*)\)", re.ASCII)
-_COMMA = re.compile(r",(?![^(),]{0,24}\))")  # but not that of a pair; bounded, so that no line takes long
+_COMMA = re.compile(r",(?![^(),]{0,24}\))")  # but not a pair's; bounded, or a long line would take quadratic time
 _ARGUMENT = re.compile(rf"(?:(\w+) *= *)?({_LITERAL}|\w+)", re.ASCII)
 _TASK_ID = re.compile(r"[\w.-]+", re.ASCII)
 _SHOWN_CHARACTERS = 60
-
 
 # True equals 1, so the type is part of the key.
 _CONSTANT_NAMES = {(type(value), value): name for name, value in interpreter.CONSTANTS.items()}
@@ -33,7 +34,12 @@ _CONSTANT_NAMES = {(type(value), value): name for name, value in interpreter.CON
 
 @dataclass(frozen=True, slots=True)
 class SeedProgram:
-    """A program for the task whose id it carries."""
+    """A program written for a task.
+
+    Attributes:
+        task_id: the task.
+        program: the program.
+    """
 
     task_id: str
     program: interpreter.Program
@@ -47,20 +53,20 @@ class _Definition:
     line_number: int
     lines: list[str] = field(default_factory=list)
     line_numbers: list[int] = field(default_factory=list)
-    returned: bool = False
+    returned: bool = False  # nothing may follow `return O`
 
 
 def parse_programs(text: str, *, where: str) -> list[SeedProgram]:
     """Read the text of a programs file, in the order of its definitions.
 
-    Keyword arguments become positional by the parameter names of `interpreter.SIGNATURES`.
+    Keyword arguments become positional by the parameter names in `interpreter.SIGNATURES`.
 
     Args:
         text: the file's content.
         where: what to name in an error, usually the file.
 
     Raises:
-        UserError: a line outside the format, a malformed program, or two programs for one task; one line that names the
+        UserError: a line outside the format, a malformed program, or two programs for one task; the message names the
             place, the value found and the value expected.
     """
     seeds: list[SeedProgram] = []
@@ -72,6 +78,7 @@ def parse_programs(text: str, *, where: str) -> list[SeedProgram]:
                 f"{where}:{line_number}: found a second solve_{task_id}, expected one program a task "
                 f"(the first is at line {defined[task_id]})"
             )
+        # A dict would keep the last of two silently, and a file with both is likely a mistake in merging.
         defined[task_id] = line_number
         seeds.append(SeedProgram(task_id, _parse_body(definition, where)))
     if not seeds:
@@ -88,6 +95,7 @@ def format_programs(seeds: Sequence[SeedProgram]) -> str:
     parts: list[str] = []
     seen: set[str] = set()
     for seed in seeds:
+        # Ids come from the names of task files: one with a line break would write lines of its own into this file.
         if not _TASK_ID.fullmatch(seed.task_id):
             raise UserError(f"task id {_shown(seed.task_id)}: expected letters, digits, '_', '-' and '.' only")
         if seed.task_id in seen:
@@ -101,7 +109,9 @@ def format_programs(seeds: Sequence[SeedProgram]) -> str:
 def _read_definitions(text: str, where: str) -> Iterator[_Definition]:
     """Split a file into its definitions, their lines in canonical form."""
     current: _Definition | None = None
+    # Not splitlines(): it also splits at form feeds and the like, and editors' line numbers don't.
     for number, raw in enumerate(text.split("\n"), start=1):
+        # The format has no strings, so a # always starts a comment.
         line = raw.split("#", 1)[0].rstrip()
         if not line.strip():
             continue
@@ -123,10 +133,11 @@ def _read_definitions(text: str, where: str) -> Iterator[_Definition]:
 
 
 def _read_top_level(line: str, number: int, where: str) -> _Definition | None:
-    """Return the definition that a line without indentation starts, None for an import or a constant."""
+    """Return the definition that an unindented line starts, None for an import or a constant."""
     definition = _DEFINITION.fullmatch(line)
     if definition:
         return _Definition(definition[1], number)
+    # arc-dsl's constants.py, pasted in front of its solvers; another value for a name we know would be another program.
     constant = _CONSTANT.fullmatch(line)
     if _IMPORT.fullmatch(line) or (constant and _constant_name(constant[2], f"{where}:{number}") == constant[1]):
         return None
@@ -134,7 +145,7 @@ def _read_top_level(line: str, number: int, where: str) -> _Definition | None:
 
 
 def _finished(definition: _Definition, where: str) -> _Definition:
-    """Check that a definition has ended with its return line."""
+    """Return a definition that ended with its return line; raise for one that didn't."""
     if not definition.returned:
         last = definition.line_numbers[-1] if definition.line_numbers else definition.line_number
         raise UserError(f"{where}:{last}: found the end of solve_{definition.task_id}, expected `return O`")
@@ -146,13 +157,14 @@ def _canonical_assignment(line: str, place: str) -> str:
     match = _ASSIGNMENT.fullmatch(line)
     if not match:
         raise UserError(f"{place}: found {_shown(line)}, expected `name = function(arguments)` or `return O`")
+    # Whether the names exist is the interpreter's question: it parses the canonical text, with better messages.
     name, callee, inside = match.groups()
     arguments = _positional_arguments(callee, inside, place)
     return f"{name} = {callee}({', '.join(arguments)})"
 
 
 def _positional_arguments(callee: str, inside: str, place: str) -> list[str]:
-    """Order the arguments of a call by the callee's signature."""
+    """Return the arguments of a call in the order of the callee's signature."""
     positional: list[str] = []
     keywords: dict[str, str] = {}
     for part in _COMMA.split(inside):
@@ -179,6 +191,7 @@ def _constant_name(value: str, place: str) -> str:
     """Return the name of the constant that a literal stands for; any other text as it is."""
     if not re.fullmatch(_LITERAL, value):
         return value
+    # The regular expression has let only integers, truth values and pairs of integers through.
     literal = ast.literal_eval(value)
     name = _CONSTANT_NAMES.get((type(literal), literal))
     if name is None:
@@ -194,6 +207,7 @@ def _keyword_values(callee: str, num_positional: int, keywords: dict[str, str], 
     if signature is None:
         raise UserError(f"{place}: found keyword arguments for {_shown(callee)}, expected them for DSL functions only")
     expected = [parameter.name for parameter in signature.parameters[num_positional:]]
+    # As sets, for keywords come in any order; too many positional arguments leave nothing to expect.
     if set(expected) != set(keywords):
         raise UserError(
             f"{place}: found the keyword arguments {', '.join(keywords)} of {callee}, "

@@ -3,21 +3,19 @@
 Needs nothing but NumPy, and nothing else of this package.
 """
 
-from codeit_jax.replay.batch import Batch
 from codeit_jax.replay.buffer import PrioritizedReplayBuffer
-from codeit_jax.replay.columns import Column, Payload, Tokens
 from codeit_jax.replay.eviction import LowestPriority, MaxAge, Ring
 from codeit_jax.replay.journal import ReplayJournal
 from codeit_jax.replay.mixture import MixtureBatch, ReplayMixture
-from codeit_jax.replay.persistence import CorruptFileError
-from codeit_jax.replay.recipes import RECIPES, Recipe
-from codeit_jax.replay.segments import SegmentLog, TornTailWarning
-from codeit_jax.replay.sharding import ShardedSampler, restore_shards
-from codeit_jax.replay.sum_tree import SumTree
-from codeit_jax.replay.token_arena import TokenArena, TokenRows
+from codeit_jax.replay.replay_batch import Batch
+from codeit_jax.replay.sharded_sampler import ShardedSampler, restore_shards
+from codeit_jax.replay.store.columns import Column, Payload, Tokens
+from codeit_jax.replay.store.persistence import CorruptFileError
+from codeit_jax.replay.store.segment_log import SegmentLog, TornTailWarning
+from codeit_jax.replay.store.token_arena import TokenArena, TokenRows
+from codeit_jax.replay.tree.sum_tree import SumTree
 
 __all__ = [
-    "RECIPES",
     "Batch",
     "Column",
     "CorruptFileError",
@@ -26,7 +24,6 @@ __all__ = [
     "MixtureBatch",
     "Payload",
     "PrioritizedReplayBuffer",
-    "Recipe",
     "ReplayJournal",
     "ReplayMixture",
     "Ring",

@@ -9,20 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from codeit_jax.replay import buffer_state
-from codeit_jax.replay.arrays import IN_RANGE, FloatArray, IntArray, distinct
-from codeit_jax.replay.batch import Addition, Batch
-from codeit_jax.replay.checks import check_priorities
-from codeit_jax.replay.columns import Schema, Table
-from codeit_jax.replay.duplicates import OnDuplicate, WritePlan, plan_writes
-from codeit_jax.replay.eviction import EvictionPolicy, Ring
-from codeit_jax.replay.groups import Groups
-from codeit_jax.replay.keys import DigestArray, KeyIndex, Keys, digests
-from codeit_jax.replay.persistence import load_state, save_state
+from codeit_jax.replay.eviction import EvictionPolicy, Ring, choose_victims
 from codeit_jax.replay.priorities import MaxWeight, Priorities, ZeroPolicy
-from codeit_jax.replay.slots import SlotTable
-from codeit_jax.replay.sum_tree import Method
+from codeit_jax.replay.replay_batch import Addition, Batch
+from codeit_jax.replay.store.columns import Schema, Table
+from codeit_jax.replay.store.duplicates import OnDuplicate, WritePlan, plan_writes
+from codeit_jax.replay.store.groups import Groups
+from codeit_jax.replay.store.key_index import DigestArray, KeyIndex, Keys, digests, digests_of_each
+from codeit_jax.replay.store.persistence import load_state, save_state
+from codeit_jax.replay.store.slot_table import SlotTable
+from codeit_jax.replay.tree.arrays import IN_RANGE, FloatArray, IntArray, check_priorities, distinct
+from codeit_jax.replay.tree.sum_tree import Method
 
-_NONE: IntArray = np.empty(0, np.int64)
+_NONE: IntArray = np.empty(0, np.int64)  # no slots
 
 
 class PrioritizedReplayBuffer:
@@ -53,29 +52,31 @@ class PrioritizedReplayBuffer:
         `schema` maps column names to `Column`, `Tokens`, `Payload` or a NumPy type; None stores any object per item.
         `eviction` decides what leaves a full buffer (default: `Ring()`), `on_duplicate` what a key that is there
         already does: "replace" and "max" (if the priority is higher) overwrite the item in its place, "keep" does
-        nothing, "error" raises. `max_per_group` caps the items of one group; the lowest priority leaves.
+        nothing, "error" raises. `max_per_group` caps the items of one group; the lowest priority leaves. Raises
+        ValueError for a setting out of range.
         """
         _check_choice("on_duplicate", on_duplicate, ("replace", "max", "keep", "error"))
         _check_choice("max_weight", max_weight, ("batch", "buffer", None))
         self.capacity = capacity
         self.beta = beta
-        self.lock = threading.RLock()
+        self.lock = threading.RLock()  # reentrant: methods call one another
         self.table = Table(schema)
         self.eviction = Ring() if eviction is None else eviction
         self.on_duplicate: OnDuplicate = on_duplicate
         self.max_weight: MaxWeight = max_weight
         self.max_per_group = max_per_group
-        self.rng = np.random.default_rng(seed)
+        self.rng = np.random.default_rng(seed)  # shared with the tree: one stream, in the order of the calls
         self.priorities = Priorities(capacity, alpha, eps, zero, self.rng)
         self.slots = SlotTable(capacity)
         self.keys = KeyIndex()
         self.groups = Groups()
 
     def __len__(self) -> int:
-        """Number of items; a key counts once."""
+        """Return the number of items; a key counts once."""
         return self.slots.size
 
     def __contains__(self, key: Hashable) -> bool:
+        """Return whether an item with the key is there."""
         with self.lock:
             return bool(self.keys.find(digests([key]))[0] >= 0)
 
@@ -108,7 +109,7 @@ class PrioritizedReplayBuffer:
         key: Keys | Hashable | None = None,
         group: Keys | Hashable | None = None,
     ) -> Any:
-        """Add a batch of items, or one; return their slots (int for one).
+        """Add a batch of items, or one; return their slots, int64 [n] (int for one).
 
         `items`: a mapping from column to array (or sequence of token rows) with the batch first; without a schema, a
         list or array of objects. A single item's values have no batch axis. `priority`: one number for all or one
@@ -117,6 +118,7 @@ class PrioritizedReplayBuffer:
         first, then the others, which may push some of them out: -1 is the slot of an item that is not there in the
         end. Nothing changes if anything is wrong; raises ValueError for more than `capacity` items.
         """
+        # Two steps, so that a journal can log what was checked before it is stored.
         addition = self.prepare(items, priority, key, group)
         slots = self.apply(addition)
         return int(slots[0]) if addition.single else slots
@@ -132,22 +134,25 @@ class PrioritizedReplayBuffer:
         columns, count, single = self.table.prepare(items)
         if count > self.capacity:
             raise ValueError(f"{count} items: capacity is {self.capacity}")
-        names = _digests_of_each("key", key, count, single)
-        labels = _digests_of_each("group", group, count, single)
+        names = digests_of_each("key", key, count, single)
+        labels = digests_of_each("group", group, count, single)
         with self.lock:
             return Addition(columns, self._raw_priorities(priority, count), names, labels, single)
 
     def apply(self, addition: Addition) -> IntArray:
-        """Store prepared items; return their slots."""
+        """Store prepared items; return their slots, int64 [n], -1 for an item that is not there in the end."""
         with self.lock:
-            raw, names = addition.raw, addition.names
+            raw, names = addition.raw, addition.names  # [n], [n, 2]
+            # Whatever can be refused is refused in the next lines, before anything is written.
             masses = self.priorities.masses(raw)
             if names is None:
                 plan = WritePlan(_NONE, _NONE, np.arange(len(raw)))
             else:
                 plan = plan_writes(self.keys, names, raw, self.priorities.raw, self.on_duplicate)
+            # A new generation first: updates drawn from what was there before must no longer find it.
             self.slots.stamp(plan.overwritten_slots)
             self._store(plan.overwritten_slots, plan.overwriting, addition, masses)
+            # Room is made after the overwriting, whose new priorities decide who leaves.
             new_slots = self._free_slots(len(plan.new))
             self.slots.fill(new_slots)
             if names is not None:
@@ -157,6 +162,7 @@ class PrioritizedReplayBuffer:
                 surplus = self.groups.surplus(self.max_per_group, self.priorities.raw, self.slots.inserted)
                 self._remove_slots(surplus)
             if names is None:
+                # A group's cap may have removed what was just stored.
                 return np.where(self.slots.generation[new_slots] > 0, new_slots, -1)
             return self.keys.find(names)
 
@@ -175,6 +181,7 @@ class PrioritizedReplayBuffer:
         ValueError if the buffer is empty or the zero policy forbids what is asked.
         """
         with self.lock:
+            # Under the lock from the draw to the copy: what is read is what was drawn.
             rng = self.rng if rng is None else rng
             if n and not self.slots.size:
                 raise ValueError("the buffer is empty")
@@ -189,7 +196,7 @@ class PrioritizedReplayBuffer:
             return self._batch(slots, masses, self.beta if beta is None else beta)
 
     def get(self, keys: Keys) -> Batch:
-        """Return the items with the given keys; raises KeyError if one is not there."""
+        """Return the items with the given keys, in that order; raises KeyError if one is not there."""
         with self.lock:
             slots = self.keys.find(digests(keys))
             if (slots < 0).any():
@@ -216,7 +223,8 @@ class PrioritizedReplayBuffer:
         if raw.shape != slots.shape:
             raw = np.broadcast_to(raw, slots.shape)
         with self.lock:
-            current = self.slots.generation.take(slots)
+            # Generations only grow, so a slot that was emptied and filled again never looks the same.
+            current = self.slots.generation.take(slots)  # [n]: 0 for an empty slot
             if generation is not None:
                 same = current == generation
                 if not same.all():
@@ -235,6 +243,7 @@ class PrioritizedReplayBuffer:
         """Remove as `remove` does, by the digests of the keys."""
         with self.lock:
             slots = self.keys.find(names)
+            # A key given twice must not free its slot twice.
             slots = distinct(np.sort(slots[slots >= 0]))
             self._remove_slots(slots)
         return len(slots)
@@ -243,7 +252,7 @@ class PrioritizedReplayBuffer:
         """Apply the eviction policy now; return how many items left."""
         with self.lock:
             before = len(self)
-            self._remove_slots(self._victims(0))
+            self._remove_slots(choose_victims(self.eviction, self.slots, self.priorities.raw, 0))
             return before - len(self)
 
     def state_dict(self) -> dict[str, Any]:
@@ -283,6 +292,7 @@ class PrioritizedReplayBuffer:
         cls, state: Mapping[str, Any], *, eviction: EvictionPolicy | None = None
     ) -> "PrioritizedReplayBuffer":
         """Return a buffer with the settings and the content of a `state_dict`."""
+        # Settings first: a state fits only a buffer with its schema.
         buffer = cls(**buffer_state.settings(state, eviction))
         buffer_state.load_state_dict(buffer, state)
         return buffer
@@ -295,11 +305,13 @@ class PrioritizedReplayBuffer:
 
     def _raw_priorities(self, priority: npt.ArrayLike | None, count: int) -> FloatArray:
         if priority is None:
+            # As in Schaul et al. (2016, algorithm 1): new items come up soon.
             return np.full(count, self.priorities.largest() or 1.0)
         raw = np.asarray(priority, dtype=np.float64)
         check_priorities(raw)
         if raw.shape not in ((), (count,)):
             raise ValueError(f"priority has shape {raw.shape}: must be one number or ({count},)")
+        # A view with stride 0: one number is not copied `count` times.
         return np.broadcast_to(raw, (count,))
 
     def _store(self, slots: IntArray, positions: IntArray, addition: Addition, masses: FloatArray) -> None:
@@ -318,18 +330,11 @@ class PrioritizedReplayBuffer:
         needed = count - self.slots.num_free
         if needed <= 0:
             return self.slots.reserve(count)
-        victims = self._victims(needed)
+        victims = choose_victims(self.eviction, self.slots, self.priorities.raw, needed)
         # The empty slots first: in a ring, the last items then lie where the first ones to leave were.
         free = self.slots.reserve(self.slots.num_free)
         self._remove_slots(victims)
         return np.concatenate([free, self.slots.reserve(needed)])
-
-    def _victims(self, needed: int) -> IntArray:
-        victims = np.asarray(self.eviction(self.slots, self.priorities.raw, needed), dtype=np.int64)
-        taken = self.slots.generation[victims] > 0
-        if len(victims) < needed or not taken.all() or len(distinct(np.sort(victims))) < len(victims):
-            raise ValueError(f"the eviction policy chose {victims}: must be distinct taken slots, {needed} are needed")
-        return victims
 
     def _remove_slots(self, slots: IntArray) -> None:
         """Empty distinct taken slots."""
@@ -343,21 +348,13 @@ class PrioritizedReplayBuffer:
 
     def _batch(self, slots: IntArray, masses: FloatArray, beta: float) -> Batch:
         return Batch(
+            # Copies, so later writes to the slots do not change a batch.
             data=self.table.read(slots),
             indices=slots,
             weights=self.priorities.importance_weights(masses, self.slots.size, beta, self.max_weight),
             probabilities=self.priorities.probabilities(masses, self.slots.size),
             generation=self.slots.generation.take(slots, mode=IN_RANGE),
         )
-
-
-def _digests_of_each(name: str, values: Keys | Hashable | None, count: int, single: bool) -> DigestArray | None:
-    if values is None:
-        return None
-    each = digests([values] if single else values)  # type: ignore[list-item, arg-type]
-    if len(each) != count:
-        raise ValueError(f"{len(each)} values of {name} for {count} items")
-    return each
 
 
 def _check_choice(name: str, value: str | None, choices: tuple[str | None, ...]) -> None:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codeit_jax.replay.columns import Column, ColumnSpec, Payload, Schema, Tokens
 from codeit_jax.replay.eviction import EvictionPolicy, LowestPriority, MaxAge, Ring
+from codeit_jax.replay.store.columns import Column, ColumnSpec, Payload, Schema, Tokens
 
 if TYPE_CHECKING:
     from codeit_jax.replay.buffer import PrioritizedReplayBuffer  # only for its type: it imports this module
@@ -17,7 +17,7 @@ _POLICIES: dict[str, Any] = {"Ring": Ring, "LowestPriority": LowestPriority, "Ma
 
 def state_dict(buffer: "PrioritizedReplayBuffer") -> dict[str, Any]:
     """Return copies of everything that later results depend on."""
-    end = buffer.slots.end
+    end = buffer.slots.end  # slots from here on were never used
     return {
         "version": STATE_VERSION,
         "config": _config(buffer),
@@ -36,11 +36,13 @@ def load_state_dict(buffer: "PrioritizedReplayBuffer", state: Mapping[str, Any])
         raise ValueError(f"state has version {state['version']}: this code reads version {STATE_VERSION}")
     if state["config"]["schema"] != _schema_state(buffer):
         raise ValueError(f"state has schema {state['config']['schema']}: the buffer has {_schema_state(buffer)}")
+    # The rest is by slot: without the slots, nothing says what is there.
     buffer.slots.load_state_dict(state["slots"])
     buffer.table.load_state(state["columns"])
     buffer.keys.load_digests(np.asarray(state["digests"]))
     buffer.groups.load_state_dict(state["groups"])
     buffer.beta = state["config"]["beta"]
+    # Masses and sums are not saved: they follow, bitwise, from raw priorities and alpha.
     buffer.priorities.restore(np.asarray(state["raw"]), state["config"]["alpha"], buffer.slots.occupied())
     buffer.rng.bit_generator.state = state["rng"]
 
@@ -59,6 +61,7 @@ def settings(state: Mapping[str, Any], eviction: EvictionPolicy | None) -> dict[
 
 def _config(buffer: "PrioritizedReplayBuffer") -> dict[str, Any]:
     policy = buffer.eviction
+    # A function of the user's can't be saved, only its absence.
     known = type(policy).__name__ in _POLICIES
     return {
         "capacity": buffer.capacity,
@@ -82,6 +85,7 @@ def _schema_state(buffer: "PrioritizedReplayBuffer") -> list[list[Any]] | None:
 
 
 def _spec_state(spec: ColumnSpec) -> list[Any]:
+    # `dtype.str` has the byte order, so the file reads alike on any machine.
     if isinstance(spec, Column):
         return ["column", np.dtype(spec.dtype).str, list(spec.shape)]
     return ["tokens", np.dtype(spec.dtype).str, []] if isinstance(spec, Tokens) else ["payload", "", []]

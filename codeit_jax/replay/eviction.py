@@ -6,14 +6,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from codeit_jax.replay.arrays import FloatArray, IntArray
-from codeit_jax.replay.slots import SlotTable
+from codeit_jax.replay.store.slot_table import SlotTable
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray, distinct
 
 EvictionPolicy = Callable[[SlotTable, FloatArray, int], IntArray]
 """(slot table, raw priorities by slot, slots needed) -> distinct taken slots to empty, at least as many as needed.
 
 The user's own call, `evict()`, needs 0.
 """
+
+
+def choose_victims(policy: EvictionPolicy, slots: SlotTable, priorities: FloatArray, needed: int) -> IntArray:
+    """Return the slots that a policy empties; raises ValueError unless they are distinct, taken and enough."""
+    victims = np.asarray(policy(slots, priorities, needed), dtype=np.int64)
+    # A policy can be anyone's function; a slot emptied twice would be handed out twice.
+    taken = slots.generation[victims] > 0
+    if len(victims) < needed or not taken.all() or len(distinct(np.sort(victims))) < len(victims):
+        raise ValueError(f"the eviction policy chose {victims}: must be distinct taken slots, {needed} are needed")
+    return victims
 
 
 @dataclass(frozen=True)
@@ -41,12 +51,13 @@ class LowestPriority:
         surplus = max(needed, len(taken) - math.ceil(slots.capacity * (1.0 - self.fraction)))
         if surplus == 0:
             return np.empty(0, np.int64)
-        values = priorities.take(taken)
+        values = priorities.take(taken)  # [taken]
+        # Of equal priorities not all may have to leave: those below the threshold do, of those at it the oldest.
         threshold = np.partition(values, surplus - 1)[surplus - 1]
         below = taken[values < threshold]
-        level = taken[values == threshold]
-        oldest = np.argsort(slots.inserted.take(level), kind="stable")[: surplus - len(below)]
-        return np.concatenate([below, level[oldest]])
+        tied = taken[values == threshold]
+        oldest = np.argsort(slots.inserted.take(tied), kind="stable")[: surplus - len(below)]
+        return np.concatenate([below, tied[oldest]])
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,8 @@ class MaxAge:
     def __call__(self, slots: SlotTable, priorities: FloatArray, needed: int) -> IntArray:
         """Return the slots to empty."""
         taken = slots.occupied()
-        ages = slots.ages(taken)
+        ages = slots.ages(taken)  # [taken], in items added since
         expired = int(np.count_nonzero(ages > self.max_age))
         count = max(expired, needed)
+        # argpartition and not a sort: O(n), and all that leave are alike.
         return taken[np.argpartition(-ages, count - 1)[:count]] if count else np.empty(0, np.int64)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.batch import Addition
 from codeit_jax.replay.buffer import PrioritizedReplayBuffer
 from codeit_jax.replay.eviction import EvictionPolicy
-from codeit_jax.replay.keys import Keys, digests
-from codeit_jax.replay.persistence import load_state, read_state, save_state, write_state
-from codeit_jax.replay.segments import SegmentLog
-from codeit_jax.replay.token_arena import TokenRows
+from codeit_jax.replay.replay_batch import Addition
+from codeit_jax.replay.store.key_index import Keys, digests
+from codeit_jax.replay.store.persistence import load_state, read_state, save_state, write_state
+from codeit_jax.replay.store.segment_log import SegmentLog
+from codeit_jax.replay.store.token_arena import TokenRows
 
 
 class ReplayJournal:
@@ -56,6 +56,7 @@ class ReplayJournal:
         """Add as `PrioritizedReplayBuffer.add` does; what has returned is on disk."""
         with self._changing():
             addition = self.buffer.prepare(items, priority, key, group)
+            # Applied first: what the buffer refuses must not be in the log.
             slots = self.buffer.apply(addition)
             columns = {name: _portable(values) for name, values in addition.columns.items()}
             self._append("add", columns=columns, raw=addition.raw, names=addition.names, labels=addition.labels)
@@ -67,6 +68,7 @@ class ReplayJournal:
         """Set priorities as `PrioritizedReplayBuffer.update_priorities` does; what has returned is on disk."""
         with self._changing():
             updated = self.buffer.update_priorities(indices, priority, generation)
+            # As the caller gave them: generations decide again, alike, when this is repeated.
             arrays = {"indices": np.asarray(indices), "priority": np.asarray(priority, dtype=np.float64)}
             self._append("update", **arrays, generation=None if generation is None else np.asarray(generation))
         return updated
@@ -89,6 +91,8 @@ class ReplayJournal:
     def checkpoint(self) -> None:
         """Write a snapshot and drop the segments before it."""
         with self.buffer.lock:
+            # In this order a kill at any point loses nothing: a snapshot names the first segment that it does not hold,
+            # and only once it is durable are older segments dropped.
             self._log.start_segment()
             save_state(self._snapshot_path, {"buffer": self.buffer.state_dict(), "first_segment": self._log.number})
             self._diverged = False
@@ -99,7 +103,7 @@ class ReplayJournal:
         """Hold the lock; after a change that could not be logged, refuse more until a snapshot holds it."""
         with self.buffer.lock:
             if self._diverged:
-                raise RuntimeError("an earlier change could not be logged: call checkpoint(), or open the journal anew")
+                raise RuntimeError("an earlier change could not be logged: checkpoint(), or open the journal again")
             yield
 
     def _append(self, operation: str, **arguments: Any) -> None:
@@ -110,11 +114,11 @@ class ReplayJournal:
         try:
             self._log.append(record.getvalue())
         except OSError:
-            self._diverged = True
+            self._diverged = True  # the buffer has the change, the log hasn't: later records would not fit
             raise
 
     def _repeat(self, record: bytes) -> None:
-        image = np.frombuffer(bytearray(record), np.uint8)
+        image = np.frombuffer(bytearray(record), np.uint8)  # writable, unlike views of bytes
         change = read_state(image, str(self._log.directory), allow_pickle=self._allow_pickle)
         arguments = change["arguments"]
         if change["operation"] == "add":
@@ -126,6 +130,7 @@ class ReplayJournal:
             self.buffer.remove_digests(arguments["names"])
         else:
             self.buffer.evict()
+        # Draws are not logged: with the random state after each change, the buffer continues as if they had been.
         self.buffer.rng.bit_generator.state = change["rng"]
 
 
@@ -136,5 +141,6 @@ def _portable(values: Any) -> Any:
 def _from_portable(values: Any) -> Any:
     if not isinstance(values, Mapping):
         return values
+    # Starts follow from lengths.
     lengths = values["lengths"]
     return TokenRows(values["tokens"], np.cumsum(lengths) - lengths, lengths)

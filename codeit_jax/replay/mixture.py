@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from codeit_jax.replay.arrays import FloatArray, IntArray
-from codeit_jax.replay.batch import Batch
 from codeit_jax.replay.buffer import PrioritizedReplayBuffer
-from codeit_jax.replay.columns import concatenate_columns
 from codeit_jax.replay.eviction import EvictionPolicy
-from codeit_jax.replay.persistence import load_state, save_state
+from codeit_jax.replay.replay_batch import Batch
+from codeit_jax.replay.store.columns import concatenate_columns
+from codeit_jax.replay.store.persistence import load_state, save_state
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray
 
 Shortage = Literal["take_all", "error"]
 """What happens if a partition has fewer items than are asked for without replacement."""
@@ -26,14 +26,17 @@ class MixtureBatch:
     parts: dict[str, Batch]
 
     def __len__(self) -> int:
+        """Return the number of draws."""
         return sum(map(len, self.parts.values()))
 
     def __getitem__(self, partition: str) -> Batch:
+        """Return the draws from one partition."""
         return self.parts[partition]
 
     @cached_property
     def partition(self) -> IntArray:
-        """Number of the partition of each draw, in the order of `parts`."""
+        """Number of the partition of each draw, int64 [n], in the order of `parts`."""
+        # Made on demand: most callers take `data` or one part.
         return np.repeat(np.arange(len(self.parts)), [len(part) for part in self.parts.values()])
 
     @cached_property
@@ -43,12 +46,12 @@ class MixtureBatch:
 
     @cached_property
     def weights(self) -> FloatArray:
-        """The importance weights of all parts, normalized within each."""
+        """The importance weights of all parts, [n], normalized within each."""
         return np.concatenate([part.weights for part in self.parts.values()])
 
     @cached_property
     def indices(self) -> IntArray:
-        """The slots of all draws, each in the buffer of its partition."""
+        """The slots of all draws, [n], each in the buffer of its partition."""
         return np.concatenate([part.indices for part in self.parts.values()])
 
 
@@ -56,18 +59,21 @@ class ReplayMixture:
     """Named partitions, each a buffer of its own."""
 
     def __init__(self, partitions: Mapping[str, PrioritizedReplayBuffer]) -> None:
+        """Name buffers; raises ValueError if there are none."""
         if not partitions:
             raise ValueError("partitions is empty: name at least one buffer")
         self.partitions = dict(partitions)
 
     def __getitem__(self, partition: str) -> PrioritizedReplayBuffer:
+        """Return the buffer of a partition."""
         return self.partitions[partition]
 
     def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
         return iter(self.partitions)
 
     def __len__(self) -> int:
-        """Number of items in all partitions."""
+        """Return the number of items in all partitions."""
         return sum(map(len, self.partitions.values()))
 
     def sample(
@@ -87,10 +93,11 @@ class ReplayMixture:
         unknown = set(counts) - set(self.partitions)
         if unknown:
             raise ValueError(f"counts name {sorted(unknown)}: partitions are {sorted(self.partitions)}")
+        # In the order of `counts`, which decides what a shared `rng` draws.
         parts = {}
         for name, count in counts.items():
             buffer = self.partitions[name]
-            with buffer.lock:
+            with buffer.lock:  # or another thread could remove items between the count and the draw
                 available = count if replacement and len(buffer) else min(count, len(buffer))
                 if available < count and shortage == "error":
                     raise ValueError(f"{count} draws from {name!r}: it has {len(buffer)} items")
@@ -103,6 +110,7 @@ class ReplayMixture:
             raise ValueError(f"{len(priorities)} priorities for {len(batch)} draws")
         updated, start = 0, 0
         for name, part in batch.parts.items():
+            # Generations are each buffer's own, so each part goes to its buffer.
             chunk = priorities[start : start + len(part)]
             updated += self.partitions[name].update_priorities(part.indices, chunk, part.generation)
             start += len(part)

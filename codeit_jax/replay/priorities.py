@@ -5,10 +5,10 @@ from typing import Literal
 
 import numpy as np
 
-from codeit_jax.replay.arrays import FloatArray, IntArray
-from codeit_jax.replay.extrema import Extrema
-from codeit_jax.replay.sum_tree import Method, SumTree
-from codeit_jax.replay.without_replacement import draw_without_replacement
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray
+from codeit_jax.replay.tree.extrema import Extrema
+from codeit_jax.replay.tree.sum_tree import Method, SumTree
+from codeit_jax.replay.tree.without_replacement import draw_without_replacement
 
 ZeroPolicy = Literal["uniform", "error", "never"]
 """What a priority of zero (after `eps` is added) means.
@@ -27,6 +27,7 @@ class Priorities:
     """Raw priorities by slot and the tree of masses (raw + eps) ** alpha that draws are proportional to."""
 
     def __init__(self, capacity: int, alpha: float, eps: float, zero: ZeroPolicy, rng: np.random.Generator) -> None:
+        """Make zeros for `capacity` slots; raises ValueError for a setting out of range."""
         if zero not in ("uniform", "error", "never"):
             raise ValueError(f"zero is {zero!r}: must be 'uniform', 'error' or 'never'")
         if not 0.0 <= eps < np.inf:
@@ -34,38 +35,40 @@ class Priorities:
         self.eps = eps
         self.zero: ZeroPolicy = zero
         self.alpha = _checked_alpha(alpha)
-        self.raw: FloatArray = np.zeros(capacity)
+        self.raw: FloatArray = np.zeros(capacity)  # [capacity]
         self.tree = SumTree(capacity, rng=rng)
-        self._extrema: Extrema | None = None  # made at the first use of smallest() or largest()
+        self._extrema = Extrema(self.raw)
 
     def masses(self, raw: FloatArray, alpha: float | None = None) -> FloatArray:
-        """Return (raw + eps) ** alpha; a positive priority keeps a positive mass.
+        """Return (raw + eps) ** alpha, [n]; a positive priority keeps a positive mass.
 
         With alpha = 0 all masses are 1, except those of zero priorities under "never". Raises ValueError for a zero
         that the policy refuses and OverflowError if a mass is beyond float64.
         """
         exponent = self.alpha if alpha is None else alpha
+        # Not `+ 0.0`, which would copy; and 1e-19 vanishes beside 0.5, but not beside 0.
         shifted = raw + self.eps if self.eps else raw
         has_zero = bool(shifted.size) and not np.minimum.reduce(shifted, axis=None) > 0.0
         if has_zero and self.zero == "error":
             raise ValueError("a priority is zero: zero='error' refuses it")
         if exponent == 1.0 or not shifted.size:
             return shifted
+        # Both are met below: too large raises, too small becomes the smallest normal number.
         with np.errstate(over="ignore", under="ignore"):
             mass: FloatArray = np.power(shifted, exponent)
         if np.maximum.reduce(mass, axis=None) == np.inf:
             raise OverflowError(f"a priority to the power alpha = {exponent} is beyond float64")
-        np.maximum(mass, _SMALLEST, out=mass)
+        np.maximum(mass, _SMALLEST, out=mass)  # a power that underflows to zero would never be drawn
         if has_zero and (exponent > 0.0 or self.zero == "never"):
             mass[shifted == 0.0] = 0.0
         return mass
 
     def set(self, slots: IntArray, raw: FloatArray, masses: FloatArray) -> None:
         """Set slots to raw priorities and the masses that belong to them."""
+        # The tree first: it checks, and refuses before anything is changed.
         self.tree[slots] = masses
         self.raw[slots] = raw
-        if self._extrema is not None:
-            self._extrema.mark(slots)
+        self._extrema.note(slots)
 
     def clear(self, slots: IntArray) -> None:
         """Set empty slots to zero."""
@@ -78,20 +81,21 @@ class Priorities:
         self.alpha = alpha
 
     def restore(self, raw: FloatArray, alpha: float, taken: IntArray) -> None:
-        """Start afresh from the raw priorities of the first slots."""
+        """Start again from the raw priorities of the first slots."""
         self.raw[: len(raw)] = raw
         self.raw[len(raw) :] = 0.0
+        # Empty, then only what is taken: masses of removed items must not linger.
         self.tree.load_priorities(np.zeros(0))
         self.set_alpha(alpha, taken)
-        self._extrema = None
+        self._extrema.forget()
 
     def smallest(self) -> float:
         """Return the smallest positive raw priority, inf if there is none."""
-        return self._current_extrema().smallest_positive()
+        return self._extrema.smallest_positive()
 
     def largest(self) -> float:
         """Return the largest raw priority."""
-        return self._current_extrema().largest()
+        return self._extrema.largest()
 
     def draw(
         self, n: int, method: Method, sort: bool, rng: np.random.Generator, taken: Callable[[], IntArray]
@@ -100,6 +104,7 @@ class Priorities:
         if n and self.tree.total() == 0.0:
             if self.zero == "never":
                 raise ValueError("all priorities are zero: zero='never' leaves nothing to draw")
+            # `taken` is a function, since to list the slots is O(capacity) and hardly ever needed.
             slots = rng.choice(taken(), n)
             return (np.sort(slots) if sort else slots), np.zeros(n)
         return self.tree.draw(n, method, sort, rng)
@@ -108,7 +113,7 @@ class Priorities:
         self, n: int, sort: bool, rng: np.random.Generator, taken: Callable[[], IntArray]
     ) -> tuple[IntArray, FloatArray]:
         """Draw without replacement; return slots and masses."""
-        self.tree.total()
+        self.tree.total()  # raises OverflowError if it is infinite
         slots = draw_without_replacement(self.tree, n, rng)
         missing = n - len(slots)
         if missing:
@@ -117,6 +122,7 @@ class Priorities:
             rest = candidates[~drawn[candidates]]
             if self.zero == "never" or missing > len(rest):
                 raise ValueError(f"n is {n}: only {len(slots)} priorities are positive and {len(rest)} are zero")
+            # Zeros come after every positive priority; shuffled, or they would all be at the end.
             slots = np.concatenate([slots, rng.choice(rest, missing, replace=False)])
             rng.shuffle(slots)
         if sort:
@@ -136,6 +142,7 @@ class Priorities:
         """
         if beta == 0.0 or not len(masses):
             return np.ones(len(masses))
+        # The smallest mass has the largest weight.
         smallest = np.minimum.reduce(masses)
         if smallest <= 0.0:
             smallest = masses[masses > 0.0].min(initial=np.inf)
@@ -147,15 +154,10 @@ class Priorities:
         elif max_weight == "buffer":
             reference = self.tree.min()
         else:
+            # size * mass / total, divided out once.
             reference = self.tree.total() / size
         weights: FloatArray = np.power(masses / reference, -beta)
         return weights
-
-    def _current_extrema(self) -> Extrema:
-        if self._extrema is None:
-            self._extrema = Extrema(self.raw)
-            self._extrema.mark_all()
-        return self._extrema
 
 
 def _checked_alpha(alpha: float) -> float:

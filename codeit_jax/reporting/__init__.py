@@ -1,1 +1,1 @@
-"""What people look at: progress, the page of a run, grids in a terminal."""
+"""What people look at: progress, a run's page, grids in a terminal."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from codeit_jax.reporting.markup import escape
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 720, 300, 40, 30
-_COLOURS = ("#0074d9", "#c8452e", "#2b8a3e", "#8a2be2", "#b8860b", "#444444")
+# Dark enough on white, and not the grids' palette: a line's color says nothing about a cell's.
+_COLORS = ("#0074d9", "#c8452e", "#2b8a3e", "#8a2be2", "#b8860b", "#444444")
 _MAX_TICKS = 10
 
 
@@ -15,27 +16,29 @@ class Line:
     """One line of a chart.
 
     Attributes:
-        name: for the legend.
+        name: its name in the legend.
         points: (meta-iteration, value), ascending.
-        colour: number of its colour; lines of one run share it.
-        dashed: to tell them apart.
+        color: number of its color; lines of one run share it.
+        dashed: whether it is dashed, to tell lines of one run apart.
     """
 
     name: str
     points: Sequence[tuple[int, float]]
-    colour: int
+    color: int
     dashed: bool = False
 
 
 def chart_svg(lines: Sequence[Line], label: str) -> str:
-    """Draw lines from 0 upwards with a legend; the label says what the values are."""
+    """Return an SVG chart of lines, from 0 upwards, with a legend; the label says what the values are."""
+    # `default`: a run that was stopped before its first score still has a page.
     last = max((x for line in lines for x, _ in line.points), default=0)
     highest = max((y for line in lines for _, y in line.points), default=0)
     x_step, y_step = _tick_step(last), _tick_step(highest)
-    top = max(-(-int(highest) // y_step), 1) * y_step
+    top = max(-(-int(highest) // y_step), 1) * y_step  # rounded up to a tick
 
     def place(x: float, y: float) -> tuple[float, float]:
         return (
+            # SVG's y axis points down. One decimal is a tenth of a pixel and keeps the page small.
             round(_LEFT + x / max(last, 1) * (_WIDTH - _LEFT - 10), 1),
             round((1 - y / top) * (_HEIGHT - _BOTTOM - 10) + 10, 1),
         )
@@ -51,7 +54,7 @@ def chart_svg(lines: Sequence[Line], label: str) -> str:
     parts.append(f'<text x="{_WIDTH - 10}" y="{_HEIGHT - 2}" text-anchor="end">meta-iteration; {escape(label)}</text>')
     for number, line in enumerate(lines):
         points = " ".join(f"{x},{y}" for x, y in (place(*point) for point in line.points))
-        style = f'stroke="{_COLOURS[line.colour % len(_COLOURS)]}"' + (' stroke-dasharray="5 4"' if line.dashed else "")
+        style = f'stroke="{_COLORS[line.color % len(_COLORS)]}"' + (' stroke-dasharray="5 4"' if line.dashed else "")
         parts.append(f'<polyline points="{points}" {style}/>')
         y = _HEIGHT + 18 * number + 8
         parts.append(
@@ -64,5 +67,6 @@ def _tick_step(largest: float) -> int:
     """Return the smallest of 1, 2, 5, 10, 20, ... that needs no more than ten ticks."""
     step = 1
     while largest / step > _MAX_TICKS:
+        # 2, 20, ... is followed by 5, 50, ...; 1 and 5 are doubled.
         step = step * 5 // 2 if str(step)[0] == "2" else step * 2
     return step

@@ -1,4 +1,4 @@
-"""The page."""
+"""The HTML page about one or more runs: curve, scores, solved tasks with their programs and grids."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +8,7 @@ from codeit_jax.reporting.markup import escape, grid_svg
 from codeit_jax.reporting.run_result import RunResult, SolvedTask
 from interpreter import Outcome
 
-# Nothing is loaded and nothing runs, whatever gets into the page: only its own style sheet applies.
+# A second line of defense behind `escape`: whatever gets into the page, nothing is loaded and nothing runs.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 60em; padding: 0 1em; color: #222; }
@@ -22,12 +22,13 @@ svg .lines { stroke: #555; stroke-width: .5; fill: none; } svg .rule { stroke: #
 svg polyline, svg path { fill: none; stroke-width: 2; } svg .rule, svg .lines { stroke-width: .5; }
 svg text { font-size: 12px; fill: #444; }
 """
+# By the keys of summary.json, in the order of the page's tables.
 _ROWS = {"policy": "sampled from the policy", "mutants": "seeds and mutants", "cumulative": "both"}
 _COLUMNS = ("demonstrations", "pass@1", "pass@3", "oracle")
 
 
 def build_page(runs: Sequence[RunResult]) -> str:
-    """Return the whole page."""
+    """Return the page as HTML that needs no network and no scripts."""
     title = "CodeIt: " + ", ".join(run.name for run in runs)
     body = [f"<h1>{escape(title)}</h1>", _chart(runs)]
     for run in runs:
@@ -42,6 +43,7 @@ def build_page(runs: Sequence[RunResult]) -> str:
 
 
 def _chart(runs: Sequence[RunResult]) -> str:
+    # By pass@3, the number that the paper compares.
     lines = [
         Line(
             f"{run.name}: {_ROWS[key]}", [(row["iteration"], row[key]["pass@3"]) for row in run.scores], number, dashed
@@ -54,6 +56,7 @@ def _chart(runs: Sequence[RunResult]) -> str:
 
 def _run_section(run: RunResult) -> Iterator[str]:
     yield f"<h2>{escape(run.name)}</h2>"
+    # <bdi> isolates text whose direction is unknown: a name in right-to-left script must not turn the words around it.
     settings = "".join(f"<li>{escape(name)}: <bdi>{escape(value)}</bdi></li>" for name, value in run.settings.items())
     yield f"<ul>{settings}</ul>"
     head = "".join(f"<th>{column}</th>" for column in _COLUMNS)
@@ -62,7 +65,7 @@ def _run_section(run: RunResult) -> Iterator[str]:
         cells = "".join(f"<td>{run.report[key][column]}</td>" for column in _COLUMNS)
         yield f"<tr><td>{name}</td>{cells}</tr>"
     yield "</table>"
-    yield f"<h3>Tasks whose demonstrations all hold: {len(run.solved)}</h3>"
+    yield f"<h3>Tasks with all demonstrations solved: {len(run.solved)}</h3>"
     for solved in run.solved:
         yield from _task_section(solved)
 
@@ -70,6 +73,7 @@ def _run_section(run: RunResult) -> Iterator[str]:
 def _task_section(solved: SolvedTask) -> Iterator[str]:
     task, candidate = solved.task, solved.best
     verdict = "the tests, too" if candidate.solves_tests else "not the tests"
+    # Solutions from the initial data have iteration -1.
     when = "before the first meta-iteration" if candidate.iteration < 0 else f"meta-iteration {candidate.iteration}"
     yield f"<h4><bdi>{escape(task.id)}</bdi></h4>"
     yield (
@@ -77,6 +81,7 @@ def _task_section(solved: SolvedTask) -> Iterator[str]:
         f"{solved.num_programs} programs reproduce a demonstration or more.</p>"
     )
     yield f"<pre>{escape(candidate.program)}</pre>"
+    # Outcomes come as the inputs went in: demonstrations first.
     shown = len(task.demonstrations)
     yield "<div>" + "".join(_pairs("demonstration", task.demonstrations, solved.outcomes[:shown])) + "</div>"
     yield "<div>" + "".join(_pairs("test", task.tests, solved.outcomes[shown:])) + "</div>"

@@ -1,4 +1,4 @@
-"""What people see while a run works: bars on a terminal, now and then a plain line elsewhere; also in log.txt."""
+"""What people see while a run works: progress bars on a terminal, occasional plain lines elsewhere; also log.txt."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,28 +10,31 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 PLAIN_LINE_SECONDS = 30.0
+"""Time between two lines of progress where there is no terminal."""
 
 Advance = Callable[[int, int], None]
-"""Called with units done and units in all."""
+"""Called with units done and units in total."""
 
 
 class Reporter:
-    """Writes to standard error and, once there is one, to the run's log file.
+    """Writes to standard error and, once it is open, to the run's log file.
 
     Args:
-        quiet: say nothing on the terminal; the log is written all the same.
+        quiet: print nothing; the log is written all the same.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
+        # Standard error: standard output is for results, with --json one object on its last line.
         self._console = Console(stderr=True, quiet=quiet, highlight=False)
         self._log: TextIO | None = None
 
     def mute(self) -> None:
-        """Say nothing on the terminal from now on."""
+        """Print nothing from now on; the log is written all the same."""
         self._console.quiet = True
 
     def open_log(self, path: Path) -> None:
-        """Append everything said from now on to a file, with times."""
+        """Append everything said from now on to a file, with the time of day."""
+        # Append: a resumed run continues its log. Open for as long as the run, so no `with`.
         self._log = open(path, "a", encoding="utf-8")  # noqa: SIM115
 
     def close(self) -> None:
@@ -40,19 +43,20 @@ class Reporter:
             self._log.close()
 
     def say(self, line: str) -> None:
-        """Print a line."""
-        # Program texts and task names are not markup.
+        """Print a line and log it."""
+        # rich would take brackets in program texts and task names for markup, and break long lines of a pipe.
         self._console.print(line, markup=False, soft_wrap=True)
         if self._log is not None:
             self._log.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+            # For `tail -f`, and so that a killed run's log ends with its last line.
             self._log.flush()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Advance]:
-        """Show the progress of one stage, with an estimate of what is left.
+        """Show the progress of one stage, with an estimate of the time left.
 
         Yields:
-            A function to call with units done and units in all.
+            A function to call with units done and units in total.
         """
         if self._console.is_terminal:
             with self._bars() as bars:
@@ -62,6 +66,7 @@ class Reporter:
             yield _PlainProgress(name, self.say)
 
     def _bars(self) -> Progress:
+        # Transient: finished bars disappear, what `say` prints remains.
         columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         return Progress(*columns, TimeRemainingColumn(), console=self._console, transient=True)
 
@@ -75,6 +80,7 @@ class _PlainProgress:
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
+        # Without anything done there is nothing to extrapolate from.
         if now - self._last < PLAIN_LINE_SECONDS or not done:
             return
         self._last = now
@@ -83,7 +89,8 @@ class _PlainProgress:
 
 
 def format_seconds(seconds: float) -> str:
-    """Write a duration for people: `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    """Return a duration as text: `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    # Rounded once, before it is divided: else 59.7 would become `60 s`, and 119.7 `1 min 60 s`.
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,4 +1,4 @@
-"""What a report says of a run: its summary, its curve, and its solved tasks with the grids of their programs."""
+"""What a report says about a run: its scores, its curve, and its solved tasks with the grids of their programs."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 from codeit_jax.arc import Task, TaskSet, load_tasks
 from codeit_jax.config.errors import StorageError
-from codeit_jax.config.interpreter_limits import limits_of
+from codeit_jax.config.interpreter_limits import limits_from_config
 from codeit_jax.evaluation import Candidate, select_candidates
 from codeit_jax.evaluation.solutions import SolutionTable
 from codeit_jax.storage.run_reader import check_same_task, read_lines, read_run_config, read_solutions
@@ -17,13 +17,13 @@ from interpreter import InterpreterPool, Job, Outcome
 
 @dataclass(frozen=True, kw_only=True)
 class SolvedTask:
-    """A task whose demonstrations a program reproduces all.
+    """A task for which some program reproduces all demonstrations.
 
     Attributes:
         task: the task.
-        best: the program that the selection rule puts first.
+        best: the program that the selection rule ranks first.
         num_programs: programs that reproduce at least one demonstration.
-        outcomes: the program's, on the demonstrations and then the tests.
+        outcomes: the best program's outcomes, on the demonstrations and then the tests.
     """
 
     task: Task
@@ -34,15 +34,15 @@ class SolvedTask:
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """One run.
+    """Result of one run, finished or not.
 
     Attributes:
-        name: of its directory.
-        settings: what to name with a result, by what it is.
-        report: solved tasks as in `summary.json`, of the programs found so far.
-        num_tasks: tasks searched.
-        scores: rows of the scoring stage, one a meta-iteration.
-        solved: the solved tasks by id.
+        name: name of its directory.
+        settings: settings that a result must be quoted with, by name.
+        report: counts of solved tasks as in `summary.json`, for the programs found so far.
+        num_tasks: number of tasks searched.
+        scores: rows of the scoring stage, one per meta-iteration.
+        solved: the solved tasks, ordered by id.
     """
 
     name: str
@@ -57,13 +57,13 @@ def read_run_result(run: Path) -> RunResult:
     """Read a run, finished or not, and run its best programs again for their grids.
 
     Raises:
-        UserError: not a run directory, or its tasks aren't there any more.
+        UserError: not a run directory, or its tasks don't exist any more.
         StorageError: a file of the run is damaged.
     """
     config = read_run_config(run)
     tasks = load_tasks(config.data.search_tasks)[: config.data.num_search_tasks]
     solutions = read_solutions(run)
-    with InterpreterPool(config.interpreter.num_workers, limits_of(config.interpreter)) as pool:
+    with InterpreterPool(config.interpreter.num_workers, limits_from_config(config.interpreter)) as pool:
         solved = list(_solved_tasks(solutions, tasks, pool))
     return RunResult(
         name=run.expanduser().resolve().name,

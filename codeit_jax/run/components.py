@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 
 from codeit_jax.arc import TaskSet, load_tasks
 from codeit_jax.config.errors import UserError, first_line
-from codeit_jax.config.schema import Config, RuntimeConfig, TextConfig
+from codeit_jax.config.schema import Config, HardwareConfig, TextConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.parallel.hosts import Hosts
@@ -91,7 +91,7 @@ def build_components(config: Config, pool: InterpreterPool, hosts: Hosts, trace:
     training_tasks = load_tasks(config.data.training_tasks)
     seeds = _usable_seeds(load_programs(config.data.seeds), training_tasks, config.data.seeds)
     tokenizer = load_tokenizer(config.text)
-    mesh = make_mesh(config.parallel)
+    mesh = make_mesh(config.hardware)
     model = T5Model(config.model, tokenizer.vocabulary_size)
     optimizer = make_optimizer(config.training)
     return Components(
@@ -111,7 +111,7 @@ def build_components(config: Config, pool: InterpreterPool, hosts: Hosts, trace:
     )
 
 
-def prepare_runtime(config: RuntimeConfig) -> None:
+def prepare_runtime(config: HardwareConfig) -> None:
     """Choose JAX's platform and compilation cache; must run before anything computes.
 
     Raises:
@@ -125,7 +125,7 @@ def prepare_runtime(config: RuntimeConfig) -> None:
         jax.devices(None if config.platform == "auto" else config.platform)
     except (RuntimeError, AssertionError) as error:  # JAX asserts where no plugin for the platform is installed
         reason = first_line(error) or "no plugin for it is installed"
-        raise UserError(f"runtime.platform is {config.platform!r}, which JAX can't use here ({reason})") from None
+        raise UserError(f"hardware.platform is {config.platform!r}, which JAX can't use here ({reason})") from None
 
 
 def _usable_seeds(seeds: list[SeedProgram], tasks: TaskSet, source: str) -> list[SeedProgram]:

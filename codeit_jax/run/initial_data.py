@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from codeit_jax.arc import Example, Grid, reproduced
 from codeit_jax.config.errors import UserError
-from codeit_jax.config.interpreter_limits import limits_of
+from codeit_jax.config.interpreter_limits import limits_from_config
 from codeit_jax.config.schema import HindsightConfig
 from codeit_jax.evaluation import Candidate, solve_report
 from codeit_jax.evaluation.screening import screen_programs
@@ -37,7 +37,8 @@ def initial_experiences(parts: Components, say: Callable[[str], None]) -> tuple[
         )
     programs: dict[str, InitialProgram] = {str(seed.program): ("seed", seed.program) for seed in parts.seeds}
     mutation = parts.config.mutation
-    say(f"making {mutation.num_programs} mutants ({mutation.method}, recipe {mutation.recipe})")
+    kind = f"{mutation.method}, branch probabilities: {mutation.branch_probabilities}"
+    say(f"making {mutation.num_programs} mutants ({kind})")
     accepted = generate_mutants(
         parts.seeds,
         parts.training_tasks,
@@ -45,8 +46,8 @@ def initial_experiences(parts: Components, say: Callable[[str], None]) -> tuple[
         seed=parts.config.seed,
         pool=parts.pool,
         method=mutation.method,
-        recipe=mutation.recipe,
-        limits=limits_of(parts.config.interpreter),
+        recipe=mutation.branch_probabilities,
+        limits=limits_from_config(parts.config.interpreter),
     ).accepted
     for mutant, outputs in accepted:
         programs.setdefault(str(mutant.program), ("mutant", mutant.program))

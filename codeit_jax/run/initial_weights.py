@@ -5,13 +5,12 @@ from pathlib import Path
 from codeit_jax.config.errors import UserError
 from codeit_jax.config.schema import ModelConfig
 from codeit_jax.model import Params
-from codeit_jax.model.embeddings import replace_vocabulary
-from codeit_jax.model.huggingface import load_pretrained
+from codeit_jax.model.huggingface import load_pretrained, replace_vocabulary
 from codeit_jax.model.published_config import SpecialIds
 from codeit_jax.text import Tokenizer
 from codeit_jax.text.bpe import BpeTokenizer
 from codeit_jax.text.native import NativeTokenizer
-from codeit_jax.text.pieces import token_pieces
+from codeit_jax.text.vocabularies import token_pieces
 
 
 def load_initial_params(config: ModelConfig, tokenizer: Tokenizer) -> Params | None:

@@ -8,10 +8,10 @@ from typing import Any
 import jax
 
 from codeit_jax.config.errors import PreemptedError, UserError
-from codeit_jax.config.interpreter_limits import limits_of
+from codeit_jax.config.interpreter_limits import limits_from_config
 from codeit_jax.config.loading import changed_settings, from_yaml, to_yaml
 from codeit_jax.config.schema import Config
-from codeit_jax.parallel.distributed import joined
+from codeit_jax.parallel.distributed import initialize
 from codeit_jax.parallel.host_pool import HostPool
 from codeit_jax.parallel.hosts import Hosts
 from codeit_jax.reporting.progress import Reporter, format_seconds
@@ -43,18 +43,18 @@ def train(config: Config, run_directory: Path, reporter: Reporter) -> dict[str, 
     """
     start = time.perf_counter()
     with (
-        joined(config.distributed) as hosts,
+        initialize(config.hardware) as hosts,
         closing(reporter),
         closing(RunDirectory(run_directory, "train", writes=hosts.is_first)) as directory,
     ):
         _open_directory(config, directory, hosts, reporter)
-        prepare_runtime(config.runtime)
+        prepare_runtime(config.hardware)
         _check_equal_settings(config, directory, hosts)
         with (
-            HostPool(hosts, config.interpreter.num_workers, limits_of(config.interpreter)) as pool,
+            HostPool(hosts, config.interpreter.num_workers, limits_from_config(config.interpreter)) as pool,
             stop_request(hosts) as stop,
         ):
-            trace = StepTrace(config.profile, directory.path / "profile", reporter.say)
+            trace = StepTrace(config.hardware, directory.path / "profile", reporter.say)
             parts = build_components(config, pool, hosts, trace)
             monitor = Monitor(reporter, stop.at, directory.append)
             _introduce(parts, reporter)
@@ -105,7 +105,7 @@ def _check_equal_settings(config: Config, directory: RunDirectory, hosts: Hosts)
     first, *others = [from_yaml(text.decode()) for text in hosts.exchange(to_yaml(config).encode())]
     for index, other in enumerate(others, start=1):
         for key, (wanted, found) in changed_settings(first, other).items():
-            if key not in ("distributed.process_id", "interpreter.num_workers"):
+            if key not in ("hardware.process_id", "interpreter.num_workers"):
                 raise UserError(f"{key} is {found!r} in process {index}, expected {wanted!r} as in process 0")
     if not (directory.path / "config.yaml").exists():
         raise UserError(

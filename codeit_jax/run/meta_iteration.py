@@ -102,7 +102,7 @@ def submit(batch: Sequence[SampledProgram], parts: Components) -> PendingExecuti
     for program in batch:
         by_task.setdefault(program.task_id, []).append(program.text)
     pending = submit_programs(by_task, parts.search_tasks, parts.pool)
-    if not parts.config.runtime.overlap:
+    if not parts.config.hardware.overlap:
         pending.result()
     return pending
 

@@ -11,7 +11,10 @@ from numpy.typing import ArrayLike
 
 
 class Automaton(Protocol):
-    """Tables over A columns, the tokens that may be drawn; a pytree. Its state is a pytree of arrays [R, ...]."""
+    """Tables over A columns, the tokens that may be drawn; a pytree. Its state is a pytree of arrays [R, ...].
+
+    Shape letters: R rows, A allowed tokens. A state is gathered and put back by rows when rows are packed.
+    """
 
     def start(self, num_rows: int) -> Any:
         """Return the state of R rows before the first token."""
@@ -47,6 +50,7 @@ class StopAtBadToken:
 
     def allowed(self, state: jax.Array) -> jax.Array:
         """Return which columns may come next, bool [R, A]."""
+        # [R, 1] | [1, A]: after a bad token the end is the only column left.
         return ~state[:, None] | (jnp.arange(len(self.is_program_token)) == self.end)[None, :]
 
     def advance(self, state: jax.Array, column: jax.Array) -> jax.Array:
@@ -57,5 +61,5 @@ class StopAtBadToken:
 def stop_at_bad_token(program_token_ids: ArrayLike, vocabulary_size: int, end_id: int) -> StopAtBadToken:
     """Build the rule for a vocabulary."""
     is_program_token = np.zeros(vocabulary_size, bool)
-    is_program_token[np.asarray(program_token_ids)] = True
+    is_program_token[np.asarray(program_token_ids)] = True  # the end token among them
     return StopAtBadToken(is_program_token=jnp.asarray(is_program_token), end=jnp.int32(end_id))

@@ -1,6 +1,6 @@
 """One position of the decoder for all rows: self-attention over the cache, cross-attention by prompt.
 
-Shape letters: R rows, P prompts, W lanes of a prompt, H heads, K head width, D model width, L prompt length.
+Shape letters: R rows, P prompts, W slots of a prompt, H heads, K head width, D model width, L prompt length.
 """
 
 from dataclasses import dataclass
@@ -34,8 +34,10 @@ class DecoderMemory:
 
 def make_memory(network: T5, encoded: jax.Array, prompt_mask: jax.Array) -> DecoderMemory:
     """Project the encoded prompts [P, L, D] once for all their samples and all steps."""
+    # Unstacked: in a scan all layers' caches would be one array, of which each layer reads and writes a part.
     layers = network.decoder.unstacked()
     cross = [layer.cross_attention.keys_values(encoded) for layer in layers]
+    # Keys are kept as `mix` multiplies with them, [K, L]: turned once here rather than at each step.
     return DecoderMemory(
         network=network,
         layers=layers,
@@ -63,12 +65,13 @@ def decode_position(
     Returns:
         Hidden states [R, D], and the caches with this position written.
     """
-    bias = memory.network.decoder_bias(step, caches[0][0].shape[2])
+    bias = memory.network.decoder_bias(step, caches[0][0].shape[2])  # [1, H, 1, positions]
     x = memory.network.embed(last)[:, None]  # [R, 1, D]
     written = []
     for layer, cache, cross in zip(memory.layers, caches, memory.cross, strict=True):
         y = layer.attention_norm(x)
-        new = layer.attention.keys_values(y)
+        new = layer.attention.keys_values(y)  # [R, H, 1, K] twice
+        # All rows are at one position, so one slice is written; inside the loop XLA does it in place.
         keys, values = (jax.lax.dynamic_update_slice(c, n, (0, 0, step, 0)) for c, n in zip(cache, new, strict=True))
         x = x + layer.attention.attend(layer.attention.queries(y), keys, values, (bias,))
         x = x + _attend_prompts(layer.cross_attention, layer.cross_norm(x), cross, memory.cross_bias, packing)
@@ -83,8 +86,8 @@ def _attend_prompts(
     """Attend from the rows [R, 1, D] to their prompts: a prompt's keys and values are read once for all its rows."""
     keys, values = cross
     queries = attention.queries(x)  # [R, 1, H, K]
-    lanes = queries if packing is None else take(queries, packing.row_of_lane)
-    lanes_of_prompt = lanes.reshape(len(bias), -1, *queries.shape[2:])  # [P, W, H, K]
-    mixed = attention.mix(lanes_of_prompt, keys.swapaxes(2, 3), values, (bias,))
-    mixed = mixed.reshape(lanes.shape)
-    return attention.project(mixed if packing is None else take(mixed, packing.lane_of_row))
+    slots = queries if packing is None else take(queries, packing.row_of_slot)  # [P * W, 1, H, K]
+    slots_of_prompt = slots.reshape(len(bias), -1, *queries.shape[2:])  # [P, W, H, K]
+    mixed = attention.mix(slots_of_prompt, keys.swapaxes(2, 3), values, (bias,))
+    mixed = mixed.reshape(slots.shape)  # [P * W, 1, H, K]
+    return attention.project(mixed if packing is None else take(mixed, packing.slot_of_row))

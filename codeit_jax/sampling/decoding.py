@@ -1,7 +1,7 @@
 """The jitted sampling loop: encode each prompt once, then draw all its samples token by token.
 
-Shape letters: P prompts, S samples of a prompt, R rows (P * S, fewer on a lower rung), L prompt length, T program
-length, A allowed tokens, G groups: the devices' parts of the batch.
+Shape letters: P prompts, S samples of a prompt, R rows (P * S, fewer when packed), L prompt length, T program
+length, A allowed tokens, G groups: the devices' parts of the batch, H heads, K head width.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from codeit_jax.sampling.decoder_position import DecoderMemory, KeysValues, deco
 from codeit_jax.sampling.encoding import EncoderParts, encode
 from codeit_jax.sampling.methods import draw, step_uniforms
 from codeit_jax.sampling.output_head import SamplingPolicy
-from codeit_jax.sampling.packing import Packing, Rung, fits, lower_rungs, pack, put_back, take
+from codeit_jax.sampling.packing import CompactionSize, Packing, compaction_sizes, fits, pack, put_back, take
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class DecodingSettings:
         max_tokens: program length T, end token included.
         segment: first length of the self-attention cache; it doubles when it is full, so that short programs never
             read a long cache.
-        smallest_rung: unfinished rows are packed together down to this number (of a group).
+        smallest_compaction: unfinished rows are packed together down to this number (of a group).
         top_k: draw among the k best tokens; 0 is off.
         start_id, end_id, pad_id: special tokens.
         num_groups: G, over how many devices prompts are split.
@@ -40,7 +40,7 @@ class DecodingSettings:
 
     max_tokens: int
     segment: int
-    smallest_rung: int
+    smallest_compaction: int
     top_k: int
     start_id: int
     end_id: int
@@ -97,7 +97,10 @@ def sample_tokens(
 ) -> SampledTokens:
     """Draw S programs for each prompt.
 
+    Compiles once for each model, settings and shapes; nothing is donated.
+
     Args:
+        model, settings: static.
         policy: parameters, and the tokens that may be drawn.
         prompt_tokens: int32 [P, L].
         prompt_mask: bool [P, L]; a prompt without any token fills up the batch and gets no samples.
@@ -109,8 +112,8 @@ def sample_tokens(
     num_prompts, num_samples = keys.shape
     of_group = num_prompts // settings.num_groups
     rows_of_group = of_group * num_samples
-    prompts = jnp.arange(rows_of_group, dtype=jnp.int32) // num_samples
-    encoded = encode(network, settings.encoder_parts, prompt_tokens, prompt_mask, settings.num_groups)
+    prompts = jnp.arange(rows_of_group, dtype=jnp.int32) // num_samples  # [R / G], counted in their group
+    encoded = encode(network, settings.encoder_parts, prompt_tokens, prompt_mask, settings.num_groups)  # [P, L, D]
     loop = _Loop(
         settings=settings,
         policy=policy,
@@ -119,19 +122,21 @@ def sample_tokens(
         temperature=temperature,
         prompts_of_group=of_group,
     )
-    whole = _Level(
+    whole = _RowSet(
         keys=keys.reshape(-1),
         prompts=jnp.broadcast_to(prompts, (settings.num_groups, rows_of_group)),
         packing=None,
     )
     lengths = _cache_lengths(settings)
     # Short programs end too soon for packing to pay: with one cache length there is one loop to compile.
-    rungs = lower_rungs(of_group, num_samples, settings.smallest_rung) if len(lengths) > 1 else []
+    sizes = compaction_sizes(of_group, num_samples, settings.smallest_compaction) if len(lengths) > 1 else []
     step = jnp.zeros((), jnp.int32)
+    # A filler prompt's rows are finished before the first token, so they never keep the loop running.
     is_filler = jnp.repeat(~prompt_mask.any(axis=1), num_samples)
     rows = _first_rows(network, settings, is_filler, automaton)
+    # One loop for each cache length, since its shape is static.
     for end in lengths:
-        step, rows = loop.run(whole, rungs, end, (step, _grow_caches(rows, end)))
+        step, rows = loop.run(whole, sizes, end, (step, _grow_caches(rows, end)))
     return SampledTokens(
         tokens=rows.tokens.reshape(*keys.shape, -1),
         log_probs=rows.log_probs.reshape(keys.shape),
@@ -140,8 +145,8 @@ def sample_tokens(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Level:
-    """The rows that a loop runs on: all, or those of a rung."""
+class _RowSet:
+    """The rows that a loop runs on: all, or those that are packed."""
 
     keys: jax.Array  # [R]
     prompts: jax.Array  # int32 [G, R / G], the rows' prompts, counted in their group
@@ -159,22 +164,22 @@ class _Loop:
     temperature: jax.Array
     prompts_of_group: int
 
-    def run(self, level: _Level, rungs: Sequence[Rung], end: int, state: _State) -> _State:
-        """Draw tokens until the cache is full or all rows are finished, on ever lower rungs."""
-        below = rungs[0] if rungs else None
-        state = jax.lax.while_loop(partial(self._goes_on, level, end, below), partial(self._draw, level), state)
+    def run(self, row_set: _RowSet, sizes: Sequence[CompactionSize], end: int, state: _State) -> _State:
+        """Draw tokens until the cache is full or all rows are finished, packing them on the way."""
+        below = sizes[0] if sizes else None
+        state = jax.lax.while_loop(partial(self._continues, row_set, end, below), partial(self._draw, row_set), state)
         if below is None:
             return state
 
-        def descend(state: _State) -> _State:
+        def run_packed(state: _State) -> _State:
             step, rows = state
-            packing = pack(~rows.finished.reshape(level.prompts.shape), level.prompts, self.prompts_of_group, below)
-            lower = _Level(keys=take(level.keys, packing.index), prompts=packing.prompts, packing=packing)
-            step, packed = self.run(lower, rungs[1:], end, (step, take(rows, packing.index)))
+            packing = pack(~rows.finished.reshape(row_set.prompts.shape), row_set.prompts, self.prompts_of_group, below)
+            packed_set = _RowSet(keys=take(row_set.keys, packing.index), prompts=packing.prompts, packing=packing)
+            step, packed = self.run(packed_set, sizes[1:], end, (step, take(rows, packing.index)))
             return step, self._put_back(rows, packing, packed, end)
 
         # A loop that runs once at most: a conditional would copy the caches even where it does nothing.
-        return jax.lax.while_loop(partial(self._goes_on, level, end, None), descend, state)
+        return jax.lax.while_loop(partial(self._continues, row_set, end, None), run_packed, state)
 
     def _put_back(self, rows: _Rows, packing: Packing, packed: _Rows, end: int) -> _Rows:
         caches = rows.caches
@@ -184,21 +189,23 @@ class _Loop:
         whole: _Rows = put_back(rows, packing.index, packed)
         return replace(whole, caches=caches) if last else whole
 
-    def _goes_on(self, level: _Level, end: int, below: Rung | None, state: _State) -> jax.Array:
+    def _continues(self, row_set: _RowSet, end: int, below: CompactionSize | None, state: _State) -> jax.Array:
         step, rows = state
-        unfinished = ~rows.finished.reshape(level.prompts.shape)
-        return (step < end) & ~fits(unfinished, level.prompts, self.prompts_of_group, below)
+        unfinished = ~rows.finished.reshape(row_set.prompts.shape)
+        return (step < end) & ~fits(unfinished, row_set.prompts, self.prompts_of_group, below)
 
-    def _draw(self, level: _Level, state: _State) -> _State:
+    def _draw(self, row_set: _RowSet, state: _State) -> _State:
         """Draw one token for each row."""
         step, rows = state
-        hidden, caches = decode_position(self.memory, step, rows.last, rows.caches, level.packing)
+        hidden, caches = decode_position(self.memory, step, rows.last, rows.caches, row_set.packing)  # [R, D]
         logits, position = self.memory.network.score(hidden, self._head), rows.automaton
+        # [R, A]; what the automaton excludes gets weight 0 in the draw and in the log-probability.
         if self.automaton is not None:
             logits = jnp.where(self.automaton.allowed(position), logits, MASKED)
-        column, log_prob = draw(logits, step_uniforms(level.keys, step), self.temperature, self.settings.top_k)
+        column, log_prob = draw(logits, step_uniforms(row_set.keys, step), self.temperature, self.settings.top_k)
         if self.automaton is not None:
             position = self.automaton.advance(position, column)
+        # Finished rows are computed along, for shapes are static; what they draw is thrown away here.
         token = jnp.where(rows.finished, self.settings.pad_id, self.policy.tokens(column))
         return step + 1, _Rows(
             last=token,

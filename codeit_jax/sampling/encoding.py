@@ -46,11 +46,13 @@ def encode(network: T5, parts: EncoderParts, tokens: jax.Array, mask: jax.Array,
     """
     num_prompts, length = tokens.shape
     of_group = num_prompts // num_groups
+    # The largest divisor of a group's prompts that is within the limit: parts of one shape, so one computation.
     most = max(1, parts.pairs // length**2)
     at_once = max(size for size in range(1, min(most, of_group) + 1) if of_group % size == 0)
     if at_once == of_group:
         return network.encode(tokens, mask, by_head=parts.by_head)
 
+    # Each part has prompts of every group, so that every device works on every part of the loop.
     def split(rows: jax.Array) -> jax.Array:  # [parts, G * at_once, L]
         grouped = rows.reshape(num_groups, -1, at_once, length)
         return grouped.swapaxes(0, 1).reshape(-1, num_groups * at_once, length)
@@ -58,5 +60,6 @@ def encode(network: T5, parts: EncoderParts, tokens: jax.Array, mask: jax.Array,
     encoded: jax.Array = jax.lax.map(
         lambda part: network.encode(*part, by_head=parts.by_head), (split(tokens), split(mask))
     )
+    # [parts, G * at_once, L, D] back to the prompts' order.
     encoded = encoded.reshape(-1, num_groups, at_once, *encoded.shape[2:])
     return encoded.swapaxes(0, 1).reshape(num_prompts, length, -1)

@@ -12,19 +12,18 @@ from jax.sharding import Mesh
 from codeit_jax.config.errors import UserError
 from codeit_jax.config.schema import SamplingConfig
 from codeit_jax.model import Params, T5Model
-from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards, replicated
-from codeit_jax.parallel.placement import put, readable
+from codeit_jax.parallel.mesh import batch_sharding, fully_replicated, num_batch_shards, put, replicated
 from codeit_jax.sampling.automaton import Automaton, stop_at_bad_token
 from codeit_jax.sampling.decoding import DecodingSettings, SampledTokens, sample_tokens
 from codeit_jax.sampling.encoding import encoder_parts
-from codeit_jax.sampling.grammar import build_grammar
 from codeit_jax.sampling.output_head import SamplingPolicy, make_policy
+from codeit_jax.sampling.program_grammar import build_grammar
 from codeit_jax.text.buckets import group_rows, pad_rows
 from codeit_jax.text.native import NativeTokenizer
 from codeit_jax.text.tokenizer import EncodedPrompt, Tokenizer
 
 CACHE_SEGMENT = 64
-SMALLEST_RUNG = 12  # below it reading the weights decides, whatever the number of rows
+SMALLEST_COMPACTION = 12  # below it reading the weights decides, whatever the number of rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +79,7 @@ class Sampler:
         self._settings = DecodingSettings(
             max_tokens=max_program_tokens,
             segment=CACHE_SEGMENT,
-            smallest_rung=SMALLEST_RUNG,
+            smallest_compaction=SMALLEST_COMPACTION,
             top_k=config.top_k,
             start_id=tokenizer.start_id,
             end_id=tokenizer.end_id,
@@ -112,7 +111,7 @@ class Sampler:
             arguments = self._place_batch(task_ids, token_rows, length, key)
             # The next batch is given to the device before this one is waited for: it never idles while the host works.
             samples = sample_tokens(self._model, self._settings, policy, *arguments)
-            dispatched = task_ids, readable(samples, self._mesh)
+            dispatched = task_ids, fully_replicated(samples, self._mesh)
             if ahead is not None:
                 yield self._decode(*ahead)
             ahead = dispatched

@@ -1,4 +1,4 @@
-"""Enumerative search: all programs up to a size, bottom-up, one of each behaviour."""
+"""Enumerative search: all programs up to a size, bottom-up, one of each behavior."""
 
 from codeit_jax.search.budget import Budget, parse_budget
 from codeit_jax.search.enumeration import SearchResult, search_program

@@ -1,4 +1,4 @@
-"""The values found so far, one of each behaviour, by pool and size."""
+"""The values found so far, one of each behavior, by domain and size."""
 
 import itertools
 from collections import defaultdict
@@ -7,22 +7,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import interpreter
-from codeit_jax.search.functions import FunctionType
+from codeit_jax.programs import canonical_program
+from codeit_jax.search.function_types import FunctionType
 from interpreter.program import Program
 from interpreter.slots import FIRST_LINE_SLOT, Instruction
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Entry:
-    """A way to make a value: a name, or a call of other entries.
+    """An expression for a value: a name, or a call of other entries.
 
     Attributes:
-        ids: the value on each input, in the ids of the call table.
-        slot: the name's slot, or that of the callee.
-        arguments: of the call; empty for a name.
+        ids: the value on each input, as ids of the call table.
+        slot: the name's slot, or the callee's.
+        arguments: arguments of the call; empty for a name.
         values: the values themselves, for calls outside the table.
-        weights: of the values (`interpreter.growth.weigh`).
-        is_constant: it is a constant that is no function.
+        weights: sizes of the values, as the machine charges for them.
+        is_constant: whether it is a constant that isn't a function.
         function: its type, if it is a function.
     """
 
@@ -36,47 +37,52 @@ class Entry:
 
 
 class Bank:
-    """Entries of pairwise different behaviour: two of one type with the same value on every input are one.
+    """Entries of pairwise different behavior: of several of one type with the same value on every input, the first.
 
     Args:
-        pools: the pools that calls take arguments from; others are not kept.
+        domains: the domains that calls take arguments from; others are not kept.
     """
 
-    def __init__(self, pools: frozenset[str]) -> None:
-        self._wanted = pools
-        self._pools: defaultdict[tuple[str, int], list[Entry]] = defaultdict(list)
+    def __init__(self, domains: frozenset[str]) -> None:
+        self._used = domains
+        self._entries: defaultdict[tuple[str, int], list[Entry]] = defaultdict(list)
+        # Also of entries that no domain holds, so that they aren't made again.
         self._seen: set[tuple[str | FunctionType, tuple[int, ...]]] = set()
 
     def __len__(self) -> int:
         return len(self._seen)
 
-    def pool(self, name: str, size: int) -> Sequence[Entry]:
-        """Return the entries of a pool whose smallest expression has `size` calls."""
-        return self._pools.get((name, size), ())
+    def entries(self, domain: str, size: int) -> Sequence[Entry]:
+        """Return the entries of a domain whose smallest expression has `size` calls."""
+        return self._entries.get((domain, size), ())
 
     def knows(self, kind: str | FunctionType, ids: tuple[int, ...]) -> bool:
-        """Tell whether there is an entry of this type and behaviour."""
+        """Return whether there is an entry of this type and behavior."""
         return (kind, ids) in self._seen
 
     def add(self, kind: str, entry: Entry, size: int) -> None:
-        """Keep an entry, unless its behaviour is known; entries must come in order of size."""
+        """Keep an entry, unless its behavior is known; entries must come in order of size."""
+        # By type, too: with the same value, T as a truth value and 1 as a number fit into different calls.
         key = (entry.function or kind, entry.ids)
         if key in self._seen:
             return
         self._seen.add(key)
-        for name in self._wanted.intersection(_pools_of(kind, entry)):
-            self._pools[name, size].append(entry)
+        # In any order: each domain has a list of its own.
+        for domain in self._used.intersection(_domains_of(kind, entry)):
+            self._entries[domain, size].append(entry)
 
 
-def _pools_of(kind: str, entry: Entry) -> Iterable[str]:
+def _domains_of(kind: str, entry: Entry) -> Iterable[str]:
     if entry.function is None:
         return (kind,)
+    # Only primitives (no arguments) are parts of built functions: building on built ones makes far too many.
     parts = () if entry.arguments else entry.function.parts()
     return itertools.chain(entry.function.roles(), parts)
 
 
 def to_program(entry: Entry) -> Program:
-    """Write an entry as a program; a value that is used several times is one variable."""
+    """Return the program of an entry; a value that is used several times is one variable."""
+    # By identity (`eq=False`): entries are shared, and comparing them deeply would walk whole expressions.
     lines: dict[Entry, Instruction] = {}
 
     def slot_of(part: Entry) -> int:
@@ -88,12 +94,13 @@ def to_program(entry: Entry) -> Program:
         return lines[part].target
 
     slot_of(entry)
-    names = (*(f"x{number}" for number in range(1, len(lines))), "O")
-    return interpreter.parse(str(Program(tuple(lines.values()), names)))
+    # Parsed, so that nothing but a program that the grammar allows leaves the search.
+    return interpreter.parse(str(canonical_program(list(lines.values()))))
 
 
 def compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:
     """Yield the ways to write `total` as an ordered sum of `parts` numbers, 0 included; none for a negative total."""
+    # Size 0 of everything is a composition, too: `enumeration` asks with the size of a call less the call itself.
     if total < 0:
         return
     if parts == 1:

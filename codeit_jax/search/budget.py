@@ -1,4 +1,4 @@
-"""How long a search may take: in seconds, or in programs, which give the same result everywhere."""
+"""How long a search may take: in seconds, or in programs, which give the same result on every machine."""
 
 import re
 import time
@@ -8,7 +8,8 @@ from codeit_jax.config.errors import UserError
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|programs)", re.ASCII)
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_PROGRAMS_PER_LOOK = 32  # at the clock
+# Looking at the clock before each program would take a noticeable share of a search; 32 programs take milliseconds.
+_PROGRAMS_PER_LOOK = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Budget:
 
     Attributes:
         seconds: wall-clock time.
-        programs: programs tried.
+        programs: the number of programs tried.
     """
 
     seconds: float | None = None
@@ -49,11 +50,12 @@ class Spending:
         self._deadline = None if budget.seconds is None else time.monotonic() + budget.seconds
 
     def spend_program(self) -> None:
-        """Take one program.
+        """Count one program that is about to be tried.
 
         Raises:
             BudgetSpent: nothing is left.
         """
+        # Before it is tried, so that by programs a search ends at exactly the same one everywhere.
         if self.programs == self._max_programs:
             raise BudgetSpent
         if self._deadline is not None and not self.programs % _PROGRAMS_PER_LOOK and time.monotonic() >= self._deadline:
@@ -62,13 +64,14 @@ class Spending:
 
 
 def parse_budget(text: str) -> Budget:
-    """Read `60s`, `5m`, `2h`, `100000programs`, or a time and a number with a comma between them.
+    """Read `60s`, `5m`, `2h`, `100000programs`, or a time and a number separated by a comma.
 
     Raises:
-        UserError: anything else, or nothing at all to spend.
+        UserError: anything else, or a budget of 0.
     """
     parts = [_PART.fullmatch(part) for part in text.split(",")]
     amounts = {"programs" if match[2] == "programs" else "seconds": match.groups() for match in parts if match}
+    # Fewer amounts than parts: one part is malformed, or two are of one kind.
     whole = "programs" not in amounts or amounts["programs"][0].isdigit()
     if len(amounts) != len(parts) or not whole or not all(float(number) > 0 for number, _ in amounts.values()):
         raise UserError(

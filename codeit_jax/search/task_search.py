@@ -1,11 +1,11 @@
-"""Searching many tasks, in rounds: for every task a few programs are tried, then more where none was found.
+"""Searching many tasks, in rounds: a few programs are tried for every task, then more where none was found.
 
-So a search has a result at any time, and one that is stopped early is what a shorter one would have been. A round
-begins each task anew: with budgets that grow by a factor of four, what is done twice is a third of the whole.
+So a search has a result at any time, and one that is stopped early equals a shorter one. A round starts each task from
+scratch: with budgets that grow by a factor of four, the repeated work is a third of the whole.
 
 The programs that run here are composed by the search itself, every call is bounded by deterministic limits, and no text
-from outside is read. So plain worker processes do; like those of the interpreter's pool they give up what they don't
-need, and die with this process.
+from outside is read. So plain worker processes are enough; like those of the interpreter's pool they give up the rights
+that they don't need, and die with this process.
 """
 
 import multiprocessing
@@ -27,7 +27,7 @@ from codeit_jax.search.enumeration import search_program
 from interpreter.sandbox import confine
 
 WORKER_BYTES = 2 << 30
-"""Address space of a worker: a backstop, some four times what a search keeps at most."""
+"""Address space of a worker in bytes: a backstop, some four times what a search keeps at most."""
 
 FIRST_ROUND_PROGRAMS = 2_500
 """Programs tried for each task in the first round: all of one call, and a few of two."""
@@ -37,15 +37,15 @@ _GROWTH = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskSearch:
-    """What the search of one task in one round came to.
+    """Result of the search for one task in one round.
 
     Attributes:
         task_id: the task.
-        limit: the programs that might be tried.
-        tried: the programs that were.
-        end: a larger limit would give nothing else (`complete`), the limit was reached, or the time was over.
+        limit: programs that could be tried.
+        tried: programs that were tried.
+        end: why it ended: a larger limit would give nothing else (`complete`), the limit was reached, or time ran out.
         candidates: the programs found, in the order of finding.
-        core_seconds: processor time that it took.
+        core_seconds: processor time used.
     """
 
     task_id: str
@@ -53,16 +53,17 @@ class TaskSearch:
     tried: int
     end: Literal["complete", "limit", "time"]
     candidates: tuple[Candidate, ...]
+    # Not compared: by programs, two searches are equal wherever they ran.
     core_seconds: float = field(default=0.0, compare=False)
 
 
 class Round(NamedTuple):
-    """A round of searches, which has to be used up before the next.
+    """A round of searches, which must be consumed before the next.
 
     Attributes:
         limit: programs that are tried for each task.
-        num_tasks: the tasks that need them.
-        searches: what ends, in any order; not all tasks come when the time is over.
+        num_tasks: the number of tasks searched in this round.
+        searches: results as they come in, in any order; fewer than num_tasks if time runs out.
     """
 
     limit: int
@@ -78,15 +79,18 @@ def search_rounds(
     num_workers: int = 0,
     known: Mapping[str, TaskSearch] | None = None,
 ) -> Generator[Round, None, None]:
-    """Search programs for each task; only the demonstrations are searched with, the tests score.
+    """Search programs for each task on its demonstrations; the tests only score.
 
     Args:
         tasks: the tasks.
-        budget: time is for all tasks together; programs are for each task in its last round. By programs the result
+        budget: time is for all tasks together; programs are for each task in its last round. By programs, the result
             depends neither on the machine nor on the number of workers.
         max_lines: the largest size of a program.
-        num_workers: processes; 0 for one a core.
-        known: what an earlier search had last for a task, to go on from.
+        num_workers: processes; 0 for one per core.
+        known: an earlier search's last result for each task, to continue from.
+
+    Yields:
+        Rounds, until no task needs another one or time runs out.
 
     Raises:
         CodeitError: a worker was killed.
@@ -96,6 +100,7 @@ def search_rounds(
     with _Workers(num_workers or len(os.sched_getaffinity(0)), max_lines, deadline) as workers:
         while not workers.is_late:
             limits = {task.id: _next_limit(last.get(task.id), budget.programs) for task in tasks}
+            # The smallest first: after a resume, tasks that the deadline cut off catch up before the others go deeper.
             limit = min(filter(None, limits.values()), default=None)
             if limit is None:
                 break
@@ -107,6 +112,7 @@ def _next_limit(search: TaskSearch | None, most: int | None) -> int | None:
     """Return how many programs may be tried for a task next, given its last search; None if it needs none."""
     if search is None:
         limit = FIRST_ROUND_PROGRAMS
+    # Time ran out in the middle of this limit: the same again.
     elif search.end == "time":
         limit = search.limit
     elif search.end == "complete" or (most is not None and search.limit >= most):
@@ -130,6 +136,7 @@ class _Workers:
         self._max_lines = max_lines
         self._deadline = deadline
         self._others = multiprocessing.active_children()
+        # Not fork: the parent may have threads (JAX's, the progress bar's), and a fork with threads can deadlock.
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(number, mp_context=context, initializer=_start_worker)
 
@@ -138,7 +145,8 @@ class _Workers:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
-            # A search may have minutes to go.
+            # `shutdown` waits for searches that are running, and one may have minutes left. The executor doesn't tell
+            # its processes, so they are the children that weren't there before.
             for process in set(multiprocessing.active_children()).difference(self._others):
                 process.terminate()
         self._pool.shutdown(cancel_futures=True)
@@ -149,8 +157,10 @@ class _Workers:
         return self._deadline is not None and time.monotonic() >= self._deadline
 
     def search(self, tasks: Sequence[Task], limit: int) -> Iterator[TaskSearch]:
-        """Yield what is found for each task, as the tasks end; none is started after the deadline."""
+        """Yield the result for each task as it ends; none is started after the deadline."""
         running: set[Future[TaskSearch]] = set()
+        # Reversed, to be popped from the end. Tasks are submitted one per free worker, not all at once: each gets the
+        # time that is left when it starts.
         waiting = list(tasks)[::-1]
         try:
             while running or (waiting and not self.is_late):
@@ -160,32 +170,36 @@ class _Workers:
                     running.add(self._pool.submit(_search_task, waiting.pop(), budget, self._max_lines))
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
+        # The kernel kills a process for memory; the executor can't say more than that one is gone.
         except BrokenProcessPool:
             raise CodeitError("a search process was killed; with fewer workers each has more memory") from None
 
 
 def _start_worker() -> None:
-    """Confine a worker; that this function is found has imported all that it needs."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends it without a traceback
+    """Confine a worker; finding this function has already imported everything that it needs."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches every process: this one ends without a traceback
     confine(WORKER_BYTES)
 
 
 def _search_task(task: Task, budget: Budget, max_lines: int) -> TaskSearch:
+    # The processor's time, not the wall's: workers may share cores, with each other and with other jobs.
     start = time.process_time()
     result = search_program(task.demonstrations, budget, max_lines)
     assert budget.programs is not None
+    # Run from scratch, with the default limits: what is reported holds for the program as anyone else runs it.
     candidates = [
         Candidate.from_outcomes(
             task, str(program), [interpreter.run(program, grid) for grid in task.inputs], origin="search"
         )
         for program in result.programs
     ]
-    cut_by: Literal["limit", "time"] = "limit" if result.tried == budget.programs else "time"
+    stopped_by: Literal["limit", "time"] = "limit" if result.tried == budget.programs else "time"
     return TaskSearch(
         task_id=task.id,
         limit=budget.programs,
         tried=result.tried,
-        end="complete" if result.is_complete or candidates else cut_by,
+        # With a program found, more budget would find larger ones only.
+        end="complete" if result.is_complete or candidates else stopped_by,
         candidates=tuple(candidates),
         core_seconds=round(time.process_time() - start, 3),
     )

@@ -192,7 +192,7 @@ def check_kind(path: Path, kind: str, *, may_be_empty: bool = False) -> None:
     file = path / KIND_FILE
     try:
         about = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except OSError:
         # A process that died before it wrote its first file leaves these.
         if may_be_empty and _entries(path) <= {"LOCK", f"{KIND_FILE}.tmp"}:
             return
@@ -200,8 +200,8 @@ def check_kind(path: Path, kind: str, *, may_be_empty: bool = False) -> None:
             f"{path}: found no {KIND_FILE}, expected a directory of kind {kind!r} and format {FORMAT}; "
             "it is an earlier version's, or of something else"
         ) from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{file}: can't be read ({first_line(error)}), expected kind and format of a run") from None
+    except ValueError as error:
+        raise UserError(f"{file}: damaged ({first_line(error)}), expected the kind and format of a run") from None
     found = (about.get("kind"), about.get("format")) if isinstance(about, dict) else (None, None)
     if found != (kind, FORMAT):
         version = about.get("version") if isinstance(about, dict) else None

@@ -10,12 +10,11 @@ import numpy as np
 import interpreter
 from codeit_jax.arc import Example
 from codeit_jax.config.errors import UserError
-from codeit_jax.text.bpe_files import END, PAD, START, UNKNOWN, load_bpe
-from codeit_jax.text.program_text import VARIABLES, canonical_text
 from codeit_jax.text.prompt import format_prompt, order_demonstrations
-from codeit_jax.text.published import write_tokenizer
-from codeit_jax.text.tokenizer import EncodedPrompt, TokenIds, digest_of
+from codeit_jax.text.tokenizer import VARIABLES, EncodedPrompt, TokenIds, canonical_text, digest_of
+from codeit_jax.text.tokenizer_files import END, PAD, START, UNKNOWN, load_bpe, write_tokenizer
 
+# Every kind of sign that a prompt has, to see that the vocabulary spells it.
 _PROMPT_SAMPLE = "12x30 background=0 4=5,6 7,8|1x1 background=9\n12x30 background=3"
 
 
@@ -39,11 +38,13 @@ class BpeTokenizer:
         self._bpe = load_bpe(path)
         vocabulary: dict[str, int] = self._bpe.get_vocab(with_added_tokens=True)
         self.vocabulary_size = len(vocabulary)
+        # T5's decoder starts from padding; CodeT5 keeps that beside RoBERTa's frame.
         self.pad_id = self.start_id = vocabulary[PAD]
         self.end_id = vocabulary[END]
         self._first_id = vocabulary[START]
         # An id outside the vocabulary is read as this one: it spells something that no program contains.
         self._unknown_id = vocabulary.get(UNKNOWN, self.pad_id)
+        # A vocabulary that loses blanks or case would train on other programs than it is shown: refused at the start.
         for text in (_PROMPT_SAMPLE, *_programs_of_every_name()):
             decoded = self._bpe.decode(self.piece_ids(text), skip_special_tokens=False)
             if decoded != text:
@@ -53,7 +54,7 @@ class BpeTokenizer:
 
     @cached_property
     def program_token_ids(self) -> TokenIds:
-        """Every id that a program can contain, int32 [A] ascending.
+        """Return every id that a program can contain, int32 [A] ascending.
 
         Found by encoding each name of the language in each place where it can stand. The pre-tokenizer splits between
         letters, digits and signs, so no token spans a name and its surroundings, save for a space before it.
@@ -66,7 +67,7 @@ class BpeTokenizer:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 in hex of the tokens in the order of their ids, then of the merges."""
+        """Return the SHA-256 in hex of the tokens in the order of their ids, then of the merges."""
         model = json.loads(self._bpe.to_str())["model"]
         vocabulary = self._bpe.get_vocab(with_added_tokens=True)
         # Files write a merge as "a b" or as ["a", "b"]; both are the same vocabulary.
@@ -76,8 +77,8 @@ class BpeTokenizer:
     def encode_prompt(self, demonstrations: Sequence[Example], *, max_tokens: int) -> EncodedPrompt:
         """Encode `<s>` inputs, newline, outputs `</s>`, demonstrations from the smallest to the largest.
 
-        Inputs and outputs have half of `max_tokens` each and are cut at its end, so the largest grids go first; what
-        one half leaves free the other doesn't get (the paper's windows: 512 + 512).
+        Inputs and outputs have half of `max_tokens` each and are truncated at its end, so the largest grids go first;
+        what one half leaves free the other doesn't get (the paper's windows: 512 + 512).
 
         Raises:
             ValueError: no demonstration, or max_tokens below 4.
@@ -88,12 +89,13 @@ class BpeTokenizer:
         inputs = [self._first_id, *self.piece_ids(inputs_text)]
         outputs = self.piece_ids(outputs_text)
         window = max_tokens // 2
+        # The frame counts as part of the halves: `<s>` is in the first, `</s>` takes the last place of the second.
         kept = [*inputs[:window], *outputs[: window - 1], self.end_id]
-        num_tokens_uncut = len(inputs) + len(outputs) + 1
+        full_length = len(inputs) + len(outputs) + 1
         return EncodedPrompt(
             token_ids=np.array(kept, np.int32),
-            num_tokens_uncut=num_tokens_uncut,
-            truncated=len(kept) < num_tokens_uncut,
+            full_length=full_length,
+            truncated=len(kept) < full_length,
         )
 
     def encode_program(self, program_text: str) -> TokenIds:
@@ -133,5 +135,6 @@ def _programs_of_every_name() -> Iterator[str]:
     """Yield texts that hold every name of the language in every place where it can stand."""
     for name in ("I", *sorted(interpreter.CONSTANTS), *sorted(interpreter.PRIMITIVES), *VARIABLES):
         yield f"x1 = {name}({name}, {name}, {name})\nO = {name}({name})"
+    # A target stands at the start of the text or of a later line.
     for variable in VARIABLES:
         yield f"{variable} = hmirror(I)\n{variable} = hmirror(I)"

@@ -1,4 +1,7 @@
-"""Length buckets: a few row lengths, so that compiled shapes are few and padding is little. NumPy on the host."""
+"""Length buckets: a few row lengths, so that compiled shapes are few and padding is little. NumPy on the host.
+
+Shape letters: N rows, C candidate lengths, A axes.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -47,22 +50,25 @@ def choose_bucket_lengths(
     row_lengths = np.asarray(lengths, np.int64)
     if row_lengths.size == 0 or row_lengths.min() < 1 or num_buckets < 1 or multiple < 1:
         raise ValueError("buckets need rows of positive lengths, num_buckets >= 1 and multiple >= 1")
+    # Only lengths that some row rounds up to: a bucket in between would pad the same rows further.
     candidates, places = np.unique(-(-row_lengths // multiple) * multiple, return_inverse=True)
     # costs_up_to[i, j]: of the rows of candidates[:i], padded to candidates[j].
-    costs_up_to = np.zeros((len(candidates) + 1, len(candidates)))
+    costs_up_to = np.zeros((len(candidates) + 1, len(candidates)))  # [C + 1, C]
     for column, length in enumerate(candidates.tolist()):
         row_cost = np.broadcast_to(np.asarray(row_costs(length), np.float64), row_lengths.shape)
         costs_up_to[1:, column] = np.cumsum(np.bincount(places, weights=row_cost, minlength=len(candidates)))
     # cost[j]: least cost of the rows of candidates[:j] in the buckets opened so far.
-    cost = np.full(len(candidates) + 1, np.inf)
+    cost = np.full(len(candidates) + 1, np.inf)  # [C + 1]
     cost[0] = 0
     choices: list[NDArray[np.int64]] = []
     for _ in range(min(num_buckets, len(candidates))):
         # total[i, j]: candidates[i:j] share one bucket of length candidates[j - 1].
         between = np.diagonal(costs_up_to[1:])[None, :] - costs_up_to[:-1]
+        # Column j - 1 on and above the diagonal only: a bucket holds one candidate at least.
         total = np.where(np.tri(len(candidates), dtype=bool).T, cost[:-1, None] + between, np.inf)
         choices.append(total.argmin(axis=0))
         cost = np.concatenate([[0.0], total.min(axis=0)])
+    # Back from the last candidate: each choice is where the bucket that ends here begins.
     chosen: list[int] = []
     end = len(candidates)
     for choice in reversed(choices):
@@ -74,7 +80,7 @@ def choose_bucket_lengths(
 
 
 def group_rows(lengths: ArrayLike, bucket_lengths: Sequence[Sequence[int]]) -> list[Bucket]:
-    """Put each row into the smallest bucket that holds it along every axis.
+    """Sort each row into the smallest bucket that holds it along every axis.
 
     Args:
         lengths: int [N, A], e.g. the prompt's and the program's length of each row.

@@ -1,4 +1,4 @@
-"""The paper's prompt as text: each grid as its background and the cells of every other colour.
+"""The paper's prompt as text: each grid as its background and the cells of every other color.
 
 Source: the CodeIt paper (arXiv 2402.04858); `docs/prompts.md` says where the released code differs.
 """
@@ -6,7 +6,7 @@ Source: the CodeIt paper (arXiv 2402.04858); `docs/prompts.md` says where the re
 from collections import Counter
 from collections.abc import Sequence
 
-from codeit_jax.arc import Example, Grid
+from codeit_jax.arc import Example, Grid, area
 
 MAX_DEMONSTRATIONS = 10
 """Demonstrations in a prompt at most (the paper's limit; no ARC-1 task has more)."""
@@ -30,25 +30,26 @@ def format_prompt(demonstrations: Sequence[Example]) -> tuple[str, str]:
 
 
 def format_grid(grid: Grid) -> str:
-    """Return e.g. `3x3 background=0 2=0,1 2,2 5=1,1`: colours ascending, cells (row, column) row-major.
+    """Return e.g. `3x3 background=0 2=0,1 2,2 5=1,1`: colors ascending, cells (row, column) row-major.
 
-    The background is the most common colour, the smallest of several.
+    The background is the most common color, the smallest of several.
     """
-    background = background_colour(grid)
+    background = background_color(grid)
     cells: dict[int, list[str]] = {}
-    for row, colours in enumerate(grid):
-        for column, colour in enumerate(colours):
-            if colour != background:
-                cells.setdefault(colour, []).append(f"{row},{column}")
+    for row, colors in enumerate(grid):
+        for column, color in enumerate(colors):
+            if color != background:
+                cells.setdefault(color, []).append(f"{row},{column}")
     header = f"{len(grid)}x{len(grid[0])} background={background}"
-    return " ".join([header, *(f"{colour}={' '.join(cells[colour])}" for colour in sorted(cells))])
+    return " ".join([header, *(f"{color}={' '.join(cells[color])}" for color in sorted(cells))])
 
 
-def background_colour(grid: Grid) -> int:
-    """Return the most common colour, the smallest of several."""
-    counts = Counter(colour for row in grid for colour in row)
-    return min(counts, key=lambda colour: (-counts[colour], colour))
+def background_color(grid: Grid) -> int:
+    """Return the most common color, the smallest of several."""
+    # Not `most_common`, which breaks ties by what comes first in the grid.
+    counts = Counter(color for row in grid for color in row)
+    return min(counts, key=lambda color: (-counts[color], color))
 
 
 def _num_cells(example: Example) -> int:
-    return sum(len(grid) * len(grid[0]) for grid in (example.input, example.output))
+    return area(example.input) + area(example.output)

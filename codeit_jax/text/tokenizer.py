@@ -1,17 +1,26 @@
-"""What every tokenizer offers: prompts of demonstrations in, programs in and out."""
+"""What every tokenizer offers, prompts of demonstrations in, programs in and out, and what all of them share.
+
+Shape letters of this room: L prompt tokens, T program tokens, A tokens that a program can contain, N rows.
+"""
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+import interpreter
 from codeit_jax.arc import Example
+from interpreter.program import OUTPUT_NAME
+from interpreter.slots import MAX_LINES
 
 TokenIds = NDArray[np.int32]
+
+VARIABLES = tuple(f"x{number}" for number in range(1, MAX_LINES))
+"""The variables of a canonical program; the last of its lines assigns `O`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +29,12 @@ class EncodedPrompt:
 
     Attributes:
         token_ids: int32 [L], without padding.
-        num_tokens_uncut: how many tokens the demonstrations, ten at most, have before anything is left out.
+        full_length: how many tokens the demonstrations, ten at most, have before anything is left out.
         truncated: whether something was left out.
     """
 
     token_ids: TokenIds
-    num_tokens_uncut: int
+    full_length: int
     truncated: bool
 
 
@@ -42,33 +51,48 @@ class Tokenizer(Protocol):
         digest: SHA-256 in hex of the vocabulary and its rules. Weights only fit the tokenizer they were trained with.
     """
 
+    # Properties rather than plain fields, so that an implementation may compute or cache them.
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return the short name."""
+        ...
 
     @property
-    def vocabulary_size(self) -> int: ...
+    def vocabulary_size(self) -> int:
+        """Return the number of ids."""
+        ...
 
     @property
-    def pad_id(self) -> int: ...
+    def pad_id(self) -> int:
+        """Return the id of padding."""
+        ...
 
     @property
-    def start_id(self) -> int: ...
+    def start_id(self) -> int:
+        """Return the id that the decoder starts from."""
+        ...
 
     @property
-    def end_id(self) -> int: ...
+    def end_id(self) -> int:
+        """Return the id that ends a program."""
+        ...
 
     @property
-    def program_token_ids(self) -> TokenIds: ...
+    def program_token_ids(self) -> TokenIds:
+        """Return the ids that programs can contain, int32 [A] ascending."""
+        ...
 
     @property
-    def digest(self) -> str: ...
+    def digest(self) -> str:
+        """Return the digest of the vocabulary and its rules."""
+        ...
 
     def encode_prompt(self, demonstrations: Sequence[Example], *, max_tokens: int) -> EncodedPrompt:
         """Encode a task's demonstrations in at most `max_tokens` tokens; never looks at tests."""
         ...
 
     def encode_program(self, program_text: str) -> TokenIds:
-        """Encode a program, int32 [T] with `end_id` last, uncut; ValueError if it is outside the grammar."""
+        """Encode a program, int32 [T] with `end_id` last, never truncated; ValueError if it is outside the grammar."""
         ...
 
     def decode_program(self, token_ids: Iterable[int]) -> str:
@@ -78,6 +102,16 @@ class Tokenizer(Protocol):
     def save(self, folder: Path) -> None:
         """Write the vocabulary and its rules for transformers, see `write_tokenizer`."""
         ...
+
+
+def canonical_text(program_text: str) -> str:
+    """Return the program's canonical text with its variables renamed x1, x2, ... in the order of the lines.
+
+    Raises:
+        ValueError: the text is outside the grammar.
+    """
+    program = interpreter.parse(program_text)
+    return str(replace(program, names=(*VARIABLES[: len(program) - 1], OUTPUT_NAME)))
 
 
 def digest_of(parts: Iterable[str | bytes]) -> str:

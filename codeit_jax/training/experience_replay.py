@@ -16,8 +16,9 @@ from numpy.typing import DTypeLike
 from codeit_jax.config.schema import ReplayConfig, TextConfig
 from codeit_jax.hindsight import Experience
 from codeit_jax.parallel.hosts import ALONE, Hosts
-from codeit_jax.replay import RECIPES, PrioritizedReplayBuffer, ReplayMixture, TokenRows, Tokens
+from codeit_jax.replay import PrioritizedReplayBuffer, ReplayMixture, TokenRows, Tokens
 from codeit_jax.text.tokenizer import Tokenizer
+from codeit_jax.training.draw_rules import DRAW_RULES
 
 _NO_TOKENS = np.empty(0, np.uint16)
 ORIGINS = ("seed", "mutant", "policy")
@@ -53,7 +54,7 @@ class ExperienceReplay:
     """Two partitions, `train` (seeds and mutants) and `policy` (sampled programs), keyed by task and program.
 
     Args:
-        config: recipe, priority rule, sizes.
+        config: draw rule, priority rule, sizes.
         text: token limits.
         tokenizer: encodes prompts and programs once, when they are added.
         hosts: the processes of the run.
@@ -72,8 +73,8 @@ class ExperienceReplay:
             "iteration": np.int32,
             "performance": np.float32,
         }
-        self._recipe = RECIPES["uniform" if config.priority == "uniform" else config.recipe]
-        self._mixture = ReplayMixture({name: self._recipe.make_buffer(config.capacity, schema) for name in PARTITIONS})
+        self._rule = DRAW_RULES["uniform" if config.priority == "uniform" else config.draw]
+        self._mixture = ReplayMixture({name: self._rule.make_buffer(config.capacity, schema) for name in PARTITIONS})
 
     def __getitem__(self, partition: str) -> PrioritizedReplayBuffer:
         return self._mixture[partition]
@@ -104,7 +105,7 @@ class ExperienceReplay:
             data = self._mixture.sample({"train": len(self._mixture["train"])}, replacement=False, rng=rng).data
         else:
             wanted = {"train": self._config.num_train_experiences, "policy": self._config.num_policy_experiences}
-            data = self._recipe.sample(self._mixture, wanted, rng=rng).data
+            data = self._rule.sample(self._mixture, wanted, rng=rng).data
         return Draw(
             prompts=self._gather_prompts(data["prompt"], self._home(data["home"])),
             programs=data["program"],
@@ -143,7 +144,7 @@ class ExperienceReplay:
                 "iteration": np.array([e.iteration for e in experiences], np.int32),
                 "performance": performance.astype(np.float32),
             },
-            priority=self._recipe.priorities(partition, performance),
+            priority=self._rule.priorities(partition, performance),
             key=[(e.task_id, e.program) for e in experiences],
         )
 

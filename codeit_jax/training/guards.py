@@ -1,4 +1,4 @@
-"""Guards of the learning stage: steps that aren't finite, and losses that leap."""
+"""Guards of the learning stage: steps that aren't finite, and loss spikes."""
 
 import math
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ def check_skipped(steps: Sequence[StepMetrics], config: TrainingConfig) -> None:
     while run < len(steps) and steps[-1 - run].skipped:
         run += 1
     if run > config.max_skipped_steps:
-        cause = "wasn't finite or leapt" if config.skip_spikes else "wasn't finite"
+        cause = "wasn't finite or spiked" if config.skip_spikes else "wasn't finite"
         raise DivergedError(
             f"loss or gradient {cause} in {run} steps in a row, expected at most {config.max_skipped_steps}; the last "
             f"good step of this learning stage was number {len(steps) - run}, the last checkpoint is sound: "

@@ -12,8 +12,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from codeit_jax.config.schema import TextConfig, TrainingConfig
 from codeit_jax.model import T5Model
-from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards
-from codeit_jax.parallel.placement import put
+from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards, put
 from codeit_jax.text.tokenizer import Tokenizer
 from codeit_jax.training.batches import BatchSizes, PlannedBatch, collate, plan_batches, prefetch
 from codeit_jax.training.compilation import compile_ahead
@@ -29,7 +28,7 @@ class LearningMetrics:
 
     Attributes:
         num_steps: optimizer steps, skipped ones included.
-        num_skipped: steps left out because something wasn't finite, or the loss leapt and that was to be left out.
+        num_skipped: steps left out because something wasn't finite, or the loss spiked and that was to be left out.
         num_spikes: steps whose loss was far above the mean of those before.
         loss: mean over the steps of the mean loss of a target token, in nats; None if no step was taken.
         final_loss: the same over the last tenth of the steps.

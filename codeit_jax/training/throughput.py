@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from codeit_jax.config.schema import ProfileConfig
+from codeit_jax.config.schema import HardwareConfig
 from codeit_jax.model import T5Model
 from codeit_jax.training.batches import PlannedBatch
 from codeit_jax.training.compilation import compilations
@@ -169,7 +169,7 @@ class StepTrace:
         say: told where the trace is, once it is written.
     """
 
-    def __init__(self, config: ProfileConfig, folder: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, config: HardwareConfig, folder: Path, say: Callable[[str], None]) -> None:
         self._config = config
         self._folder = folder
         self._say = say
@@ -179,11 +179,11 @@ class StepTrace:
     def before_step(self) -> None:
         """Count a step that is about to be given to the device, on which the one before may still run."""
         self._steps += 1
-        first = self._config.start
+        first = self._config.profile_start
         if self._steps == first:
             jax.profiler.start_trace(str(self._folder))
             self._running = True
-        elif first is not None and self._steps > first + self._config.steps:
+        elif first is not None and self._steps > first + self._config.profile_steps:
             self.stop()
 
     def stop(self) -> None:
@@ -191,4 +191,4 @@ class StepTrace:
         if self._running:
             jax.profiler.stop_trace()
             self._running = False
-            self._say(f"profiled from learning step {self._config.start} on: xprof --logdir {self._folder}")
+            self._say(f"profiled from learning step {self._config.profile_start} on: xprof --logdir {self._folder}")

@@ -60,7 +60,7 @@ def test_a_file_that_is_no_task_is_one_line(tmp_path, text):
 
 @pytest.mark.parametrize("name", ["", "nothing", "../x", "a" * 5000, "\x00"])
 def test_an_unknown_name_is_one_line(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(lookup, "PUBLISHED", ())
+    monkeypatch.setattr(lookup, "PUBLISHED_SOURCES", ())
     write(tmp_path / "own.json", [PAIR])
     with pytest.raises(UserError, match="not found") as error:
         find_task(name, [str(tmp_path)])

@@ -115,7 +115,7 @@ def test_a_folder_gives_its_files_by_id(tmp_path):
     (tmp_path / "notes.txt").write_text("no task")
     tasks = load_tasks(str(tmp_path))
     assert [task.id for task in tasks] == ["alpha", "zeta"]
-    assert tasks["alpha"].test_outputs == (((3, 3),),)
+    assert tasks["alpha"].tests[0].output == ((3, 3),)
     assert (tasks.source, tasks.snapshot) == (str(tmp_path), tmp_path.name)
 
 

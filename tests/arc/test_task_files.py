@@ -81,7 +81,7 @@ BAD_GRIDS = [
     (size(1, 31), "test[0].input: 1x31, expected 1x1 to 30x30"),
     (size(31, 1), "test[0].input: 31x1, expected 1x1 to 30x30"),
     *(
-        (cell(value), f"train[1].output: row 1 has the cell {json.dumps(value)[:20]}, expected a colour 0 to 9")
+        (cell(value), f"train[1].output: row 1 has the cell {json.dumps(value)[:20]}, expected a color 0 to 9")
         for value in (10, -1, 1.5, 1.0, "3", True, False, None, [1], float("nan"), 10**400)
     ),
 ]
@@ -102,8 +102,9 @@ def test_the_smallest_and_largest_grids_are_read_as_written(height, width):
     grid = [[(row + column) % 10 for column in range(width)] for row in range(height)]
     parsed = parse_task(task(train=[pair(grid=grid, output=grid)]), task_id="t", where="here")
     assert parsed.demonstrations[0].input == tuple(map(tuple, grid))
-    assert parsed.demonstration_outputs == parsed.demonstration_inputs
-    assert (parsed.id, parsed.test_inputs, parsed.test_outputs) == ("t", (((1, 2),),), (((3,),),))
+    assert parsed.demonstrations[0].output == parsed.demonstrations[0].input
+    assert parsed.inputs == parsed.demonstration_inputs + parsed.test_inputs
+    assert (parsed.id, parsed.test_inputs, parsed.tests[0].output) == ("t", (((1, 2),),), ((3,),))
 
 
 def test_further_keys_are_ignored():

@@ -11,7 +11,6 @@ from codeit_jax.baselines.mutation_baseline import LIMITS, MutationJob, run_muta
 from codeit_jax.config.errors import UserError
 from codeit_jax.evaluation import solve_report
 from codeit_jax.evaluation.screening import screen_programs
-from codeit_jax.evaluation.solutions import Solution
 from codeit_jax.mutation import generate_mutants
 from codeit_jax.programs import SeedProgram
 from codeit_jax.reporting.progress import Reporter
@@ -54,7 +53,7 @@ def job(**changes):
 def run(folder, pool, **changes):
     """Do a job in a folder; return all that it came to, without times."""
     asked = job(**changes)
-    with JobDirectory(folder, asked.settings()) as directory:
+    with JobDirectory(folder, "mutate", asked.settings()) as directory:
         summary = run_mutation_baseline(asked, directory, pool, Reporter(quiet=True))
     return result_of(folder, summary)
 
@@ -86,7 +85,7 @@ def test_the_result_is_that_of_running_everything_at_once(whole, pool):
         assert solved == solve_report(first, TASKS)["pass@3"]
     # A text made for two parents is written once, as the first.
     candidates = dict.fromkeys(candidate for _, candidate in found)
-    rows = [Solution(candidate=c, origin="mutant", iteration=-1).to_row() for c in candidates]
+    rows = [candidate.to_row() for candidate in candidates]
     assert [json.loads(line) for line in files["solutions.jsonl"].splitlines()] == rows
 
 

@@ -21,7 +21,7 @@ def searched(number, limit, *, tried=10, right=None):
     candidates = ()
     if right is not None:
         tests = (right,) * len(task.tests)
-        candidates = (Candidate(task.id, "O = rot180(I)", (True,) * len(task.demonstrations), tests),)
+        candidates = (Candidate(task.id, "O = rot180(I)", (True,) * len(task.demonstrations), tests, "search"),)
     end = "complete" if candidates else "limit"
     return TaskSearch(task_id=task.id, limit=limit, tried=tried, end=end, candidates=candidates, core_seconds=30.0)
 
@@ -70,7 +70,7 @@ HOUR = Budget(seconds=3600.0)
 
 def run(folder, budget=HOUR):
     job = SearchJob(tasks=TASKS, budget=budget, max_lines=3)
-    with JobDirectory(folder, job.settings()) as directory:
+    with JobDirectory(folder, "search", job.settings()) as directory:
         search = SearchBaseline(job, directory, Reporter(quiet=True))
         search.run(num_workers=1)
         return search, search.summarize()
@@ -119,7 +119,7 @@ def test_a_real_search_solves_what_one_line_solves(tmp_path):
     chosen = [everything[task_id] for task_id in ("007bbfb7", "3c9b0459", "9172f3a0")]
     tasks = TaskSet(chosen, source="some", snapshot="some")
     job = SearchJob(tasks=tasks, budget=Budget(programs=800), max_lines=2)
-    with JobDirectory(tmp_path, job.settings()) as directory:
+    with JobDirectory(tmp_path, "search", job.settings()) as directory:
         search = SearchBaseline(job, directory, Reporter(quiet=True))
         search.run(num_workers=2)
         summary = search.summarize()

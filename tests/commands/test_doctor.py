@@ -89,7 +89,7 @@ def test_the_tried_versions_are_those_of_the_package():
     [
         ("MemTotal: 33554432 kB\nMemAvailable: 16777216 kB\n", "ok", "16.0 of 32.0 GiB free"),
         ("MemTotal: 33554432 kB\nMemAvailable: 1048576 kB\n", "warn", "1.0 of 32.0 GiB free, expected 2 GiB"),
-        ("nothing of use\n", "ok", "not known"),
+        ("nothing of use\n", "ok", "unknown"),
     ],
 )
 def test_memory(tmp_path, text, status, needle):

@@ -74,7 +74,7 @@ def test_a_killed_mutate_goes_on_to_the_same_result(folder, capsys):
     for fault, code in [("mutants.jsonl:1", -9), ("screened.jsonl:2", -9), ("times.jsonl:1:int", 75)]:
         ended = subprocess.run(command, env=environment | {"CODEIT_JAX_FAULT": fault}, capture_output=True, text=True)
         assert ended.returncode == code, ended.stderr
-    assert ended.stderr.splitlines()[-1].startswith("error: stopped, the same command goes on from")
+    assert ended.stderr.splitlines()[-1].startswith("error: stopped, the same command resumes from")
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     summary = json.loads(ended.stdout.splitlines()[-1])
     for name in ("seconds", "stages"):

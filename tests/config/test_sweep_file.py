@@ -7,7 +7,8 @@ import pytest
 
 from codeit_jax.cli import main
 from codeit_jax.config.errors import UserError
-from codeit_jax.config.loading import load_config, preset_folders
+from codeit_jax.config.loading import load_config
+from codeit_jax.config.presets import preset_folders
 from codeit_jax.config.sweep_file import expand, read_axis, read_sweep
 
 SWEEPS = sorted({path for folder in preset_folders() for path in (folder / "sweeps").glob("*.yaml")})
@@ -69,7 +70,7 @@ def test_printed_commands_are_one_a_run(capsys):
         ("{", "can't be read as YAML"),
     ],
 )
-def test_a_wrong_sweep_is_told_in_one_line(content, message, tmp_path):
+def test_a_wrong_sweep_is_reported_in_one_line(content, message, tmp_path):
     file = tmp_path / "sweep.yaml"
     file.write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=message) as caught:
@@ -78,7 +79,7 @@ def test_a_wrong_sweep_is_told_in_one_line(content, message, tmp_path):
 
 
 @pytest.mark.parametrize("override", ["seed", "=1", "seed=", "seed=[1"])
-def test_a_wrong_axis_is_told(override):
+def test_a_wrong_axis_is_reported(override):
     with pytest.raises(UserError, match="expected section.field=value"):
         read_axis(override)
 

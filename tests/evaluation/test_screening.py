@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import interpreter
-from codeit_jax.arc import Example, Task, TaskSet
-from codeit_jax.evaluation.screening import screen_programs
+from codeit_jax.arc import Example, Task, TaskSet, area
+from codeit_jax.evaluation.screening import screen_programs, screen_tasks
 from codeit_jax.mutation import random_program
 
 SMALL, LARGE, TEST = ((1, 2),), ((0, 3, 0), (4, 4, 0)), ((5, 0), (0, 5), (5, 5))
@@ -40,7 +40,7 @@ def pool():
 
 def slowly_screened(programs):
     for task in TASKS:
-        smallest = min(task.demonstrations, key=lambda example: len(example.input) * len(example.input[0]))
+        smallest = min(task.demonstrations, key=lambda example: area(example.input))
         for position, program in enumerate(programs):
 
             def solves(example, program=program):
@@ -54,15 +54,19 @@ def slowly_screened(programs):
 def test_screening_equals_running_everything(pool):
     random = [random_program(np.random.default_rng(seed)) for seed in range(300)]
     programs = [*map(interpreter.parse, TEXTS), *filter(None, random)]
+    origins = ["seed"] * len(TEXTS) + ["mutant"] * (len(programs) - len(TEXTS))
     found = [
         (position, (c.task_id, c.program, c.demonstrations, c.tests))
-        for position, c in screen_programs(programs, TASKS, pool=pool)
+        for _, candidates in screen_tasks(programs, TASKS, origins, pool=pool)
+        for position, c in candidates.items()
     ]
     assert found == list(slowly_screened(programs))
     assert {task_id for _, (task_id, *_) in found} == {"flip", "turn"}
+    flat = screen_programs(programs, TASKS, origins, pool=pool)
+    assert [(c.program, c.origin) for c in flat] == [(row[1], origins[position]) for position, row in found]
 
 
 def test_progress_ends_with_all_tasks_and_no_program_finds_nothing(pool):
     calls = []
-    assert screen_programs([], TASKS, pool=pool, on_progress=lambda *call: calls.append(call)) == []
+    assert screen_programs([], TASKS, [], pool=pool, on_progress=lambda *call: calls.append(call)) == []
     assert calls[-1] == (3, 3)

@@ -22,7 +22,7 @@ def candidate_lists(draw: st.DrawFn) -> list[Candidate]:
         st.lists(st.tuples(st.sampled_from((*IDS, "other")), st.text("xy", min_size=1, max_size=3)), max_size=30)
     )
     pair = st.tuples(st.booleans(), st.booleans())
-    known = {key: Candidate(*key, draw(pair), draw(pair)) for key in dict.fromkeys(keys)}
+    known = {key: Candidate(*key, draw(pair), draw(pair), "policy") for key in dict.fromkeys(keys)}
     return [known[key] for key in keys]
 
 
@@ -63,23 +63,23 @@ def test_report_does_not_depend_on_order_or_repetition(candidates, random):
 
 
 def test_selection_by_demonstrations_then_characters_then_text():
-    best = Candidate("a", "O = rot180(I)", (True, True), (False,))
-    short = Candidate("a", "O = f(I)", (True, False), (True,))
-    twin = Candidate("a", "O = g(I)", (False, True), (True,))
-    long = Candidate("a", "x1 = f(I)\nO = f(x1)", (True, False), (True,))
-    none = Candidate("a", "O = I", (False, False), (True,))
+    best = Candidate("a", "O = rot180(I)", (True, True), (False,), "policy")
+    short = Candidate("a", "O = f(I)", (True, False), (True,), "policy")
+    twin = Candidate("a", "O = g(I)", (False, True), (True,), "policy")
+    long = Candidate("a", "x1 = f(I)\nO = f(x1)", (True, False), (True,), "policy")
+    none = Candidate("a", "O = I", (False, False), (True,), "policy")
     for order in itertools.permutations([best, short, twin, long, none, best]):
         assert select_candidates(order, 9) == [best, short, twin, long]
 
 
 def test_a_shorter_wrong_program_displaces_a_right_one_but_not_from_the_oracle():
-    right = [Candidate("a", "x" * 9, (True, False), (True, True))]
-    wrong = [Candidate("a", text, (True, False), (False, True)) for text in ("x", "y", "z")]
+    right = [Candidate("a", "x" * 9, (True, False), (True, True), "policy")]
+    wrong = [Candidate("a", text, (True, False), (False, True), "policy") for text in ("x", "y", "z")]
     assert solve_report(right, TASKS) == {"demonstrations": 0, "pass@1": 1, "pass@3": 1, "oracle": 1}
     assert solve_report(right + wrong, TASKS) == {"demonstrations": 0, "pass@1": 0, "pass@3": 0, "oracle": 1}
 
 
 def test_solving_the_tests_without_a_demonstration_counts_nowhere():
-    blind = Candidate("a", "x", (False, False), (True, True))
+    blind = Candidate("a", "x", (False, False), (True, True), "policy")
     assert set(solve_report([blind], TASKS).values()) == {0}
     assert set(solve_report([], TASKS).values()) == {0}

@@ -6,7 +6,7 @@ import pytest
 
 from codeit_jax.arc import Example, Task, TaskSet
 from codeit_jax.evaluation import Candidate
-from codeit_jax.evaluation.solutions import Solution, SolutionTable
+from codeit_jax.evaluation.solutions import SolutionTable
 
 PAIR = Example(input=((1,),), output=((2,),))
 TASKS = TaskSet(
@@ -15,8 +15,9 @@ TASKS = TaskSet(
 
 
 def solution(task_id="a", program="O = dneg(I)", origin="policy", iteration=0, solved=(True, True), tests=(True,)):
-    candidate = Candidate(task_id=task_id, program=program, demonstrations=solved, tests=tests)
-    return Solution(candidate=candidate, origin=origin, iteration=iteration)
+    return Candidate(
+        task_id=task_id, program=program, demonstrations=solved, tests=tests, origin=origin, iteration=iteration
+    )
 
 
 @pytest.mark.parametrize("origin", ["seed", "mutant", "policy"])
@@ -24,7 +25,7 @@ def test_a_row_written_as_json_reads_back_equal(origin):
     one = solution(origin=origin, iteration=-1, solved=(True, False), tests=(False, True))
     row = json.loads(json.dumps(one.to_row()))
     assert list(row) == ["task_id", "program", "iteration", "origin", "demonstrations", "tests"]
-    assert Solution.from_row(row) == one
+    assert Candidate.from_row(row) == one
 
 
 def test_adding_returns_what_was_not_there_and_keeps_the_first():
@@ -45,7 +46,7 @@ def test_the_same_text_counts_once_for_each_origin_and_task():
 
 def test_candidates_are_those_of_the_origins_asked_for():
     rows = [solution(origin=origin, program=f"O = {origin}(I)") for origin in ("seed", "mutant", "policy")]
-    seed, mutant, policy = (row.candidate for row in rows)
+    seed, mutant, policy = rows
     table = SolutionTable(rows)
     assert table.candidates("policy") == [policy]
     assert table.candidates("seed", "mutant") == [seed, mutant]

@@ -256,7 +256,7 @@ def test_a_damaged_lock_file_is_one_line(server, tmp_path, capsys, lock):
 
 def test_files_that_fetch_did_not_write_stay(server, tmp_path, capsys):
     (tmp_path / "vocab.json").write_text("mine")
-    refused(capsys, tmp_path, "vocab.json", "is there")
+    refused(capsys, tmp_path, "vocab.json", "exists")
     assert (tmp_path / "vocab.json").read_text() == "mine"
 
 

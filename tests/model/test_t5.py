@@ -9,7 +9,7 @@ from jax import Array
 from codeit_jax.config.schema import ModelConfig
 from codeit_jax.model import Params, T5Model
 from codeit_jax.model.huggingface import load_pretrained, save_pretrained
-from codeit_jax.model.relative_position import relative_buckets
+from codeit_jax.model.t5 import relative_buckets
 from codeit_jax.training.train_step import token_nll
 
 pytestmark = pytest.mark.floats

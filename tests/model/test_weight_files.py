@@ -14,8 +14,7 @@ from codeit_jax.config.errors import UserError
 from codeit_jax.config.loading import load_config
 from codeit_jax.config.schema import ModelConfig
 from codeit_jax.model import T5Model
-from codeit_jax.model.embeddings import mean_rows, replace_vocabulary
-from codeit_jax.model.huggingface import load_pretrained, save_pretrained
+from codeit_jax.model.huggingface import load_pretrained, mean_rows, replace_vocabulary, save_pretrained
 from codeit_jax.model.published_config import SpecialIds
 from tests.model.torch_writer import entries_of, tensor, write_zip
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 import interpreter
-from codeit_jax.mutation.base_signatures import BASE_SIGNATURES, SAME_SIGNATURE
-from codeit_jax.mutation.elements import ELEMENTS, SET_OF
-from codeit_jax.mutation.random_programs import random_program
+from codeit_jax.mutation.base_signatures import BASE_SIGNATURES, ELEMENTS, SAME_SIGNATURE, SET_OF
+from codeit_jax.mutation.drawing import random_program
 from interpreter.base_types import BASE_TYPES, SETS, SUBTYPES
 from interpreter.slots import FIXED_NAMES, INPUT_SLOT, NUM_PRIMITIVES
 

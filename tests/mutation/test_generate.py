@@ -11,7 +11,7 @@ import interpreter
 from codeit_jax.arc import Example, Task, TaskSet
 from codeit_jax.config.errors import UserError
 from codeit_jax.mutation import MutantGenerator, generate, generate_mutants, random_program
-from codeit_jax.mutation.random_programs import STOP_PROBABILITY
+from codeit_jax.mutation.drawing import STOP_PROBABILITY
 from codeit_jax.programs import SeedProgram
 from interpreter.slots import FIXED_NAMES
 
@@ -56,10 +56,10 @@ def test_accepted_mutants_keep_the_promises(pool, method, recipe):
     for mutant, outputs in found.accepted:
         task = TASKS[mutant.task_id]
         assert interpreter.parse(str(mutant.program)) == mutant.program
-        outcomes = [interpreter.run(mutant.program, grid) for grid in task.demonstration_inputs + task.test_inputs]
+        outcomes = [interpreter.run(mutant.program, grid) for grid in task.inputs]
         assert [outcome.status for outcome in outcomes] == ["ok"] * 3
         assert outputs == tuple(outcome.grid for outcome in outcomes[:2])
-        assert [outcome.grid for outcome in outcomes] != list(task.demonstration_inputs + task.test_inputs)
+        assert [outcome.grid for outcome in outcomes] != list(task.inputs)
 
 
 def test_parents_are_seeds_with_d1_and_mutants_too_with_dinf(pool, monkeypatch):
@@ -134,12 +134,12 @@ def test_a_seed_without_its_task_is_a_user_error(pool):
 PROPOSE = """
 import numpy as np
 import interpreter
-from codeit_jax.mutation import RECIPES, TypedProgram, mutate, random_program
+from codeit_jax.mutation import BRANCH_PROBABILITIES, TypedProgram, mutate, random_program
 program = interpreter.parse("x1 = objects(I, T, F, F)\\nx2 = argmax(x1, size)\\nO = subgrid(x2, I)")
 parent = TypedProgram(program, tuple(interpreter.infer_types(program, [((1, 2), (3, 3))])))
 for seed in range(60):
     print(random_program(np.random.default_rng(seed)))
-    print(mutate(parent, RECIPES["released"], np.random.default_rng(seed)))
+    print(mutate(parent, BRANCH_PROBABILITIES["released"], np.random.default_rng(seed)))
 """
 
 

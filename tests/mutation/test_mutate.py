@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 import interpreter
 from codeit_jax.mutation.base_signatures import BASE_SIGNATURES, SAME_SIGNATURE
-from codeit_jax.mutation.mutate_program import RECIPES, Branch, Recipe, TypedProgram, choose_branch, mutate
+from codeit_jax.mutation.mutate_program import (
+    BRANCH_PROBABILITIES,
+    Branch,
+    BranchProbabilities,
+    TypedProgram,
+    choose_branch,
+    mutate,
+)
 from codeit_jax.mutation.scope import CONSTANTS_BY_TYPE
 from interpreter.slots import FIRST_LINE_SLOT, FIXED_NAMES, NUM_PRIMITIVES, Instruction
 
@@ -37,8 +44,8 @@ def typed(text: str) -> TypedProgram:
 PARENTS = [typed(text) for text in TEXTS]
 
 
-def only(branch: Branch) -> Recipe:
-    return Recipe(**{kind.value: float(kind is branch) for kind in Branch})
+def only(branch: Branch) -> BranchProbabilities:
+    return BranchProbabilities(**{kind.value: float(kind is branch) for kind in Branch})
 
 
 def changed_line(parent: TypedProgram, mutant: interpreter.Program) -> int:
@@ -59,9 +66,9 @@ def test_the_examples_have_known_types():
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.sampled_from(PARENTS), st.sampled_from(sorted(RECIPES)), SEEDS)
+@given(st.sampled_from(PARENTS), st.sampled_from(sorted(BRANCH_PROBABILITIES)), SEEDS)
 def test_mutants_are_well_formed_canonical_and_new(parent, recipe, seed):
-    mutant = mutate(parent, RECIPES[recipe], np.random.default_rng(seed))
+    mutant = mutate(parent, BRANCH_PROBABILITIES[recipe], np.random.default_rng(seed))
     if mutant is not None:
         assert interpreter.parse(str(mutant)) == mutant
         assert mutant != parent.program
@@ -153,7 +160,7 @@ def is_insertion(parent: TypedProgram, mutant: interpreter.Program, line: int, p
 def test_branches_are_as_frequent_as_stated(recipe, shares):
     rng = np.random.default_rng(7)
     draws = 20_000
-    counts = collections.Counter(choose_branch(RECIPES[recipe], rng) for _ in range(draws))
+    counts = collections.Counter(choose_branch(BRANCH_PROBABILITIES[recipe], rng) for _ in range(draws))
     for branch, share in shares.items():
         deviation = counts[branch] - draws * share
         assert abs(deviation) <= 4 * math.sqrt(draws * share * (1 - share))

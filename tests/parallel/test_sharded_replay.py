@@ -34,8 +34,8 @@ def experiences(origin, iteration):
     ]
 
 
-def make(hosts, recipe, capacity=1024):
-    config = ReplayConfig(recipe=recipe, num_policy_experiences=20, num_train_experiences=9, capacity=capacity)
+def make(hosts, draw, capacity=1024):
+    config = ReplayConfig(draw=draw, num_policy_experiences=20, num_train_experiences=9, capacity=capacity)
     return ExperienceReplay(config, TEXT, TOKENIZER, hosts)
 
 
@@ -58,17 +58,20 @@ def both_draws(replay):
 
 
 @pytest.mark.parametrize("count", [2, 4])
-@pytest.mark.parametrize(("recipe", "capacity"), [("released", 1024), ("paper", 1024), ("released", 40)])
-def test_processes_draw_what_one_draws(recipe, capacity, count):
-    [alone], _ = together(1, lambda hosts: both_draws(fill(make(hosts, recipe, capacity))))
-    results, _ = together(count, lambda hosts: both_draws(fill(make(hosts, recipe, capacity))))
+@pytest.mark.parametrize(
+    ("draw", "capacity"), [("without_replacement", 1024), ("with_replacement", 1024), ("without_replacement", 40)]
+)
+def test_processes_draw_what_one_draws(draw, capacity, count):
+    [alone], _ = together(1, lambda hosts: both_draws(fill(make(hosts, draw, capacity))))
+    results, _ = together(count, lambda hosts: both_draws(fill(make(hosts, draw, capacity))))
     assert results == [alone] * count
     assert all(prompt for prompt, *_ in alone[0])
 
 
 def test_each_prompt_lies_with_one_process():
     def stored(hosts):
-        return [fill(make(hosts, "released"))[name].items().data["prompt"].lengths for name in ("train", "policy")]
+        replay = fill(make(hosts, "without_replacement"))
+        return [replay[name].items().data["prompt"].lengths for name in ("train", "policy")]
 
     [[train, policy]], _ = together(1, stored)
     parts, _ = together(3, stored)
@@ -80,12 +83,12 @@ def test_each_prompt_lies_with_one_process():
 
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (2, 3), (3, 2), (2, 2)])
 def test_a_replay_saved_by_some_processes_is_restored_by_others(tmp_path, before, after):
-    [alone], _ = together(1, lambda hosts: both_draws(fill(make(hosts, "released"))))
-    together(before, lambda hosts: fill(make(hosts, "released")).save(tmp_path))
+    [alone], _ = together(1, lambda hosts: both_draws(fill(make(hosts, "without_replacement"))))
+    together(before, lambda hosts: fill(make(hosts, "without_replacement")).save(tmp_path))
     assert len(list(tmp_path.iterdir())) == before
 
     def restored(hosts):
-        replay = make(hosts, "released")
+        replay = make(hosts, "without_replacement")
         replay.load(tmp_path)
         own = replay["policy"].items().data["prompt"].lengths
         return both_draws(replay), own

@@ -8,7 +8,7 @@ import pytest
 from jax.sharding import PartitionSpec
 
 from codeit_jax.config.errors import UserError
-from codeit_jax.config.schema import ModelConfig, ParallelConfig, TrainingConfig
+from codeit_jax.config.schema import HardwareConfig, ModelConfig, TrainingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh, param_shardings
 from codeit_jax.parallel.mesh import num_batch_shards
@@ -57,7 +57,7 @@ def test_layers_are_never_split(model):
 
 
 def test_an_axis_that_its_mesh_axis_does_not_divide_stays_whole():
-    mesh = make_mesh(ParallelConfig(tensor=8))
+    mesh = make_mesh(HardwareConfig(tensor=8))
     model = T5Model(CONFIGS["relu, tied"], 20)
     specs = {path: sharding.spec for path, sharding in leaves(param_shardings(mesh, model.abstract_params())).items()}
     assert specs["embedding"] == PartitionSpec(None, "fsdp")  # 20 rows, 8 devices
@@ -67,7 +67,7 @@ def test_an_axis_that_its_mesh_axis_does_not_divide_stays_whole():
 
 @pytest.mark.parametrize("axes", [{"tensor": 2, "fsdp": 2}, {"fsdp": 8}, {"tensor": 8}, {}])
 def test_the_optimizers_copies_lie_where_their_parameters_do(model, axes):
-    mesh = make_mesh(ParallelConfig(**axes))
+    mesh = make_mesh(HardwareConfig(**axes))
     state = abstract_state(model, make_optimizer(TrainingConfig(warmup_steps=3, clip_norm=1.0)), mesh)
     params, moments = leaves(state.params), jax.tree_util.tree_leaves_with_path(state.opt_state)
     copies = [(param_path(path), leaf) for path, leaf in moments if param_path(path)]
@@ -84,7 +84,7 @@ def test_the_optimizers_copies_lie_where_their_parameters_do(model, axes):
     [({}, (8, 1, 1)), ({"fsdp": 2}, (4, 2, 1)), ({"fsdp": 2, "tensor": 4}, (1, 2, 4)), ({"data": 8}, (8, 1, 1))],
 )
 def test_a_mesh_takes_all_devices_in_order(axes, shape):
-    mesh = make_mesh(ParallelConfig(**axes))
+    mesh = make_mesh(HardwareConfig(**axes))
     assert (mesh.axis_names, mesh.devices.shape) == (("data", "fsdp", "tensor"), shape)
     assert mesh.devices.ravel().tolist() == jax.devices()
     assert num_batch_shards(mesh) == shape[0] * shape[1]
@@ -102,12 +102,12 @@ def test_a_mesh_takes_all_devices_in_order(axes, shape):
 )
 def test_a_mesh_that_does_not_fit_the_devices_is_a_user_error(axes, found):
     with pytest.raises(UserError) as caught:
-        make_mesh(ParallelConfig(**axes))
+        make_mesh(HardwareConfig(**axes))
     assert str(caught.value) == (
-        f"parallel data x fsdp x tensor is {found}, expected a product of 8, the number of devices"
+        f"hardware.data x fsdp x tensor is {found}, expected a product of 8, the number of devices"
     )
 
 
 def test_a_mesh_of_chosen_devices():
-    mesh = make_mesh(ParallelConfig(), jax.devices()[:3])
+    mesh = make_mesh(HardwareConfig(), jax.devices()[:3])
     assert np.array_equal(mesh.devices.ravel(), jax.devices()[:3])

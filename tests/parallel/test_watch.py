@@ -1,4 +1,4 @@
-"""Exact tests of the watch over a run's processes: last words and silence end the others, a regular end nobody."""
+"""Exact tests of the watch over processes: failure messages and silence end the others, a regular end nobody."""
 
 import threading
 
@@ -42,8 +42,8 @@ def watched():
         watch.stop()
 
 
-def test_last_words_end_the_others_with_their_code_and_line(watched):
-    watched.watches[1].say_last_words(4, "process 1 of 3: the disk is full")
+def test_a_failure_message_ends_the_others_with_their_code_and_line(watched):
+    watched.watches[1].send_failure(4, "process 1 of 3: the disk is full")
     assert watched.ends == dict.fromkeys((0, 2), (4, "process 1 of 3: the disk is full"))
 
 

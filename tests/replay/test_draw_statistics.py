@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from codeit_jax.replay import SumTree
-from codeit_jax.replay.without_replacement import RACE_FROM_SHARE, race, race_keys
+from codeit_jax.replay.tree.without_replacement import RACE_FROM_SHARE, race, race_keys
 
 MAX_Z = 4.5
 
@@ -66,11 +66,9 @@ def test_order_is_random_unless_sorted(method, replacement):
     assert (np.diff(ascending) >= 0).all()
 
 
-def test_batches_drawn_at_once_are_alike():
-    tree = tree_of(np.arange(100.0))
-    batches = tree.sample_batches(2000, 30)
-    assert batches.shape == (2000, 30)
-    half = np.bincount(batches[:1000].ravel(), minlength=100)
+def test_parts_of_a_draw_are_alike():
+    draws = tree_of(np.arange(100.0)).sample(60_000)
+    half = np.bincount(draws[:30_000], minlength=100)
     assert abs(chi_square_z(half, np.arange(100) / 4950)) < MAX_Z
 
 

@@ -52,7 +52,7 @@ def test_pickle_keeps_inner_nodes():
 
 def test_a_power_of_two_does_not_double_the_leaves():
     """Leaves allocated with <=: twice the memory at 2 ** 20."""
-    assert len(SumTree(2**20)._levels.flat[0]) == 2**20
+    assert len(SumTree(2**20).levels.flat[0]) == 2**20
 
 
 def test_the_last_of_equal_indices_wins_in_updates():

@@ -1,17 +1,16 @@
-"""Mixtures, recipes and shards: contract, exact, statistical (|z| < 4.5)."""
+"""Mixtures and shards: contract, exact, statistical (|z| < 4.5)."""
 
 import numpy as np
 import pytest
 
 from codeit_jax.replay import (
-    RECIPES,
     PrioritizedReplayBuffer,
     ReplayMixture,
     ShardedSampler,
     Tokens,
     restore_shards,
 )
-from codeit_jax.replay.sharding import merge_race_keys, split_counts
+from codeit_jax.replay.sharded_sampler import merge_race_keys, split_counts
 
 SCHEMA = {"number": np.int64, "program": Tokens()}
 
@@ -68,47 +67,6 @@ def test_updates_find_their_partition():
         mixture.update_priorities(batch, np.ones(3))
 
 
-def recipe_mixture(recipe):
-    performance = np.repeat([1.0, 0.5, 0.0], [30, 70, 500])
-    mixture = ReplayMixture({name: recipe.make_buffer(1000, SCHEMA, seed=3) for name in ("policy", "train")})
-    for name in mixture:
-        mixture[name].add(columns(range(600)), recipe.priorities(name, performance), key=range(600))
-    return mixture
-
-
-def test_released_recipe_draws_every_scored_program_once_and_the_rest_uniformly():
-    recipe = RECIPES["released"]
-    mixture = recipe_mixture(recipe)
-    seen = {name: np.zeros(600) for name in mixture}
-    for _ in range(300):
-        batch = recipe.sample(mixture, {"policy": 200, "train": 200})
-        for name in mixture:
-            seen[name][batch[name].data["number"]] += 1
-            assert len(np.unique(batch[name].indices)) == 200
-    assert (seen["policy"][:100] == 300).all()
-    for counts, share in ((seen["policy"][100:], 100 / 500), (seen["train"], 200 / 600)):
-        expected = 300 * share
-        z = (((counts - expected) ** 2 / expected / (1 - share)).sum() - len(counts)) / np.sqrt(2 * len(counts))
-        assert abs(z) < 4.5
-    assert len(recipe.sample(mixture, {"policy": 900})) == 600
-
-
-def test_paper_recipe_draws_in_proportion():
-    recipe = RECIPES["paper"]
-    numbers = recipe.sample(recipe_mixture(recipe), {"policy": 65_000})["policy"].data["number"]
-    assert numbers.max() < 100
-    z = ((numbers < 30).sum() - 30_000) / np.sqrt(65_000 * (30 / 65) * (35 / 65))
-    assert abs(z) < 4.5
-
-
-def test_uniform_recipe_ignores_performance():
-    recipe = RECIPES["uniform"]
-    numbers = recipe.sample(recipe_mixture(recipe), {"policy": 300})["policy"].data["number"]
-    assert len(np.unique(numbers)) == 300
-    z = ((numbers < 100).sum() - 50) / np.sqrt(300 * (1 / 6) * (5 / 6) * 0.5)
-    assert abs(z) < 4.5
-
-
 def test_counts_are_split_alike_on_every_host_and_in_proportion():
     totals = [1.0, 3.0, 0.0, 6.0]
     splits = np.array([split_counts(totals, 1000, seed) for seed in range(300)])
@@ -158,7 +116,7 @@ def test_merging_refuses_what_does_not_fit():
 
 @pytest.mark.parametrize(("num_files", "num_hosts"), [(3, 2), (2, 5), (1, 4), (3, 1)])
 @pytest.mark.parametrize("keyed", [True, False])
-def test_shards_are_dealt_anew_without_loss(tmp_path, num_files, num_hosts, keyed):
+def test_shards_are_dealt_again_without_loss(tmp_path, num_files, num_hosts, keyed):
     rng = np.random.default_rng(0)
     priorities = rng.random(300)
     paths = [tmp_path / f"shard{i}" for i in range(num_files)]

@@ -22,8 +22,8 @@ from codeit_jax.replay import (
     SegmentLog,
     Tokens,
     TornTailWarning,
-    persistence,
 )
+from codeit_jax.replay.store import persistence
 
 SCHEMA = {"reward": Column(np.float32), "prompt": Tokens()}
 

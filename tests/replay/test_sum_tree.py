@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codeit_jax.replay import SumTree
+from codeit_jax.replay.tree.tree_walk import TreeWalk
 
 CAPACITIES = (1, 2, 7, 8, 9, 63, 64, 65, 500, 513, 4097)
 any_float = st.floats(0, 1e300) | st.sampled_from([0.0, 5e-324, 1e-310, 1e-19, 0.5, 1.0, 1e15, 1e16, 1e300])
@@ -20,7 +21,7 @@ def assert_equals_fresh(tree: SumTree, priorities: np.ndarray) -> None:
     fresh = SumTree(len(tree))
     fresh[:] = priorities
     assert tree.total() == fresh.total()
-    for level, expected in zip(tree._levels.flat, fresh._levels.flat, strict=True):
+    for level, expected in zip(tree.levels.flat, fresh.levels.flat, strict=True):
         np.testing.assert_array_equal(level, expected)
 
 
@@ -83,7 +84,6 @@ def test_query_equals_searchsorted_where_sums_are_exact(capacity, num_masses):
     masses = rng.integers(0, int(priorities.sum()), num_masses) + rng.integers(0, 2, num_masses) / 2
     expected = np.searchsorted(np.cumsum(priorities), masses, side="right")
     np.testing.assert_array_equal(tree.query(masses), expected)
-    np.testing.assert_array_equal(tree.prefix_sum(np.arange(capacity)), np.cumsum(priorities) - priorities)
 
 
 def test_one_draw_equals_a_batch_of_draws_for_the_same_target():
@@ -91,7 +91,8 @@ def test_one_draw_equals_a_batch_of_draws_for_the_same_target():
     tree = SumTree(3000)
     tree[:] = rng.integers(0, 3, 3000)
     masses = rng.integers(0, int(tree.total()), 500) + 0.5
-    one_by_one = [tree._walk.find_one(mass) for mass in masses]
+    walk = TreeWalk(tree.levels)
+    one_by_one = [walk.find_one(mass) for mass in masses]
     np.testing.assert_array_equal(tree.query(masses), one_by_one)
 
 
@@ -99,24 +100,19 @@ def test_rounding_at_the_end_of_a_node_steps_back_to_the_last_positive_leaf():
     tree = SumTree(10_000)
     tree[[17, 4242]] = [1e-30, 1e16]
     assert tree.total() == 1e16
-    assert tree._levels.last_positive_before(9_999) == 4242
-    assert tree._levels.last_positive_before(4242) == 17
-    assert tree._levels.last_positive_before(17) == -1
-    leaves, values = tree._walk.find(np.full(500, np.nextafter(1e16, 0)))
-    assert set(leaves) == {4242}
-    assert set(values) == {1e16}
+    for num_targets in (10, 500, 5000):
+        assert set(tree.query(np.full(num_targets, np.nextafter(1e16, 0)))) == {4242}
+        leaves, values = TreeWalk(tree.levels).find(np.full(num_targets, 1e16 * (1 + 2**-51)))  # past the end
+        assert set(leaves) == {4242}
+        assert set(values) == {1e16}
 
 
-@pytest.mark.parametrize("num_targets", [10, 500])
+@pytest.mark.parametrize("num_targets", [10, 500, 5000])
 def test_targets_past_the_end_of_the_last_node_end_at_its_last_leaf(num_targets):
     """On every level nodes are filled up with children that do not exist; rounding must not lead there."""
     tree = SumTree(4097 * 8 + 1)
     tree[:] = 1.0
-    tree.total()
-    nodes = np.full(num_targets, len(tree._levels.rows[2]) - 1)
-    tree._walk._descend(2, np.full(num_targets, 1e9), nodes)
-    assert set(nodes) == {len(tree._levels.flat[0]) - 1}
-    leaves, _ = tree._walk.find(np.full(num_targets, tree.total() * (1 + 2**-51)))
+    leaves, _ = TreeWalk(tree.levels).find(np.full(num_targets, tree.total() * (1 + 2**-51)))
     assert set(leaves) == {len(tree) - 1}
 
 
@@ -256,18 +252,6 @@ def test_empty_tree_has_identities_as_extrema():
     assert (tree.total(), tree.min(), tree.max(), len(tree)) == (0.0, np.inf, 0.0, 100)
 
 
-def test_resize_keeps_priorities():
-    tree = SumTree(10)
-    tree[[1, 5]] = [2.0, 3.0]
-    tree.resize(1000)
-    assert len(tree) == 1000
-    assert_equals_fresh(tree, np.bincount([1, 5], [2.0, 3.0], 1000))
-    with pytest.raises(ValueError, match="beyond it have a priority"):
-        tree.resize(5)
-    tree.resize(6)
-    np.testing.assert_array_equal(tree[:], [0, 2, 0, 0, 0, 3])
-
-
 @pytest.mark.parametrize("clone", [lambda tree: pickle.loads(pickle.dumps(tree)), copy.deepcopy, "state_dict"])
 def test_a_restored_tree_draws_the_same(clone):
     tree = SumTree(5000, rng=np.random.default_rng(1))
@@ -341,9 +325,9 @@ def test_ten_million_slots():
 def test_memory_per_slot():
     """9.2 bytes a slot: the leaves, one seventh for the inner nodes, and tables that do not grow."""
     tree = SumTree(1_000_000)
-    assert sum(level.nbytes for level in tree._levels.flat) <= 9.2e6
+    assert sum(level.nbytes for level in tree.levels.flat) <= 9.2e6
 
 
 def test_nodes_start_on_cache_lines():
-    for level in SumTree(100_000)._levels.flat:
+    for level in SumTree(100_000).levels.flat[:-1]:  # all but the root
         assert level.__array_interface__["data"][0] % 64 == 0

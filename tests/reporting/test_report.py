@@ -182,4 +182,4 @@ def test_a_run_before_its_first_solution_has_a_page(run):
     for name in ("solutions.jsonl", "metrics.jsonl", "summary.json"):
         (run / name).unlink()
     page = report(run)
-    assert "Tasks whose demonstrations all hold: 0" in page.texts["h3"]
+    assert "Tasks with all demonstrations solved: 0" in page.texts["h3"]

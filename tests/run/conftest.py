@@ -23,11 +23,11 @@ data: {{search_tasks: {tasks}, training_tasks: {tasks}, seeds: {programs}}}
 mutation: {{num_programs: 10}}
 text: {{prompt_buckets: [64], program_buckets: [16]}}
 model: {{d_model: 16, d_ff: 32, d_kv: 8, num_heads: 2, num_encoder_layers: 1, num_decoder_layers: 1, dropout: 0.0}}
-sampling: {{samples_per_task: 8, prompts_per_batch: 2, grammar: typed}}
-replay: {{num_policy_experiences: 16, num_train_experiences: 16, capacity: 4096}}
+sampling: {{samples_per_task: 8, top_k: 50, prompts_per_batch: 2, grammar: typed}}
+replay: {{draw: without_replacement, num_policy_experiences: 16, num_train_experiences: 16, capacity: 4096}}
 training: {{learning_rate: 1.0e-2, batch_size: 8, pretraining_epochs: 10, clip_norm: 1.0}}
 interpreter: {{num_workers: 1}}
-runtime: {{platform: cpu, compilation_cache: {cache}}}
+hardware: {{platform: cpu, compilation_cache: {cache}}}
 """
 
 

@@ -23,11 +23,11 @@ def start_all(tiny, directory, count, *settings, own_settings=None, faults=None,
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    shared = [f"distributed.coordinator=127.0.0.1:{port}", f"distributed.num_processes={count}", *settings]
-    shared.append(f"distributed.heartbeat_seconds={heartbeat}")
+    shared = [f"hardware.coordinator=127.0.0.1:{port}", f"hardware.num_processes={count}", *settings]
+    shared.append(f"hardware.heartbeat_seconds={heartbeat}")
     processes = []
     for index in range(count):
-        own = [f"distributed.process_id={index}", *(own_settings or {}).get(index, [])]
+        own = [f"hardware.process_id={index}", *(own_settings or {}).get(index, [])]
         environment = {"CODEIT_JAX_FAULT": faults[index]} if faults and index in faults else {}
         processes.append(tiny.start(directory, *shared, *own, **environment))
     return processes
@@ -77,7 +77,7 @@ def test_two_processes_come_to_what_one_does(tiny, whole_process, tmp_path):
 
 @pytest.mark.dist
 def test_four_processes_that_share_the_weights_come_to_what_one_does(tiny, whole_process, tmp_path):
-    ended = run_all(tiny, tmp_path, 4, "parallel.fsdp=2")
+    ended = run_all(tiny, tmp_path, 4, "hardware.fsdp=2")
     assert [(each.code, each.err) for each in ended] == [(0, "")] * 4
     assert_same_run(tmp_path, whole_process[0])
 
@@ -92,7 +92,7 @@ def test_processes_with_different_settings_all_end(tiny, tmp_path):
 
 @pytest.mark.dist
 def test_an_error_of_one_process_ends_all(tiny, tmp_path):
-    holder = RunDirectory(tmp_path)
+    holder = RunDirectory(tmp_path, "train")
     ended = run_all(tiny, tmp_path, 2)
     holder.close()
     assert [each.code for each in ended] == [5, 5]
@@ -103,10 +103,10 @@ def test_an_error_of_one_process_ends_all(tiny, tmp_path):
 
 @pytest.mark.dist
 def test_processes_that_do_not_find_each_other_end(tiny, tmp_path):
-    settings = ("distributed.coordinator=127.0.0.1:1", "distributed.num_processes=2", "distributed.start_seconds=2")
-    ended = tiny.process(tmp_path, *settings, "distributed.process_id=1")
+    settings = ("hardware.coordinator=127.0.0.1:1", "hardware.num_processes=2", "hardware.start_seconds=2")
+    ended = tiny.process(tmp_path, *settings, "hardware.process_id=1")
     problem = "the processes don't find each other, expected 2 processes within 2 s"
-    assert (ended.code, ended.err) == (6, f"error: distributed.coordinator is '127.0.0.1:1': {problem}\n")
+    assert (ended.code, ended.err) == (6, f"error: hardware.coordinator is '127.0.0.1:1': {problem}\n")
 
 
 @pytest.mark.dist
@@ -117,7 +117,7 @@ def test_processes_that_died_or_were_stopped_go_on_together_or_alone(tiny, whole
     assert first.err.count("\n") == 1
     for number, count in enumerate((2, 4)):
         ended = run_all(tiny, tmp_path, count, faults={number: "learn:1:term"})
-        sentence = f"error: stopped as asked, everything is saved; the same command goes on from {tmp_path}\n"
+        sentence = f"error: stopped as asked, everything is saved; the same command resumes from {tmp_path}\n"
         assert [(each.code, each.err) for each in ended] == [(75, sentence)] * count
     assert tiny.process(tmp_path).code == 0
     assert_same_run(tmp_path, whole_process[0])

@@ -7,7 +7,7 @@ import pytest
 from codeit_jax.config.loading import load_config
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
-from codeit_jax.run import components as workbench
+from codeit_jax.run import components
 from codeit_jax.storage import checkpoint, faults
 from codeit_jax.storage.run_directory import RunDirectory
 from codeit_jax.text import build_tokenizer
@@ -26,8 +26,8 @@ def on_mesh(tiny, monkeypatch):
 
     def run(directory, name):
         devices, fsdp = MESHES[name]
-        monkeypatch.setattr(workbench, "make_mesh", lambda config: make_mesh(config, jax.devices()[:devices]))
-        return tiny(directory, f"parallel.fsdp={fsdp}")
+        monkeypatch.setattr(components, "make_mesh", lambda config: make_mesh(config, jax.devices()[:devices]))
+        return tiny(directory, f"hardware.fsdp={fsdp}")
 
     return run
 
@@ -36,10 +36,10 @@ def restored_on(directory, name):
     """Read the newest checkpoint's arrays onto another mesh, sharded as a run there has them."""
     config = load_config([directory / "config.yaml"])
     devices, fsdp = MESHES[name]
-    mesh = make_mesh(load_config([], [f"parallel.fsdp={fsdp}"]).parallel, jax.devices()[:devices])
+    mesh = make_mesh(load_config([], [f"hardware.fsdp={fsdp}"]).hardware, jax.devices()[:devices])
     model = T5Model(config.model, build_tokenizer("native").vocabulary_size)
     target = vars(abstract_state(model, make_optimizer(config.training), mesh))
-    run = RunDirectory(directory)
+    run = RunDirectory(directory, "train")
     cut = checkpoint.latest(run, lambda line: None)
     run.close()
     state = checkpoint.restore_state(cut, target)

@@ -11,8 +11,9 @@ from codeit_jax.arc import Example, Task, TaskSet
 from codeit_jax.config.schema import Config, HindsightConfig, ReplayConfig, SamplingConfig, TextConfig
 from codeit_jax.evaluation.solutions import SolutionTable
 from codeit_jax.reporting.progress import Reporter
-from codeit_jax.run.meta_iteration import MetaIteration, current_candidates
-from codeit_jax.run.state import PRETRAINING, RunState, StageRecord, stage_key, stage_rng
+from codeit_jax.run.meta_iteration import current_candidates, meta_iteration
+from codeit_jax.run.monitor import Monitor
+from codeit_jax.run.state import PRETRAINING, RunState, Stage, stage_key, stage_rng
 from codeit_jax.sampling import SampledProgram
 from codeit_jax.text import build_tokenizer
 from codeit_jax.training.experience_replay import ExperienceReplay
@@ -80,7 +81,7 @@ class FakeLearner:
     def plan(self, draw, epochs, rng):
         return list(range(4 * epochs))
 
-    def train(self, state, draw, plan, key, *, taken, should_stop, on_progress):
+    def learn(self, state, draw, plan, key, *, taken, should_stop, on_progress):
         steps = list(taken)
         while len(steps) < len(plan) and not should_stop():
             steps.append(len(steps))
@@ -110,28 +111,30 @@ class Bench:
         self.config = Config(
             sampling=SamplingConfig(samples_per_task=4),
             text=TextConfig(prompt_buckets=(64,), program_buckets=(16,)),
-            replay=ReplayConfig(capacity=64, **config.pop("replay", {})),
+            replay=ReplayConfig(capacity=64, draw="without_replacement", **config.pop("replay", {})),
             **config,
         )
-        tools = SimpleNamespace(
+        self.parts = SimpleNamespace(
             config=self.config,
             search_tasks=TASKS,
             prompts=[(task.id, None) for task in TASKS],
             sampler=FakeSampler(),
+            learner=FakeLearner(),
             pool=pool,
+            sampling_sizes={},
+            learning_sizes={},
         )
         asked = itertools.count(1)
         self.rows = []
-        self.step = MetaIteration(
-            tools,
-            FakeLearner(),
+        self.written = {"metrics.jsonl": self.rows, "solutions.jsonl": []}
+        self.monitor = Monitor(
             Reporter(quiet=True),
-            lambda record: self.rows.append(record.to_row()),
             lambda point: stop_after is not None and next(asked) > stop_after,
+            lambda name, rows: self.written[name].extend(rows),
         )
         self.state = RunState(
             iteration=0,
-            steps=None,
+            stage=Stage.SAMPLE,
             train=SimpleNamespace(params={}),
             replay=ExperienceReplay(self.config.replay, self.config.text, TOKENIZER),
             solutions=SolutionTable(),
@@ -139,8 +142,11 @@ class Bench:
         )
 
     def run(self):
-        self.state, found = self.step.run(self.state)
-        return found
+        """Do a meta-iteration; return what it wrote into solutions.jsonl."""
+        self.written["solutions.jsonl"].clear()
+        self.state = meta_iteration(self.state, self.parts, self.monitor)
+        self.monitor.write_metrics()
+        return list(self.written["solutions.jsonl"])
 
     def row(self, stage):
         [row] = [row for row in self.rows if row["stage"] == stage]
@@ -156,13 +162,11 @@ def pool():
 def test_every_stage_counts_what_it_did(pool):
     bench = Bench(pool)
     found = bench.run()
-    assert [
-        (s.candidate.task_id, s.candidate.program, s.candidate.demonstrations, s.candidate.tests) for s in found
-    ] == [
-        ("flip", FLIP, (True, True), (True,)),
-        ("flip", TURN, (True, False), (False,)),
+    assert [(row["task_id"], row["program"], row["demonstrations"], row["tests"]) for row in found] == [
+        ("flip", FLIP, [True, True], [True]),
+        ("flip", TURN, [True, False], [False]),
     ]
-    assert all((s.origin, s.iteration) == ("policy", 0) for s in found)
+    assert all((row["origin"], row["iteration"]) == ("policy", 0) for row in found)
     assert bench.row("sample") == {"programs": 8, "unique": 6, "finished_share": 0.625, "mean_log_prob": -1.5}
     # flip: 3 programs on 2 demonstrations, one a syntax error; none: 3 on one, one a syntax error and one that fails.
     shares = {"ok_share": 0.5556, "syntax_share": 0.3333, "error_share": 0.1111}
@@ -179,7 +183,8 @@ def test_every_stage_counts_what_it_did(pool):
     assert (learnt["experiences"], learnt["policy_experiences"], learnt["num_steps"]) == (3, 3, 4)
     assert learnt["mean_performance"] == 0.5
     state = bench.state
-    assert (state.iteration, state.steps, state.num_sampled, len(state.sampled)) == (1, None, 8, 6)
+    assert (state.iteration, state.stage, state.steps) == (1, Stage.SAMPLE, ())
+    assert (state.num_sampled, len(state.sampled)) == (8, 6)
     assert [row["iteration"] for row in bench.rows] == [0] * 7
 
 
@@ -212,18 +217,19 @@ def test_stopped_while_sampling_nothing_has_changed(pool):
     bench = Bench(pool, stop_after=0)
     assert bench.run() == []
     state = bench.state
-    assert (state.iteration, state.steps, state.num_sampled, state.sampled, bench.rows) == (0, None, 0, set(), [])
+    assert (state.iteration, state.stage, state.steps) == (0, Stage.SAMPLE, ())
+    assert (state.num_sampled, state.sampled, bench.rows) == (0, set(), [])
 
 
 def test_stopped_while_learning_the_stage_is_recorded_once_when_it_ends(pool):
     bench = Bench(pool, stop_after=4)  # two batches of samples, two steps
     assert len(bench.run()) == 2
-    assert (bench.state.iteration, bench.state.steps) == (0, [0, 1])
+    assert (bench.state.iteration, bench.state.stage, bench.state.steps) == (0, Stage.LEARN, (0, 1))
     assert "learn" not in {row["stage"] for row in bench.rows}
     rest = Bench(pool)
     rest.state = bench.state
     assert rest.run() == []
-    assert (rest.state.iteration, rest.state.steps, rest.row("learn")["num_steps"]) == (1, None, 4)
+    assert (rest.state.iteration, rest.state.stage, rest.row("learn")["num_steps"]) == (1, Stage.SAMPLE, 4)
 
 
 def test_candidates_of_a_meta_iteration_are_those_that_ran_in_it(pool):
@@ -233,9 +239,18 @@ def test_candidates_of_a_meta_iteration_are_those_that_ran_in_it(pool):
     assert [c.program for c in current_candidates(bench.state.solutions, ran)] == [TURN]
 
 
-def test_a_record_is_a_row_whose_clock_is_marked():
-    record = StageRecord(iteration=3, stage="find", seconds=1.23456, values={"new": 2})
-    assert record.to_row() == {"iteration": 3, "stage": "find", "new": 2, "t_seconds": 1.235}
+def test_a_stage_is_a_row_whose_clock_is_marked_unless_it_notes_nothing(pool):
+    bench = Bench(pool)
+    with bench.monitor.stage(3, "find") as stage:
+        stage.note(new=2)
+        stage.note(solving=4)
+    with bench.monitor.stage(3, "replay"):
+        pass
+    bench.monitor.write_metrics()
+    [row] = bench.rows
+    assert list(row) == ["iteration", "stage", "new", "solving", "t_seconds"]
+    assert (row["iteration"], row["stage"], row["new"], row["solving"]) == (3, "find", 2, 4)
+    assert 0 <= row["t_seconds"] < 60
 
 
 def test_keys_and_generators_are_functions_of_seed_iteration_and_stage():

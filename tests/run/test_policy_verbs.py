@@ -67,7 +67,7 @@ def grid(rows):
 def check_program(found, task):
     """Check a program's results against its own grids."""
     outputs, predictions = map(grid, found["outputs"]), map(grid, found["predictions"])
-    wanted, tests = task.demonstration_outputs, task.test_outputs
+    wanted, tests = ([example.output for example in group] for group in (task.demonstrations, task.tests))
     assert found["demonstrations"] == [a == b for a, b in zip(outputs, wanted, strict=True)]
     assert found["tests"] == [a == b for a, b in zip(predictions, tests, strict=True)]
 

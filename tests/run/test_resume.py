@@ -107,12 +107,12 @@ def test_a_run_stopped_by_a_signal_saves_and_goes_on(tiny, whole, tmp_path, monk
         strike(monkeypatch, point)
         stopped = tiny(directory)
         assert stopped.code == 75
-        sentence = f"stopped as asked, everything is saved; the same command goes on from {directory}"
+        sentence = f"stopped as asked, everything is saved; the same command resumes from {directory}"
         assert stopped.err == f"error: {sentence}\n"
     assert_finishes_like(tiny, directory, whole)
-    going_on = [line for line in (directory / "log.txt").read_text().splitlines() if "going on from" in line]
-    assert len(going_on) == len(points)
-    assert going_on[-1].endswith(f", {left_at}")
+    resuming = [line for line in (directory / "log.txt").read_text().splitlines() if "resuming from" in line]
+    assert len(resuming) == len(points)
+    assert resuming[-1].endswith(f", {left_at}")
 
 
 @pytest.mark.fault
@@ -136,7 +136,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_after_it(tiny, whole, tmp_p
 
 
 def test_a_directory_in_use_is_refused(tiny, tmp_path):
-    holder = RunDirectory(tmp_path)
+    holder = RunDirectory(tmp_path, "train")
     refused = tiny(tmp_path)
     holder.close()
     assert refused.code == 5

@@ -9,7 +9,7 @@ import pytest
 from codeit_jax.config.loading import load_config
 from codeit_jax.model import T5Model
 from codeit_jax.model.huggingface import save_pretrained
-from codeit_jax.run import checkpointing as cuts
+from codeit_jax.run import checkpointing
 from codeit_jax.text import build_tokenizer
 from codeit_jax.training.experience_replay import ExperienceReplay
 from tests.run.tiny_run import Tiny, learning_rows, newest, read_json, result_of, rows_of, state_of
@@ -72,7 +72,7 @@ def test_files_keys_and_numbers_of_a_run(whole):
 
 @pytest.mark.slow
 def test_the_smoke_preset_keeps_the_contract(tmp_path):
-    done = Tiny("configs/smoke.yaml").process(tmp_path / "run", f"runtime.compilation_cache={tmp_path}/cache")
+    done = Tiny("configs/smoke.yaml").process(tmp_path / "run", f"hardware.compilation_cache={tmp_path}/cache")
     assert done.code == 0
     check_contract(tmp_path / "run", tasks=12, samples=4, iterations=2)
 
@@ -93,7 +93,7 @@ def test_the_last_line_of_standard_output_is_the_summary_and_quiet_is_quiet(whol
 
 
 def test_running_programs_while_others_are_sampled_changes_nothing(tiny, whole, tmp_path):
-    assert tiny(tmp_path, "runtime.overlap=false").code == 0
+    assert tiny(tmp_path, "hardware.overlap=false").code == 0
     assert result_of(tmp_path) == result_of(whole)
     for directory in (tmp_path, whole):
         rows = [read_json(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
@@ -126,7 +126,8 @@ def test_the_replay_prefers_what_solves_demonstrations_unless_told_not_to(tiny, 
 
 
 def test_the_papers_recipe_draws_with_replacement_only_what_solves(tiny, whole, tmp_path):
-    assert tiny(tmp_path, "replay.recipe=paper", "replay.num_policy_experiences=64", "num_meta_iterations=1").code == 0
+    settings = ("replay.draw=with_replacement", "replay.num_policy_experiences=64", "num_meta_iterations=1")
+    assert tiny(tmp_path, *settings).code == 0
     learnt = learning_rows(tmp_path)[-1]
     performance = replayed(tmp_path)["performance"]
     assert learnt["policy_experiences"] == 64 > len(performance)
@@ -183,7 +184,7 @@ NOTHING_PARSES = ('sampling.grammar="off"', "training.pretraining_epochs=0", "mu
     [
         ("data.num_search_tasks=1",),
         NOTHING_PARSES,
-        (*NOTHING_PARSES, "replay.recipe=paper"),
+        (*NOTHING_PARSES, "replay.draw=with_replacement"),
         (*NOTHING_PARSES, "replay.num_train_experiences=0"),
     ],
     ids=["one task", "nothing parses", "nothing to replay", "nothing to learn"],
@@ -228,7 +229,7 @@ def test_wrong_weights_are_told_before_slow_work_and_can_be_corrected(tiny, tmp_
     folder, _ = weights
     settings = ["model.weights=nowhere"] if wrong == "missing" else [f"model.weights={folder}", "model.d_ff=64"]
     with monkeypatch.context() as patch:
-        patch.setattr(cuts, "initial_experiences", None)
+        patch.setattr(checkpointing, "initial_experiences", None)
         done = tiny(tmp_path / "run", *settings)
     assert done.code == 2
     [line] = done.err.splitlines()
@@ -239,8 +240,8 @@ def test_wrong_weights_are_told_before_slow_work_and_can_be_corrected(tiny, tmp_
 
 
 def test_a_platform_that_is_not_there_is_told_at_once(tiny, tmp_path):
-    done = tiny.process(tmp_path / "run", "runtime.platform=tpu")
+    done = tiny.process(tmp_path / "run", "hardware.platform=tpu")
     assert (done.code, done.out) == (2, "")
     [line] = done.err.splitlines()
-    assert line.startswith("error: runtime.platform is 'tpu', which JAX can't use here (")
+    assert line.startswith("error: hardware.platform is 'tpu', which JAX can't use here (")
     assert not (tmp_path / "run" / "metrics.jsonl").exists()

@@ -20,7 +20,7 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from codeit_jax.cli import main
 from codeit_jax.parallel import make_mesh
-from codeit_jax.run import components as workbench
+from codeit_jax.run import components
 from codeit_jax.training import make_optimizer
 
 COMPILING = {"jax_persistent_cache_min_compile_time_secs": 0.0, "jax_disable_most_optimizations": True}
@@ -74,8 +74,8 @@ class Tiny:
 def one_device() -> Iterator[None]:
     """Let runs in this process see one device, as a process of their own would, and cache all that they compile."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workbench, "make_mesh", lambda config: make_mesh(config, jax.devices()[:1]))
-        patch.setattr(workbench, "make_optimizer", OPTIMIZERS)
+        patch.setattr(components, "make_mesh", lambda config: make_mesh(config, jax.devices()[:1]))
+        patch.setattr(components, "make_optimizer", OPTIMIZERS)
         for option, value in COMPILING.items():
             jax.config.update(option, value)
         compilation_cache.reset_cache()  # JAX asks only once whether there is one

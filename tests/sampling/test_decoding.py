@@ -21,8 +21,8 @@ pytestmark = pytest.mark.floats
 MODEL = T5Model(
     ModelConfig(d_model=24, d_ff=32, d_kv=6, num_heads=3, num_encoder_layers=2, num_decoder_layers=2, dropout=0.0), 30
 )
-SETTINGS = DecodingSettings(max_tokens=11, segment=6, smallest_rung=99, top_k=4, start_id=0, end_id=2, pad_id=0)
-PACKED = dataclasses.replace(SETTINGS, smallest_rung=2)
+SETTINGS = DecodingSettings(max_tokens=11, segment=6, smallest_compaction=99, top_k=4, start_id=0, end_id=2, pad_id=0)
+PACKED = dataclasses.replace(SETTINGS, smallest_compaction=2)
 ALLOWED = np.array([2, 4, 5, 7, 11, 28], np.int32)
 TEMPERATURE = np.float32(0.9)
 

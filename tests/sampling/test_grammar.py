@@ -8,11 +8,11 @@ import pytest
 import interpreter
 from codeit_jax.arc import Example
 from codeit_jax.config.errors import UserError
-from codeit_jax.config.schema import ModelConfig, ParallelConfig, SamplingConfig
+from codeit_jax.config.schema import HardwareConfig, ModelConfig, SamplingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.sampling import Sampler
-from codeit_jax.sampling.grammar import build_grammar
+from codeit_jax.sampling.program_grammar import build_grammar
 from codeit_jax.text import build_tokenizer
 from interpreter.base_types import SUBTYPES
 
@@ -34,7 +34,7 @@ def sample(random_params, grammar: str, samples_per_task: int = 100) -> list:
         ),
         prompt_buckets=(32,),
         max_program_tokens=48,
-        mesh=make_mesh(ParallelConfig(), jax.devices()[:1]),
+        mesh=make_mesh(HardwareConfig(), jax.devices()[:1]),
     )
     prompt = TOKENIZER.encode_prompt([Example(GRID, GRID)], max_tokens=32)
     prompts = [(f"task{n}", prompt) for n in range(8)]
@@ -138,5 +138,5 @@ def test_the_grammar_needs_tokens_that_are_names():
             SamplingConfig(grammar="syntax"),
             prompt_buckets=(32,),
             max_program_tokens=8,
-            mesh=make_mesh(ParallelConfig(), jax.devices()[:1]),
+            mesh=make_mesh(HardwareConfig(), jax.devices()[:1]),
         )

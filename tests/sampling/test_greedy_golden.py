@@ -9,7 +9,7 @@ from codeit_jax.sampling.decoding import DecodingSettings, sample_tokens
 from codeit_jax.sampling.output_head import make_policy
 
 pytestmark = pytest.mark.floats
-SETTINGS = DecodingSettings(max_tokens=20, segment=8, smallest_rung=1, top_k=1, start_id=0, end_id=2, pad_id=0)
+SETTINGS = DecodingSettings(max_tokens=20, segment=8, smallest_compaction=1, top_k=1, start_id=0, end_id=2, pad_id=0)
 
 
 def test_greedy_decoding_equals_torch(golden):

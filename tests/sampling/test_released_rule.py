@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from codeit_jax.config.errors import UserError
-from codeit_jax.config.schema import ModelConfig, ParallelConfig, SamplingConfig
+from codeit_jax.config.schema import HardwareConfig, ModelConfig, SamplingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.sampling import Sampler
@@ -32,7 +32,9 @@ def test_only_the_end_may_follow_a_bad_token():
 
 
 def test_samples_end_right_after_their_first_bad_token(random_params):
-    settings = DecodingSettings(max_tokens=12, segment=12, smallest_rung=99, top_k=0, start_id=0, end_id=END, pad_id=0)
+    settings = DecodingSettings(
+        max_tokens=12, segment=12, smallest_compaction=99, top_k=0, start_id=0, end_id=END, pad_id=0
+    )
     tokens = jnp.arange(3, 11)[None].repeat(2, 0)
     sampled = sample_tokens(
         MODEL,
@@ -62,7 +64,7 @@ def make_sampler(**sampling) -> Sampler:
         SamplingConfig(**sampling),
         prompt_buckets=(32,),
         max_program_tokens=8,
-        mesh=make_mesh(ParallelConfig(), jax.devices()[:1]),
+        mesh=make_mesh(HardwareConfig(), jax.devices()[:1]),
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from codeit_jax.arc import Example
-from codeit_jax.config.schema import ModelConfig, ParallelConfig, SamplingConfig
+from codeit_jax.config.schema import HardwareConfig, ModelConfig, SamplingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.sampling import Sampler
@@ -38,7 +38,7 @@ def make_sampler(num_devices: int, prompts_per_batch: int = 4) -> Sampler:
         SamplingConfig(samples_per_task=3, prompts_per_batch=prompts_per_batch),
         prompt_buckets=(32, 128),
         max_program_tokens=12,
-        mesh=make_mesh(ParallelConfig(), jax.devices()[:num_devices]),
+        mesh=make_mesh(HardwareConfig(), jax.devices()[:num_devices]),
     )
 
 
@@ -72,7 +72,7 @@ def test_rows_packed_on_each_of_several_devices_give_the_same_samples(params, mo
     prompts = make_prompts([2, 3, 3])
     want = collect(make_sampler(1), params, prompts)
     monkeypatch.setattr(sampler_module, "CACHE_SEGMENT", 6)
-    monkeypatch.setattr(sampler_module, "SMALLEST_RUNG", 2)
+    monkeypatch.setattr(sampler_module, "SMALLEST_COMPACTION", 2)
     assert collect(make_sampler(2), params, prompts) == want
 
 

@@ -9,7 +9,7 @@ import interpreter
 from codeit_jax.arc import Example
 from codeit_jax.search import Budget, enumeration, search_program
 from codeit_jax.search.bank import compositions
-from codeit_jax.search.functions import BUILDERS, built_type, primitive_types
+from codeit_jax.search.function_types import BUILDERS, built_type, primitive_types
 from codeit_jax.search.productions import constants_for, productions
 from interpreter.inference import type_name
 
@@ -72,10 +72,12 @@ class Exhaustive:
             self.pools[pool, size].append((values, function, (kind, values) in self.constants))
 
     def make(self, production, size):
-        for sizes in itertools.product(range(size), repeat=len(production.pools)):
+        for sizes in itertools.product(range(size), repeat=len(production.domains)):
             if sum(sizes) != size - 1:
                 continue
-            for arguments in itertools.product(*(self.pools[key] for key in zip(production.pools, sizes, strict=True))):
+            for arguments in itertools.product(
+                *(self.pools[key] for key in zip(production.domains, sizes, strict=True))
+            ):
                 if all(is_constant for _, _, is_constant in arguments):
                     continue
                 primitive = interpreter.PRIMITIVES[production.name]

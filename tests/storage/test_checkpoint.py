@@ -52,16 +52,21 @@ def assert_equal_trees(found, wanted):
         assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
 
 
-def assert_restores(cut, number):
-    assert cut.number == number
-    assert_equal_trees(checkpoint.restore_state(cut, checkpoint.abstract(make_state(0))), make_state(number))
-    assert (cut.replay / "replay.bin").read_bytes() == b"replay %d" % number
+def shapes_of(tree):
+    """Describe a tree of arrays for `restore_state`."""
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), tree)
+
+
+def assert_restores(saved, number):
+    assert saved.number == number
+    assert_equal_trees(checkpoint.restore_state(saved, shapes_of(make_state(0))), make_state(number))
+    assert (saved.replay / "replay.bin").read_bytes() == b"replay %d" % number
 
 
 @pytest.fixture(scope="module")
 def two_saved(tmp_path_factory):
     """A run directory's content with checkpoints 1 and 2, to be copied."""
-    directory = RunDirectory(tmp_path_factory.mktemp("saved") / "run")
+    directory = RunDirectory(tmp_path_factory.mktemp("saved") / "run", "train")
     directory.append("metrics.jsonl", [{"n": 1}])
     save(directory, 1)
     save(directory, 2)
@@ -73,20 +78,24 @@ def two_saved(tmp_path_factory):
 def directory(two_saved, tmp_path):
     """A copy of the directory with checkpoints 1 and 2."""
     shutil.copytree(two_saved, tmp_path / "run")
-    run = RunDirectory(tmp_path / "run")
+    run = RunDirectory(tmp_path / "run", "train")
     yield run
     run.close()
 
 
 def test_a_saved_tree_comes_back_bit_for_bit(directory):
-    cut, said = find(directory)
+    saved, said = find(directory)
     assert said == []
-    assert cut.meta == {"iteration": 2, "batches_done": None, "line_files": {"metrics.jsonl": 9, "solutions.jsonl": 0}}
-    assert_restores(cut, 2)
+    assert saved.meta == {
+        "iteration": 2,
+        "batches_done": None,
+        "line_files": {"metrics.jsonl": 9, "solutions.jsonl": 0},
+    }
+    assert_restores(saved, 2)
 
 
 def test_a_directory_without_checkpoints_has_none(tmp_path):
-    run = RunDirectory(tmp_path)
+    run = RunDirectory(tmp_path, "train")
     assert find(run) == (None, [])
     run.close()
 
@@ -125,9 +134,9 @@ def test_every_damage_to_every_file_is_found(directory, two_saved):
         file = directory.path / name
         for damage, hurt in DAMAGES.items():
             hurt(file)
-            cut, said = find(directory)
-            assert cut is not None, (name, damage)
-            assert cut.number == 1, (name, damage)
+            saved, said = find(directory)
+            assert saved is not None, (name, damage)
+            assert saved.number == 1, (name, damage)
             assert said == [f"checkpoint 2 is damaged: {name} isn't as it was written"], damage
             shutil.copy(two_saved / name, file)
             (directory.checkpoints / "2.corrupt").rename(directory.checkpoints / "2.sha256")
@@ -137,12 +146,12 @@ def test_every_damage_to_every_file_is_found(directory, two_saved):
 @pytest.mark.parametrize("damage", [name for name in DAMAGES if name not in ("delete", "grow")])
 def test_a_damaged_manifest_is_found(directory, damage):
     DAMAGES[damage](directory.checkpoints / "2.sha256")
-    cut, said = find(directory)
-    assert cut.number == 1
+    saved, said = find(directory)
+    assert saved.number == 1
     assert len(said) == 1
     assert said[0].startswith("checkpoint 2 is damaged: ")
     assert "\n" not in said[0]
-    assert_restores(cut, 1)
+    assert_restores(saved, 1)
 
 
 def test_a_foreign_file_in_a_checkpoint_is_a_damage(directory):
@@ -177,7 +186,7 @@ class KilledError(BaseException):
 
 
 @pytest.mark.parametrize("step", ["replay", "state", "meta", "manifest", "removal"])
-def test_a_kill_between_two_steps_leaves_the_cut_before_or_after(directory, monkeypatch, step):
+def test_a_kill_between_two_steps_leaves_the_checkpoint_before_or_after(directory, monkeypatch, step):
     def killed(*arguments):
         raise KilledError
 
@@ -196,9 +205,9 @@ def test_a_kill_between_two_steps_leaves_the_cut_before_or_after(directory, monk
     with pytest.raises(KilledError):
         save(directory, 3, keep=2, save_replay=killed if step == "replay" else None)
     monkeypatch.undo()
-    cut, said = find(directory)
+    saved, said = find(directory)
     assert said == []
-    assert_restores(cut, 3 if step == "removal" else 2)
+    assert_restores(saved, 3 if step == "removal" else 2)
     save(directory, 3, keep=2)
     assert_restores(find(directory)[0], 3)
 
@@ -239,7 +248,7 @@ def test_the_manifest_names_every_file_with_size_and_digest(directory):
 
 def test_a_state_restores_with_the_sharding_of_its_target(directory):
     mesh = jax.make_mesh((jax.device_count(),), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
-    target = checkpoint.abstract(make_state(0))
+    target = shapes_of(make_state(0))
     replicated = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
     target = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=replicated), target)
     restored = checkpoint.restore_state(find(directory)[0], target)

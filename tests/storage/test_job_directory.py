@@ -12,13 +12,13 @@ ROWS = [{"number": 1}, {"number": 2, "text": "a\nb"}]
 
 
 @pytest.mark.parametrize("torn", [b"", b"{", b'{"number": 3}', b"\xc3", b"\x00\x00"])
-def test_a_line_without_an_end_is_dropped_and_the_file_goes_on(tmp_path, torn):
-    with JobDirectory(tmp_path, SETTINGS) as directory:
+def test_a_line_without_an_end_is_dropped_and_the_file_continues(tmp_path, torn):
+    with JobDirectory(tmp_path, "search", SETTINGS) as directory:
         assert list(directory.rows("lines.jsonl")) == []
         directory.append("lines.jsonl", ROWS)
     whole = (tmp_path / "lines.jsonl").read_bytes()
     (tmp_path / "lines.jsonl").write_bytes(whole + torn)
-    with JobDirectory(tmp_path, SETTINGS) as directory:
+    with JobDirectory(tmp_path, "search", SETTINGS) as directory:
         assert list(directory.rows("lines.jsonl")) == ROWS
         assert (tmp_path / "lines.jsonl").read_bytes() == whole
         directory.append("lines.jsonl", [{"number": 3}])
@@ -26,30 +26,31 @@ def test_a_line_without_an_end_is_dropped_and_the_file_goes_on(tmp_path, torn):
 
 
 def test_a_damaged_line_in_the_middle_is_an_error(tmp_path):
-    (tmp_path / "lines.jsonl").write_text('{"number": 1}\n{"num\n{"number": 3}\n')
-    with JobDirectory(tmp_path, SETTINGS) as directory, pytest.raises(StorageError, match=r"lines.jsonl:2: damaged"):
-        list(directory.rows("lines.jsonl"))
+    with JobDirectory(tmp_path, "search", SETTINGS) as directory:
+        (tmp_path / "lines.jsonl").write_text('{"number": 1}\n{"num\n{"number": 3}\n')
+        with pytest.raises(StorageError, match=r"lines.jsonl:2: damaged"):
+            list(directory.rows("lines.jsonl"))
 
 
 def test_a_directory_keeps_the_settings_that_it_began_with(tmp_path):
-    JobDirectory(tmp_path / "new", SETTINGS).close()
-    JobDirectory(tmp_path / "new", SETTINGS).close()
+    JobDirectory(tmp_path / "new", "search", SETTINGS).close()
+    JobDirectory(tmp_path / "new", "search", SETTINGS).close()
     with pytest.raises(UserError, match=r"seed is 1, expected 0 as in .*settings.json; another value needs a new"):
-        JobDirectory(tmp_path / "new", SETTINGS | {"seed": 1})
+        JobDirectory(tmp_path / "new", "search", SETTINGS | {"seed": 1})
     assert json.loads((tmp_path / "new" / "settings.json").read_text()) == SETTINGS
     # The refused job holds no lock.
-    JobDirectory(tmp_path / "new", SETTINGS).close()
+    JobDirectory(tmp_path / "new", "search", SETTINGS).close()
     (tmp_path / "new" / "settings.json").write_text("{")
     with pytest.raises(StorageError, match="settings.json: damaged"):
-        JobDirectory(tmp_path / "new", SETTINGS)
+        JobDirectory(tmp_path / "new", "search", SETTINGS)
 
 
 def test_one_process_at_a_time(tmp_path):
-    with JobDirectory(tmp_path, SETTINGS), pytest.raises(LockedError):
-        JobDirectory(tmp_path, SETTINGS)
+    with JobDirectory(tmp_path, "search", SETTINGS), pytest.raises(LockedError):
+        JobDirectory(tmp_path, "search", SETTINGS)
 
 
 def test_a_file_in_the_way_is_a_storage_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
-        JobDirectory(tmp_path / "file", SETTINGS)
+        JobDirectory(tmp_path / "file", "search", SETTINGS)

@@ -1,5 +1,6 @@
 """Exact and fault tests of the run directory: lock, configuration that stays, line files, storage that fails."""
 
+import json
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ import pytest
 
 from codeit_jax.config.errors import LockedError, StorageError, UserError
 from codeit_jax.config.loading import load_config
-from codeit_jax.storage.run_directory import LINE_FILES, RunDirectory, write_atomically
+from codeit_jax.storage.run_directory import FORMAT, LINE_FILES, RunDirectory
 
 
 def commit_checkpoint(directory):
@@ -25,7 +26,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from codeit_jax.storage.run_directory import RunDirectory
-directory = RunDirectory(Path(sys.argv[1]))
+directory = RunDirectory(Path(sys.argv[1]), "train")
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -33,7 +34,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def directory(tmp_path):
-    run = RunDirectory(tmp_path / "run")
+    run = RunDirectory(tmp_path / "run", "train")
     yield run
     run.close()
 
@@ -62,22 +63,22 @@ def one_line(error):
 def test_another_process_is_refused_with_the_holders_name_until_it_dies(tmp_path):
     with holder(tmp_path) as process:
         with pytest.raises(LockedError) as caught:
-            RunDirectory(tmp_path)
+            RunDirectory(tmp_path, "train")
         line = one_line(caught)
         assert line.startswith(f"{tmp_path}: in use by pid {process.pid} on {socket.gethostname()}, started 20")
         assert caught.value.exit_code == 5
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-    again = RunDirectory(tmp_path)
+    again = RunDirectory(tmp_path, "train")
     assert (tmp_path / "LOCK").read_text().startswith(f"pid {os.getpid()} on ")
     again.close()
 
 
 def test_a_second_one_in_the_same_process_is_refused_too(directory):
     with pytest.raises(LockedError, match=f"in use by pid {os.getpid()} on "):
-        RunDirectory(directory.path)
+        RunDirectory(directory.path, "train")
     directory.close()
-    RunDirectory(directory.path).close()
+    RunDirectory(directory.path, "train").close()
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "no-name"])
@@ -85,53 +86,47 @@ def test_a_path_that_can_be_no_directory_is_a_storage_error(tmp_path, place):
     (tmp_path / "file").write_text("")
     path = Path("a" * 300) if place == "no-name" else tmp_path / place
     with pytest.raises(StorageError) as caught:
-        RunDirectory(path)
+        RunDirectory(path, "train")
     assert "can't be used as a run directory (" in one_line(caught)
     assert caught.value.exit_code == 4
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a directory that even root can't write to")
-def test_a_directory_that_refuses_files_is_a_storage_error():
-    with pytest.raises(StorageError, match=r"/proc/self: can't be used as a run directory \("):
-        RunDirectory(Path("/proc/self"))
-
-
 def test_a_home_directory_is_expanded(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    run = RunDirectory(Path("~/runs/one"))
+    run = RunDirectory(Path("~/runs/one"), "train")
     run.close()
     assert run.path == tmp_path / "runs" / "one"
     assert (run.checkpoints, run.replay) == (run.path / "checkpoints", run.path / "replay")
 
 
 def test_a_changed_model_is_refused_and_the_file_stays(directory):
-    assert directory.settle_config(load_config([], ["model.d_model=32"])) == {}
+    assert directory.write_or_check_config(load_config([], ["model.d_model=32"])) == {}
     commit_checkpoint(directory)
     before = (directory.path / "config.yaml").read_text()
     with pytest.raises(UserError) as caught:
-        directory.settle_config(load_config([], ["model.d_model=64", "num_meta_iterations=7"]))
+        directory.write_or_check_config(load_config([], ["model.d_model=64", "num_meta_iterations=7"]))
     found = f"model.d_model is 64, expected 32 as in {directory.path}/config.yaml"
     assert one_line(caught) == f"{found}; another value needs a new --run-dir"
     assert (directory.path / "config.yaml").read_text() == before
 
 
 def test_what_may_change_is_returned_and_written(directory):
-    directory.settle_config(load_config([], ["seed=3"]))
+    directory.write_or_check_config(load_config([], ["seed=3"]))
     commit_checkpoint(directory)
-    longer = load_config([], ["seed=3", "num_meta_iterations=7", "checkpoint.keep=1", "parallel.data=8"])
-    assert directory.settle_config(longer) == {
+    longer = load_config([], ["seed=3", "num_meta_iterations=7", "checkpoint.keep=1", "hardware.data=8"])
+    assert directory.write_or_check_config(longer) == {
         "num_meta_iterations": (100, 7),
         "checkpoint.keep": (3, 1),
-        "parallel.data": (-1, 8),
+        "hardware.data": (-1, 8),
     }
     assert load_config([directory.path / "config.yaml"]) == longer
-    assert directory.settle_config(longer) == {}
+    assert directory.write_or_check_config(longer) == {}
 
 
 def test_before_the_first_checkpoint_anything_may_be_corrected(directory):
-    directory.settle_config(load_config([], ["model.d_model=32"]))
+    directory.write_or_check_config(load_config([], ["model.d_model=32"]))
     corrected = load_config([], ["model.d_model=64"])
-    assert directory.settle_config(corrected) == {}
+    assert directory.write_or_check_config(corrected) == {}
     assert load_config([directory.path / "config.yaml"]) == corrected
 
 
@@ -140,7 +135,7 @@ def test_a_damaged_configuration_is_an_error_that_names_the_file(directory, cont
     commit_checkpoint(directory)
     (directory.path / "config.yaml").write_bytes(content)
     with pytest.raises(UserError) as caught:
-        directory.settle_config(load_config())
+        directory.write_or_check_config(load_config())
     assert f"{directory.path}/config.yaml" in one_line(caught)
     assert (directory.path / "config.yaml").read_bytes() == content
 
@@ -153,17 +148,17 @@ def test_line_files_are_cut_back_to_a_checkpoint(directory):
     directory.append(LINE_FILES[0], [{"n": 3}])
     with open(directory.path / LINE_FILES[1], "a") as file:
         file.write('{"n": 3, "to')
-    directory.cut_line_files(sizes)
+    directory.truncate_line_files(sizes)
     for name in LINE_FILES:
         assert list(directory.read(name)) == [{"n": 1}, {"n": 2}]
     assert directory.line_file_sizes() == sizes
 
 
 def test_without_a_checkpoint_line_files_start_empty(directory):
-    directory.cut_line_files({})
+    directory.truncate_line_files({})
     assert list(directory.read(LINE_FILES[0])) == []
     directory.append(LINE_FILES[0], [{"n": 1}])
-    directory.cut_line_files({})
+    directory.truncate_line_files({})
     assert directory.line_file_sizes() == dict.fromkeys(LINE_FILES, 0)
 
 
@@ -174,7 +169,7 @@ def test_a_line_file_shorter_than_at_the_checkpoint_is_a_storage_error(directory
     path = directory.path / "solutions.jsonl"
     path.unlink() if missing else os.truncate(path, 3)
     with pytest.raises(StorageError) as caught:
-        directory.cut_line_files(sizes)
+        directory.truncate_line_files(sizes)
     assert one_line(caught) == f"{path}: {0 if missing else 3} bytes, expected at least the 9 of the last checkpoint"
 
 
@@ -197,24 +192,6 @@ def test_a_name_with_any_character_comes_back_from_a_line_file(directory):
     assert (directory.path / "solutions.jsonl").read_bytes().count(b"\n") == 1
 
 
-def test_a_replaced_file_is_old_or_new_but_never_a_part(tmp_path, monkeypatch):
-    path = tmp_path / "summary.json"
-    write_atomically(path, "old")
-
-    def full_disk(descriptor):
-        raise OSError(28, os.strerror(28))
-
-    monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(StorageError) as caught:
-        write_atomically(path, "new and longer")
-    assert one_line(caught) == f"{path}: can't be written (No space left on device)"
-    assert path.read_text() == "old"
-    monkeypatch.undo()
-    write_atomically(path, "new")
-    assert path.read_text() == "new"
-    assert [file.name for file in tmp_path.iterdir()] == ["summary.json"]
-
-
 def test_a_file_that_refuses_lines_is_a_storage_error(directory):
     (directory.path / "metrics.jsonl").mkdir()
     with pytest.raises(StorageError, match=r"metrics\.jsonl: can't be written \(Is a directory\)$"):
@@ -223,7 +200,7 @@ def test_a_file_that_refuses_lines_is_a_storage_error(directory):
 
 def test_the_lock_says_who_holds_it_after_another_one_left(tmp_path):
     (tmp_path / "LOCK").write_text("pid 1 on elsewhere, started long ago, and a longer line than the next\n")
-    RunDirectory(tmp_path).close()
+    RunDirectory(tmp_path, "train").close()
     [line] = (tmp_path / "LOCK").read_text().splitlines()
     assert line.startswith(f"pid {os.getpid()} on {socket.gethostname()}, started ")
 
@@ -231,10 +208,41 @@ def test_the_lock_says_who_holds_it_after_another_one_left(tmp_path):
 def test_a_process_that_shares_the_directory_reads_and_never_writes(directory):
     directory.append("metrics.jsonl", [{"n": 1}])
     before = {path: path.read_bytes() for path in directory.path.rglob("*")}
-    other = RunDirectory(directory.path, writes=False)
+    other = RunDirectory(directory.path, "train", writes=False)
     other.append("metrics.jsonl", [{"n": 2}])
     other.write("summary.json", "{}")
-    other.cut_line_files({})
+    other.truncate_line_files({})
     assert list(other.read("metrics.jsonl")) == [{"n": 1}]
     other.close()
     assert before == {path: path.read_bytes() for path in directory.path.rglob("*")}
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"notes.txt": "mine"}, "found no run.json"),
+        ({"config.yaml": "seed: 1", "solutions.jsonl": ""}, "found no run.json"),  # before directories had a format
+        (
+            {"run.json": '{"format": 2, "kind": "mutate", "version": "9"}'},
+            "is of kind 'mutate' and format 2 (codeit_jax 9)",
+        ),
+        ({"run.json": '{"format": 1, "kind": "train"}'}, "is of kind 'train' and format 1 (codeit_jax None)"),
+        ({"run.json": "[]"}, "is of kind None"),
+        ({"run.json": "{"}, "damaged (Expecting property name"),
+    ],
+)
+def test_a_directory_of_something_else_is_refused_and_nothing_is_written(tmp_path, files, found):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(UserError) as caught:
+        RunDirectory(tmp_path, "train")
+    assert found in one_line(caught)
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == files
+
+
+@pytest.mark.parametrize("leftover", ["LOCK", "run.json.tmp"])
+def test_what_dies_before_its_first_file_leaves_a_directory_that_can_be_used(tmp_path, leftover):
+    (tmp_path / leftover).write_text("")
+    RunDirectory(tmp_path, "train").close()
+    about = json.loads((tmp_path / "run.json").read_text())
+    assert (about["format"], about["kind"]) == (FORMAT, "train")

@@ -11,7 +11,8 @@ from codeit_jax.config.schema import ModelConfig
 from codeit_jax.model import T5Model
 from codeit_jax.model.huggingface import save_pretrained
 from codeit_jax.run.initial_weights import load_initial_params
-from codeit_jax.text.pieces import token_pieces, token_text
+from codeit_jax.text.native import token_text
+from codeit_jax.text.vocabularies import token_pieces
 
 SIZES = {"d_model": 4, "d_ff": 6, "d_kv": 2, "num_heads": 2, "num_encoder_layers": 1, "num_decoder_layers": 1}
 

@@ -1,4 +1,4 @@
-"""Exact and property: what a prompt keeps when the encoder window is too short, and the report of it."""
+"""Exact and property: what a prompt keeps when the encoder window is too short."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from codeit_jax.arc import Example
-from codeit_jax.text import EncodedPrompt, TruncationReport
 
 UNBOUNDED = 10**6
 
@@ -37,11 +36,11 @@ def names(native, prompt):
 def test_no_prompt_is_longer_than_its_window(tokenizer, demonstrations, max_tokens):
     prompt = tokenizer.encode_prompt(demonstrations, max_tokens=max_tokens)
     assert prompt.token_ids.dtype == np.int32
-    assert len(prompt.token_ids) <= min(max_tokens, prompt.num_tokens_uncut)
-    assert prompt.truncated == (len(prompt.token_ids) < prompt.num_tokens_uncut)
+    assert len(prompt.token_ids) <= min(max_tokens, prompt.full_length)
+    assert prompt.truncated == (len(prompt.token_ids) < prompt.full_length)
     whole = tokenizer.encode_prompt(demonstrations, max_tokens=UNBOUNDED)
     assert not whole.truncated
-    assert len(whole.token_ids) == whole.num_tokens_uncut == prompt.num_tokens_uncut
+    assert len(whole.token_ids) == whole.full_length == prompt.full_length
 
 
 @settings(deadline=None, max_examples=80)
@@ -74,7 +73,7 @@ def test_native_drops_the_longest_demonstration_first(native):
     demonstrations = [bars(20), solid(3, 1), bars(5)]  # 46, 8 and 16 tokens
     for max_tokens, num_tokens in [(70, 70), (69, 24), (24, 24), (23, 8), (8, 8), (7, 7), (1, 1)]:
         prompt = native.encode_prompt(demonstrations, max_tokens=max_tokens)
-        assert (len(prompt.token_ids), prompt.num_tokens_uncut) == (num_tokens, 70)
+        assert (len(prompt.token_ids), prompt.full_length) == (num_tokens, 70)
         assert prompt.truncated == (max_tokens < 70)
 
 
@@ -104,18 +103,3 @@ def test_bpe_cuts_each_side_at_half_of_the_window(bpe):
 def test_impossible_prompts_are_refused(tokenizer, demonstrations, max_tokens):
     with pytest.raises(ValueError, match="expected 1 in"):
         tokenizer.encode_prompt(demonstrations, max_tokens=max_tokens)
-
-
-def test_report_exact():
-    prompts = [
-        EncodedPrompt(token_ids=np.zeros(length, np.int32), num_tokens_uncut=uncut, truncated=length < uncut)
-        for length, uncut in [(10, 10), (50, 90), (50, 200), (40, 40)]
-    ]
-    report = TruncationReport.of(prompts, max_tokens=50)
-    assert (report.num_prompts, report.num_truncated, report.num_tokens, report.num_tokens_uncut) == (4, 2, 150, 340)
-    assert str(report) == "2 of 4 prompts truncated at 50 tokens (50.0%; 44.1% of the tokens kept, median 65 uncut)"
-
-
-def test_report_of_nothing():
-    report = TruncationReport.of([], max_tokens=50)
-    assert (report.share_truncated, report.median_tokens_uncut) == (0.0, 0.0)

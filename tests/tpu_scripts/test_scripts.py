@@ -273,7 +273,7 @@ def test_a_slice_of_several_hosts_shares_its_runs_and_is_started_again_as_a_whol
     setup = install(cloud)
     command = setup[-1].arguments[-2].replace("setup_tpu_vm.sh", "setup_tpu_vm.sh --share 10.0.0.2:/runs")
     setup[-1] = replace(setup[-1], arguments=(*setup[-1].arguments[:-2], command, "--quiet"))
-    run = RUN.replace("/mnt/runs/codeit ", "/mnt/runs/codeit distributed.coordinator=auto ")
+    run = RUN.replace("/mnt/runs/codeit ", "/mnt/runs/codeit hardware.coordinator=auto ")
     calls = [*cloud.absent(), replace(creation, arguments=words), *cloud.ready(), *setup, *cloud.ssh(run, code=6)]
     calls += [*cloud.ready(), *cloud.ssh("test -e codeit_jax/.ready"), *cloud.ssh(run, code=0), *cloud.delete()]
     options = ["--type", "v6e-16", "--image", cloud.image, "--disk", "10.0.0.2:/runs"]

@@ -57,7 +57,7 @@ def test_a_host_runs_the_training_and_exits_with_its_code(host, code):
     (runs / "go").write_text(str(code))
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert result.returncode == code
-    settings = f"<runtime.platform=tpu><runtime.compilation_cache={runs}/xla_cache>"
+    settings = f"<hardware.platform=tpu><hardware.compilation_cache={runs}/xla_cache>"
     assert f"<train>{settings}<--seed><1><a=two words><--run-dir><{runs}/codeit>" in result.stdout
     assert result.stdout in next((runs / "codeit").glob("worker-*.log")).read_text()
 

@@ -1,4 +1,4 @@
-"""Exact tests of the replay of experiences: partitions, replacement, what each recipe draws, and saving."""
+"""Exact tests of the replay of experiences: partitions, replacement, what each rule draws, and saving."""
 
 import numpy as np
 import pytest
@@ -27,9 +27,9 @@ def make(number, origin="policy", performance=0.0, program=None):
     )
 
 
-def filled(policy=(), **settings):
+def filled(policy=(), draw="without_replacement", **settings):
     """Return a replay of 4 seeds, 6 mutants and a program of the policy for each performance given."""
-    replay = ExperienceReplay(ReplayConfig(capacity=256, **settings), TEXT, TOKENIZER)
+    replay = ExperienceReplay(ReplayConfig(capacity=256, draw=draw, **settings), TEXT, TOKENIZER)
     replay.add([make(number, "seed", 1.0) for number in range(4)])
     replay.add([make(number, "mutant", 0.5 * (number % 2)) for number in range(4, 10)])
     replay.add([make(number, "policy", performance) for number, performance in enumerate(policy)])
@@ -85,9 +85,9 @@ def test_a_draw_has_its_shares_and_takes_a_smaller_partition_whole():
     assert counts(replay.draw(rng()))["policy"] == 3
 
 
-@pytest.mark.parametrize("recipe", ["released", "paper"])
-def test_without_anything_of_the_policy_the_draw_is_of_the_training_partition(recipe):
-    draw = filled(recipe=recipe, num_train_experiences=4).draw(rng())
+@pytest.mark.parametrize("rule", ["without_replacement", "with_replacement"])
+def test_without_anything_of_the_policy_the_draw_is_of_the_training_partition(rule):
+    draw = filled(draw=rule, num_train_experiences=4).draw(rng())
     assert (len(draw), counts(draw)["policy"], draw.mean_performance()) == (4, 0, 0.0)
 
 
@@ -106,7 +106,7 @@ def test_the_released_draw_has_each_program_that_solves_before_any_that_does_not
 
 
 def test_the_papers_draw_repeats_only_what_solves_in_proportion():
-    replay = filled([0.0, 0.25, 0.75], recipe="paper", num_policy_experiences=4000, num_train_experiences=100)
+    replay = filled([0.0, 0.25, 0.75], draw="with_replacement", num_policy_experiences=4000, num_train_experiences=100)
     draw = replay.draw(rng())
     policy = draw.performance[draw.origins == ORIGINS.index("policy")]
     assert len(policy) == 4000
@@ -134,7 +134,7 @@ def test_a_saved_replay_draws_and_grows_as_before(tmp_path):
     settings = {"num_policy_experiences": 4, "num_train_experiences": 4}
     replay = filled([0.0, 0.5, 1.0, 0.0, 0.0, 0.25], **settings)
     replay.save(tmp_path)
-    restored = ExperienceReplay(ReplayConfig(capacity=256, **settings), TEXT, TOKENIZER)
+    restored = ExperienceReplay(ReplayConfig(capacity=256, draw="without_replacement", **settings), TEXT, TOKENIZER)
     restored.load(tmp_path)
     for source in (replay, restored):
         source.add([make(1, performance=0.0), make(99, performance=1.0)])

@@ -46,7 +46,7 @@ def test_skipped_steps_count_only_in_a_row():
         check_skipped(steps_of([1.0] * 5, skipped), config)
     with pytest.raises(DivergedError, match="wasn't finite in 3 steps in a row, expected at most 2;.* was number 2,"):
         check_skipped(steps_of([1.0] * 5, {2, 3, 4}), config)
-    with pytest.raises(DivergedError, match="wasn't finite or leapt in 3"):
+    with pytest.raises(DivergedError, match="wasn't finite or spiked in 3"):
         check_skipped(steps_of([1.0] * 3, {0, 1, 2}), TrainingConfig(max_skipped_steps=2, skip_spikes=True))
 
 

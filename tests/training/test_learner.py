@@ -9,7 +9,7 @@ import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
 from codeit_jax.config.errors import DivergedError
-from codeit_jax.config.schema import ModelConfig, ParallelConfig, ProfileConfig, TextConfig, TrainingConfig
+from codeit_jax.config.schema import HardwareConfig, ModelConfig, TextConfig, TrainingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import batch_sharding, make_mesh
 from codeit_jax.parallel.sharding_rules import param_shardings
@@ -40,7 +40,7 @@ def _quick_compiling():
 
 
 def make_learner(devices=1, trace=None):
-    mesh = make_mesh(ParallelConfig(tensor=min(2, devices)), jax.devices()[:devices])
+    mesh = make_mesh(HardwareConfig(tensor=min(2, devices)), jax.devices()[:devices])
     return Learner(MODEL, OPTIMIZER, TOKENIZER, CONFIG, TEXT, mesh, trace), mesh
 
 
@@ -168,7 +168,7 @@ def test_a_trace_is_of_the_steps_asked_for(monkeypatch, tmp_path):
     calls, said = [], []
     monkeypatch.setattr(jax.profiler, "start_trace", lambda folder: calls.append(f"start {folder}"))
     monkeypatch.setattr(jax.profiler, "stop_trace", lambda: calls.append("stop"))
-    trace = StepTrace(ProfileConfig(start=3, steps=2), tmp_path, said.append)
+    trace = StepTrace(HardwareConfig(profile_start=3, profile_steps=2), tmp_path, said.append)
     for step in range(1, 10):
         trace.before_step()
         calls.append(step)
@@ -181,7 +181,7 @@ def test_a_trace_is_of_the_steps_asked_for(monkeypatch, tmp_path):
 def test_a_trace_ends_with_its_learning_stage(random_params, tmp_path):
     said = []
     (learner, mesh), draw = (
-        make_learner(trace=StepTrace(ProfileConfig(start=5, steps=50), tmp_path, said.append)),
+        make_learner(trace=StepTrace(HardwareConfig(profile_start=5, profile_steps=50), tmp_path, said.append)),
         make_draw(),
     )
     learner.learn(make_state(random_params, mesh), draw, plan_of(learner, draw), KEY)

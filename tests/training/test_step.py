@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
-from codeit_jax.config.schema import ModelConfig, ParallelConfig, TrainingConfig
+from codeit_jax.config.schema import HardwareConfig, ModelConfig, TrainingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import batch_sharding, make_mesh, param_shardings
 from codeit_jax.training import TrainBatch, TrainState, init_state, make_optimizer, train_step
@@ -110,7 +110,7 @@ def test_a_step_that_is_not_finite_changes_nothing(state):
 
 def test_eight_devices_take_the_step_of_one(state):
     """Loss and parameters within float32 rounding: sums over rows are taken in another order."""
-    mesh = make_mesh(ParallelConfig(data=2, fsdp=2, tensor=2), jax.devices())
+    mesh = make_mesh(HardwareConfig(data=2, fsdp=2, tensor=2), jax.devices())
     copy = jax.tree.map(jnp.copy, state)
     single, one = take(state, make_batch(), jax.random.key(0))
     sharded_state = jax.device_put(copy, param_shardings(mesh, copy))
@@ -131,7 +131,7 @@ def test_a_batch_in_parts_gives_the_step_of_the_whole(state, devices):
     copy = jax.tree.map(jnp.copy, state)
     whole, one = take(state, batch, jax.random.key(0))
     if devices > 1:
-        mesh = make_mesh(ParallelConfig(data=2, fsdp=2, tensor=2), jax.devices())
+        mesh = make_mesh(HardwareConfig(data=2, fsdp=2, tensor=2), jax.devices())
         copy = jax.device_put(copy, param_shardings(mesh, copy))
         parts = jax.device_put(parts, split_rows(mesh))
     summed, two = take(copy, parts, jax.random.key(0))
@@ -155,7 +155,7 @@ def test_a_whole_step_is_one_program(state):
 
 def test_the_sum_of_gradients_is_split_like_the_parameters(state):
     """Propagation must shard the accumulator of a scan that begins with zeros: a whole copy wouldn't fit."""
-    mesh = make_mesh(ParallelConfig(data=1, fsdp=4, tensor=2), jax.devices())
+    mesh = make_mesh(HardwareConfig(data=1, fsdp=4, tensor=2), jax.devices())
     state = jax.device_put(state, param_shardings(mesh, state))
     parts = jax.device_put(jax.tree.map(lambda array: array.reshape(2, 4, -1), make_batch()), split_rows(mesh))
     compiled = jax.jit(batch_gradient, static_argnums=0).lower(MODEL, state.params, parts, jax.random.key(0)).compile()
@@ -213,7 +213,7 @@ def test_saving_memory_and_unrolling_change_no_gradient(random_params):
 
 
 def test_parameters_are_born_sharded():
-    mesh = make_mesh(ParallelConfig(data=2, fsdp=2, tensor=2), jax.devices())
+    mesh = make_mesh(HardwareConfig(data=2, fsdp=2, tensor=2), jax.devices())
     state = init_state(MODEL, OPTIMIZER, mesh, jax.random.key(0))
     inner = state.params["encoder"]["layers"]["feed_forward"]["inner"]
     assert inner.sharding.spec == jax.sharding.PartitionSpec(None, "fsdp", "tensor")

@@ -1,0 +1,1 @@
+"""The sum tree: priorities by slot, and exact weighted draws from them."""

@@ -1,0 +1,61 @@
+"""Largest and smallest positive value of an array that changes a little at a time."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray
+
+_UNKNOWN = -1
+
+
+class Extrema:
+    """Largest and smallest positive of `values`, [n] >= 0, whose owner reports what it changes.
+
+    It remembers where each is. A change elsewhere costs a look at what was written; only a change just there makes the
+    next question read the whole array. Before the first question nothing is looked at.
+    """
+
+    def __init__(self, values: FloatArray) -> None:
+        """Look at `values`, which stay the owner's."""
+        self._values = values
+        self._largest_at: int = _UNKNOWN
+        self._smallest_at: int = _UNKNOWN
+
+    def largest(self) -> float:
+        """Return the largest value."""
+        if self._largest_at == _UNKNOWN:
+            self._largest_at = _argmax(self._values)
+        return float(self._values[self._largest_at])
+
+    def smallest_positive(self) -> float:
+        """Return the smallest value above zero, inf if there is none."""
+        if self._smallest_at == _UNKNOWN:
+            self._smallest_at = _argmin_positive(self._values)
+        # Zero if nothing is positive: then `argmin` points anywhere.
+        return float(self._values[self._smallest_at]) or np.inf
+
+    def note(self, positions: IntArray) -> None:
+        """Take note of changed positions, int64 [n], after the change."""
+        self._largest_at = self._after(positions, self._largest_at, _argmax)
+        self._smallest_at = self._after(positions, self._smallest_at, _argmin_positive)
+
+    def forget(self) -> None:
+        """Take note that anything may have changed."""
+        self._largest_at = self._smallest_at = _UNKNOWN
+
+    def _after(self, positions: IntArray, known: int, best: Callable[[FloatArray], int]) -> int:
+        # Where the extremum itself was written, anything may be the new one.
+        if known == _UNKNOWN or (positions == known).any():
+            return _UNKNOWN
+        # What is stored is compared, not what was given: of equal positions only the last one counts.
+        contenders = np.append(positions, known)
+        return int(contenders[best(self._values.take(contenders))])
+
+
+def _argmax(values: FloatArray) -> int:
+    return int(values.argmax())
+
+
+def _argmin_positive(values: FloatArray) -> int:
+    return int(np.where(values > 0.0, values, np.inf).argmin())

@@ -1,0 +1,227 @@
+"""Sum tree: priorities of many slots, drawn in proportion, set and looked up in batches."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray, check_priorities
+from codeit_jax.replay.tree.extrema import Extrema
+from codeit_jax.replay.tree.tree_levels import TreeLevels
+from codeit_jax.replay.tree.tree_walk import TreeWalk
+from codeit_jax.replay.tree.without_replacement import draw_without_replacement, race_keys
+
+Method = Literal["iid", "stratified", "systematic"]
+Indices = int | np.integer[Any] | slice | npt.ArrayLike
+
+STATE_VERSION = 1
+
+
+class SumTree:
+    """`capacity` slots with a priority each, zero until set; float64 throughout. Not thread-safe.
+
+    Every inner sum is recomputed from its children, never changed by a difference: whatever the history, the tree is
+    bitwise equal to a fresh one with the same priorities. `levels` holds them.
+    """
+
+    def __init__(
+        self, capacity: int, dtype: npt.DTypeLike = np.float64, rng: np.random.Generator | None = None
+    ) -> None:
+        """Make a tree of zeros; `rng` is used by draws that get none (default: seeded with 0)."""
+        if np.dtype(dtype) != np.float64:
+            raise ValueError(f"dtype is {np.dtype(dtype)}: only float64, float32 sums skew draws from 1e7 slots on")
+        if capacity < 1:
+            raise ValueError(f"capacity is {capacity}: must be at least 1")
+        self.rng = np.random.default_rng(0) if rng is None else rng
+        self._allocate(int(capacity))
+
+    def __len__(self) -> int:
+        """Return the capacity."""
+        return self._capacity
+
+    def __setitem__(self, indices: Indices, priorities: npt.ArrayLike) -> None:
+        """Set priorities; of equal indices the last one wins. Nothing is set if anything is wrong.
+
+        Raises IndexError for an index outside [0, capacity) and ValueError for a priority that is negative, NaN or
+        infinite.
+        """
+        values = np.asarray(priorities, dtype=np.float64)
+        # All at once: check and sums in one pass over the values.
+        if isinstance(indices, slice) and indices == slice(None):
+            self.levels.fill(np.ascontiguousarray(np.broadcast_to(values, (self._capacity,))))
+            self._end = self._capacity
+            self._extrema.forget()
+            return
+        check_priorities(values)
+        slots, end = self._checked_slots(indices)
+        if values.shape != slots.shape:
+            values = np.broadcast_to(values, slots.shape)
+        if slots.ndim != 1:
+            slots, values = slots.reshape(-1), values.reshape(-1)
+        if len(slots):
+            self._end = max(self._end, end)
+            self.levels.write(slots, values)
+            self._extrema.note(slots)
+
+    def __getitem__(self, indices: Indices) -> FloatArray:
+        """Return the priorities of the given slots."""
+        return self._leaves.take(self._checked_slots(indices)[0])
+
+    @property
+    def priorities(self) -> FloatArray:
+        """Read-only view of the priorities up to the last slot that was ever set."""
+        view = self._leaves[: self._end]
+        view.flags.writeable = False
+        return view
+
+    def total(self) -> float:
+        """Return the sum of all priorities; raises OverflowError if it is not a finite float64."""
+        total = self.levels.total()
+        if total == math.inf:
+            raise OverflowError("the sum of the priorities is beyond float64: scale the priorities down")
+        return total
+
+    def min(self) -> float:
+        """Return the smallest *positive* priority, inf if there is none: slots of priority zero are never drawn."""
+        return self._extrema.smallest_positive()
+
+    def max(self) -> float:
+        """Return the largest priority."""
+        return self._extrema.largest()
+
+    def sample(
+        self,
+        n: int,
+        replacement: bool = True,
+        method: Method = "iid",
+        sort: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> IntArray:
+        """Draw n slots in proportion to their priorities, int64 [n]; a slot of priority zero is never drawn.
+
+        With replacement, "iid" draws are independent; "stratified" takes one target in each of n equal shares of the
+        mass; "systematic" shifts n equally spaced targets by one common offset. Without replacement the law is that
+        of successive draws, exactly. The order is random, ascending with `sort`. Raises ValueError if all priorities
+        are zero or, without replacement, fewer than n are positive.
+        """
+        rng = self.rng if rng is None else rng
+        if n < 0:
+            raise ValueError(f"n is {n}: must not be negative")
+        if replacement:
+            return self.draw(n, method, sort, rng)[0]
+        if method != "iid":
+            raise ValueError(f"method is {method!r}: draws without replacement know 'iid' only")
+        self.total()  # raises if it is infinite
+        drawn = draw_without_replacement(self, n, rng)
+        if len(drawn) < n:
+            raise ValueError(f"n is {n}: only {len(drawn)} priorities are positive, and draws are without replacement")
+        return np.sort(drawn) if sort else drawn
+
+    def draw(self, n: int, method: Method, sort: bool, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
+        """Draw as `sample` does with replacement; return slots (int64 [n]) and their priorities (float64 [n])."""
+        total = self.total()
+        if n == 0:
+            return np.empty(0, np.int64), np.empty(0)
+        if total == 0.0:
+            raise ValueError("all priorities are zero: nothing can be drawn")
+        # One target alone: array calls would cost 5x as much.
+        if n == 1:
+            leaf = self._walk.find_one(rng.random() * total)
+            return np.array([leaf]), self._leaves[leaf : leaf + 1].copy()
+        return self._walk.find(_targets(n, total, method, sort, rng))
+
+    def query(self, mass: npt.ArrayLike) -> IntArray:
+        """Return the slot that holds each mass: the first whose cumulated priority exceeds it.
+
+        Masses are in [0, total()); others raise ValueError.
+        """
+        targets = np.asarray(mass, dtype=np.float64)
+        if not targets.size:
+            return np.empty(targets.shape, np.int64)
+        total = self.total()
+        if not (targets.min() >= 0.0 and targets.max() < total):
+            raise ValueError(f"masses span [{targets.min()}, {targets.max()}]: must be in [0, {total})")
+        return self._walk.find(targets.reshape(-1))[0].reshape(targets.shape)
+
+    def race_keys(self, k: int, rng: np.random.Generator | None = None) -> tuple[FloatArray, IntArray]:
+        """Return the k smallest race keys, ascending, and their slots; mergeable across shards."""
+        return race_keys(self.priorities, k, self.rng if rng is None else rng)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that later results depend on: priorities and random state."""
+        return {
+            "version": STATE_VERSION,
+            "capacity": self._capacity,
+            "priorities": self._leaves[: self._end].copy(),
+            "rng": self.rng.bit_generator.state,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore a state, bitwise; the capacity becomes that of the state."""
+        if state["version"] != STATE_VERSION:
+            raise ValueError(f"state has version {state['version']}: this code reads version {STATE_VERSION}")
+        self._capacity = int(state["capacity"])
+        self.load_priorities(np.asarray(state["priorities"], dtype=np.float64))
+        bit_generator = getattr(np.random, str(state["rng"]["bit_generator"]))()
+        bit_generator.state = dict(state["rng"])
+        self.rng = np.random.Generator(bit_generator)
+
+    def load_priorities(self, priorities: FloatArray) -> None:
+        """Set the first slots to the given priorities and all others to never set."""
+        check_priorities(priorities)
+        self._allocate(self._capacity)
+        self._end = len(priorities)
+        self.levels.load(priorities)  # their sums are made at the first question
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.state_dict()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.load_state_dict(state)
+
+    def _allocate(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._end = 0  # slots from here on were never set
+        self.levels: TreeLevels = TreeLevels(capacity)
+        self._leaves = self.levels.flat[0][:capacity]
+        self._walk = TreeWalk(self.levels)
+        self._extrema: Extrema = Extrema(self._leaves)
+
+    def _checked_slots(self, indices: Indices) -> tuple[IntArray, int]:
+        """Return indices as int64 and one more than the largest."""
+        index = np.arange(self._capacity)[indices] if isinstance(indices, slice) else np.asarray(indices)
+        if index.dtype == bool:
+            if index.shape != (self._capacity,):
+                raise IndexError(f"mask has shape {index.shape}: must be ({self._capacity},)")
+            index = np.flatnonzero(index)
+        if index.size == 0:
+            return np.empty(index.shape, np.int64), 0
+        if index.dtype.kind not in "iu":
+            raise IndexError(f"indices are {index.dtype}: must be integers")
+        index = np.asarray(index, dtype=np.int64, order="C")
+        bits = index.view(np.uint64)  # where a negative index looks huge: one pass finds both ends
+        largest = int(bits.item() if index.size == 1 else np.maximum.reduce(bits, axis=None))
+        if largest >= self._capacity:
+            raise IndexError(f"indices span [{index.min()}, {index.max()}]: must be in [0, {self._capacity})")
+        return index, largest + 1
+
+
+def _targets(n: int, total: float, method: Method, sort: bool, rng: np.random.Generator) -> FloatArray:
+    """Return n targets in [0, total), in random order, or ascending with `sort`; rounding may reach the total."""
+    if method == "iid":
+        targets = rng.random(n)
+        targets *= total
+        if sort:
+            targets.sort()
+    elif method in ("stratified", "systematic"):
+        targets = np.arange(n, dtype=np.float64)
+        targets += rng.random(n) if method == "stratified" else rng.random()
+        # Shares of the mass, each of width total / n.
+        targets *= total / n
+        if not sort:
+            rng.shuffle(targets)
+    else:
+        raise ValueError(f"method is {method!r}: must be 'iid', 'stratified' or 'systematic'")
+    return targets

@@ -1,0 +1,62 @@
+"""How CodeIt draws from its replay buffer: as the released code does, as the paper says, or uniformly."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from codeit_jax.replay.buffer import PrioritizedReplayBuffer
+from codeit_jax.replay.eviction import LowestPriority
+from codeit_jax.replay.mixture import MixtureBatch, ReplayMixture
+from codeit_jax.replay.priorities import ZeroPolicy
+from codeit_jax.replay.store.columns import Schema
+from codeit_jax.replay.tree.arrays import FloatArray
+
+
+@dataclass(frozen=True)
+class DrawRule:
+    """Settings of the buffers and of the draw."""
+
+    replacement: bool
+    alpha: float
+    eps: float
+    zero: ZeroPolicy
+    prioritized: frozenset[str]
+    """Partitions whose items get their share of solved demonstrations as priority; items of others get zero."""
+
+    def make_buffer(self, capacity: int, schema: Schema | None, **settings: Any) -> PrioritizedReplayBuffer:
+        """Return an empty buffer for one partition; at capacity, the half of highest priority stays."""
+        defaults: dict[str, Any] = {"eviction": LowestPriority(0.5), "on_duplicate": "replace"}
+        return PrioritizedReplayBuffer(
+            capacity, schema, alpha=self.alpha, eps=self.eps, zero=self.zero, **(defaults | settings)
+        )
+
+    def priorities(self, partition: str, demonstration_performance: npt.ArrayLike) -> FloatArray:
+        """Return the priorities of items of a partition, given the share of demonstrations each solves."""
+        performance = np.asarray(demonstration_performance, dtype=np.float64)
+        return performance if partition in self.prioritized else np.zeros_like(performance)
+
+    def sample(
+        self, mixture: ReplayMixture, counts: Mapping[str, int], rng: np.random.Generator | None = None
+    ) -> MixtureBatch:
+        """Draw the given counts; without replacement, a partition smaller than its share is taken whole."""
+        return mixture.sample(counts, replacement=self.replacement, rng=rng)
+
+
+DRAW_RULES: Mapping[str, DrawRule] = {
+    # Without replacement, proportional to performance + 1e-19: whatever solved a demonstration comes exactly once, the
+    # rest of the share is uniform over what solved none. Training programs and mutants come uniformly, because the
+    # released code reads an attribute for their priority that they do not have.
+    "without_replacement": DrawRule(
+        replacement=False, alpha=1.0, eps=1e-19, zero="uniform", prioritized=frozenset({"policy"})
+    ),
+    # With replacement, proportional to performance (section 3 of the paper): what solved no demonstration is never
+    # drawn, unless nothing did.
+    "with_replacement": DrawRule(
+        replacement=True, alpha=1.0, eps=0.0, zero="uniform", prioritized=frozenset({"policy", "train"})
+    ),
+    # The ablation without priorities (A3).
+    "uniform": DrawRule(replacement=False, alpha=0.0, eps=0.0, zero="uniform", prioritized=frozenset()),
+}
