@@ -99,11 +99,11 @@ def test_allowed_tokens_are_columns_of_the_full_head(golden):
     np.testing.assert_allclose(network.logits(hidden, chosen), network.logits(hidden)[:, chosen], atol=1e-5)
 
 
-def test_dropout_needs_a_key_and_changes_with_it():
+def test_dropout_needs_a_key_and_changes_with_it(random_params):
     model = T5Model(
         ModelConfig(d_model=16, d_ff=16, d_kv=4, num_heads=2, num_encoder_layers=2, num_decoder_layers=1), 20
     )
-    params = jax.jit(model.init)(jax.random.key(0))
+    params = random_params(model)
     tokens, mask = jnp.ones((1, 8), jnp.int32), jnp.ones((1, 8), bool)
     encode = jax.jit(lambda key: model.bind(params).encode(tokens, mask, key))
     plain, a, b = (np.asarray(encode(key)) for key in (None, jax.random.key(1), jax.random.key(2)))
