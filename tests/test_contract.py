@@ -376,7 +376,7 @@ def test_private_names_are_found(code, found):
 
 
 TEST_ROOMS = sorted(path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__")
-NOT_YET = {"interpreter", "replay"}
+NOT_YET = {"interpreter"}
 LATER = pytest.mark.xfail(strict=True, reason="still reaches into what it tests")
 
 
