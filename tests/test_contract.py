@@ -22,8 +22,8 @@ SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 # Bottom to top: a room, which is a folder, imports only rooms named before it. This is the whole law of imports.
 ROOMS = [
     *("interpreter/primitives", "interpreter"),
-    *("config", "arc", "replay", "programs", "text", "hindsight", "mutation", "parallel", "model"),
-    *("sampling", "training", "evaluation", "search", "storage", "reporting", "run"),
+    *("config", "arc", "replay/tree", "replay/store", "replay", "parallel", "storage", "programs", "text"),
+    *("hindsight", "mutation", "model", "sampling", "training", "evaluation", "search", "reporting", "run"),
     *("baselines", "inference", "fetching", "bench/plain", "bench", "commands"),
 ]
 JAX_ROOMS = {"parallel", "model", "sampling", "training", "storage", "run", "inference", "bench"}

@@ -65,7 +65,7 @@ def sample_and_run(arguments: argparse.Namespace, choose_tasks: "Callable[[Confi
     from codeit_jax.inference.ranked_programs import draw_programs, run_programs
     from codeit_jax.inference.trained_policy import load_policy
     from codeit_jax.reporting.progress import Reporter
-    from codeit_jax.storage.run_reader import read_run_config
+    from codeit_jax.reporting.run_reader import read_run_config
     from interpreter import InterpreterPool
 
     tasks = choose_tasks(read_run_config(arguments.run_directory))

@@ -4,7 +4,6 @@ The first fetch takes the commit that is pinned here, or the one that the publis
 writes commit and digests into the lock file; whoever has that file gets the same bytes or an error.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -15,12 +14,12 @@ from pathlib import Path
 from codeit_jax.config.errors import StorageError, UserError, first_line
 from codeit_jax.fetching.download import discard, download, keep
 from codeit_jax.fetching.publishers import PUBLISHED, RemoteFile
+from codeit_jax.storage.files import sha256_of_file, write_atomically
 
 LOCK_FILE = "fetch.lock.json"
 """Name of the lock file."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +146,7 @@ def _is_whole(folder: Path, lock: Fetched) -> bool:
         path = folder / file
         if not path.is_file():
             missing = True
-        elif (found := _digest(path)) != digest:
+        elif (found := sha256_of_file(path)) != digest:
             raise UserError(f"{path}: has SHA-256 {found}, expected {digest}; remove it to fetch it again")
     return not missing
 
@@ -179,12 +178,7 @@ def _read_lock(path: Path) -> Fetched | None:
 
 def _write_lock(path: Path, fetched: Fetched) -> None:
     # Replaced as a whole: a lock file torn by a full disk would make the folder useless.
-    temporary = path.with_name(path.name + ".part")
-    try:
-        temporary.write_text(json.dumps(asdict(fetched), indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise StorageError(f"{path}: can't be written ({error.strerror})") from None
+    write_atomically(path, json.dumps(asdict(fetched), indent=2) + "\n")
 
 
 def _make_folder(folder: Path) -> None:
@@ -192,11 +186,3 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"{folder}: can't be created ({error.strerror})") from None
-
-
-def _digest(path: Path) -> str:
-    sha = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(_CHUNK):
-            sha.update(chunk)
-    return sha.hexdigest()

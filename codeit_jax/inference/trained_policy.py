@@ -12,11 +12,11 @@ from codeit_jax.config.schema import Config, HardwareConfig
 from codeit_jax.model import Params, T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.parallel.sharding_rules import param_shardings
+from codeit_jax.reporting.run_reader import read_run_config
 from codeit_jax.run.checkpointing import check_tokenizer
 from codeit_jax.run.components import load_tokenizer, prepare_runtime
 from codeit_jax.storage import checkpoint
 from codeit_jax.storage.run_directory import RunDirectory
-from codeit_jax.storage.run_reader import read_run_config
 from codeit_jax.text import Tokenizer
 
 

@@ -42,7 +42,8 @@ def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
             f"{path}: not a whole zip file ({first_line(error)}), expected what torch.save writes since torch 1.6"
         ) from None
     except (ValueError, OSError, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
-        raise UserError(f"{path}: can't be read as saved tensors: {first_line(error)}") from None
+        problem = first_line(error) or type(error).__name__  # an EOFError says nothing
+        raise UserError(f"{path}: can't be read as saved tensors: {problem}") from None
 
 
 def _check_entries(archive: zipfile.ZipFile, file_size: int) -> str:

@@ -40,7 +40,8 @@ def _read_file(path: Path) -> dict[str, NDArray[Any]]:
         return load_file(path)
     # A type that NumPy lacks, such as float8, is a TypeError, KeyError or AttributeError, by the library's version.
     except (OSError, SafetensorError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{path}: not a whole safetensors file ({first_line(error)})") from None
+        problem = first_line(error) or type(error).__name__
+        raise UserError(f"{path}: not a whole safetensors file ({problem})") from None
 
 
 def _read_shards(index: Path) -> dict[str, NDArray[Any]]:

@@ -1,12 +1,12 @@
 """Loading programs files, ours included, and writing them atomically."""
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from codeit_jax.config.errors import StorageError, UserError
+from codeit_jax.config.errors import UserError
 from codeit_jax.programs.solver_file import SeedProgram, format_programs, parse_programs
+from codeit_jax.storage.files import write_atomically
 
 # Not named *.py: it looks like Python and is data (see solver_file).
 BUILTIN_FILE = Path(__file__).parent / "builtin" / "arc1_training.txt"
@@ -45,28 +45,7 @@ def write_programs(path: str | os.PathLike[str], seeds: Sequence[SeedProgram], *
     # Without trailing blanks: an empty line of the header is a bare `#`.
     comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
     content = (comment + "\n\n" if comment else "") + format_programs(seeds)
-    try:
-        _replace_file(target, content)
-    except OSError as error:
-        raise StorageError(f"{target}: can't be written ({error.strerror})") from None
-
-
-def _replace_file(target: Path, content: str) -> None:
-    """Write beside the target, flush to disk, then rename over it."""
-    # In the same folder, for a rename is atomic within one file system only; under a fresh name, so that two commands
-    # that write the same file don't write into each other's.
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes the file private; a programs file is for sharing
-        os.replace(temporary, target)
-    # Ctrl-C included.
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    write_atomically(target, content)
 
 
 def _read_text(path: Path) -> str:

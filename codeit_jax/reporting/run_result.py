@@ -11,7 +11,7 @@ from codeit_jax.config.errors import StorageError
 from codeit_jax.config.interpreter_limits import limits_from_config
 from codeit_jax.evaluation import Candidate, select_candidates
 from codeit_jax.evaluation.solutions import SolutionTable
-from codeit_jax.storage.run_reader import check_same_task, read_lines, read_run_config, read_solutions
+from codeit_jax.reporting.run_reader import check_same_task, read_lines, read_run_config, read_solutions
 from interpreter import InterpreterPool, Job, Outcome
 
 

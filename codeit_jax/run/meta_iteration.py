@@ -29,7 +29,7 @@ from codeit_jax.storage.faults import fault_point
 from codeit_jax.training.experience_replay import ORIGINS, Draw
 from codeit_jax.training.learner import LearningMetrics
 from codeit_jax.training.throughput import LearningTimes
-from codeit_jax.training.train_step import init_opt_state
+from codeit_jax.training.train_step import TrainState, init_opt_state
 from interpreter import Status
 
 
@@ -76,15 +76,11 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
         draw = state.replay.draw(stage_rng(config.seed, iteration, "draw"), train_only=pretraining)
         epochs = config.training.pretraining_epochs if pretraining else config.training.epochs
         plan = parts.learner.plan(draw, epochs, stage_rng(config.seed, iteration, "plan"))
-        key = stage_key(config.seed, iteration, "dropout")
-        train = state.train
-        if config.training.reset_optimizer and not state.steps and not pretraining:
-            train = replace(train, opt_state=init_opt_state(parts.optimizer, parts.mesh, train.params))
         train, steps, times = parts.learner.learn(
-            train,
+            train_state(state, parts),
             draw,
             plan,
-            key,
+            stage_key(config.seed, iteration, "dropout"),
             taken=state.steps,
             should_stop=lambda: monitor.should_stop("learn"),
             on_progress=stage.advance,
@@ -191,6 +187,14 @@ def current_candidates(solutions: SolutionTable, executions: Sequence[Execution]
     """Return the candidates among one meta-iteration's programs, new or found before."""
     ran = {(execution.task_id, execution.program) for execution in executions}
     return [c for c in solutions.candidates("policy") if (c.task_id, c.program) in ran]
+
+
+def train_state(state: RunState, parts: Components) -> TrainState:
+    """Return what a learning stage starts from: the released code begins each one with a fresh optimizer."""
+    begins = state.iteration != PRETRAINING and not state.steps
+    if not (begins and parts.config.training.reset_optimizer):
+        return state.train
+    return replace(state.train, opt_state=init_opt_state(parts.optimizer, parts.mesh, state.train.params))
 
 
 def report_learning(

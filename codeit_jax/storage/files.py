@@ -2,10 +2,14 @@
 
 import hashlib
 import os
+import secrets
 from pathlib import Path
 
 from codeit_jax.config.errors import StorageError
 from codeit_jax.storage.faults import fault_point
+
+TEMPORARY = ".*.tmp"
+"""Pattern of what a process that was killed while it wrote may leave beside a file."""
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -14,15 +18,22 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         StorageError: the disk is full or can't be written.
     """
-    temporary = path.with_name(path.name + ".tmp")
+    # In the same folder, for a rename is atomic within one file system only; under a fresh name that nobody can have
+    # made a link of, so that two commands that write the same file don't write into each other's.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         fault_point(path.name)
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            # Before the rename: else a power failure may leave the new name with none of the new bytes.
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                # Before the rename: else a power failure may leave the new name with none of the new bytes.
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:  # Ctrl-C included
+            temporary.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise StorageError(f"{path}: can't be written ({error.strerror})") from None
 

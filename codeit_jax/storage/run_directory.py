@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,7 +15,7 @@ from codeit_jax.config.errors import LockedError, StorageError, UserError, first
 from codeit_jax.config.loading import changeable_on_resume, changed_settings, load_config, to_yaml
 from codeit_jax.config.schema import Config
 from codeit_jax.storage.faults import fault_point
-from codeit_jax.storage.files import write_atomically
+from codeit_jax.storage.files import TEMPORARY, write_atomically
 
 FORMAT = 2
 """Of run directories: another number is another version's, whose files mean something else."""
@@ -48,6 +49,8 @@ class RunDirectory:
         if writes:
             check_kind(self.path, kind, may_be_empty=True)
             self._lock = self._take_lock()
+            for leftover in (*self.path.glob(TEMPORARY), *self.checkpoints.rglob(TEMPORARY)):
+                leftover.unlink()
             # First of all files: from now on everybody can tell what this folder is.
             about = {"format": FORMAT, "kind": kind, "version": __version__}
             self.write(KIND_FILE, json.dumps(about, indent=2) + "\n")
@@ -194,7 +197,7 @@ def check_kind(path: Path, kind: str, *, may_be_empty: bool = False) -> None:
         about = json.loads(file.read_text(encoding="utf-8"))
     except OSError:
         # A process that died before it wrote its first file leaves these.
-        if may_be_empty and _entries(path) <= {"LOCK", f"{KIND_FILE}.tmp"}:
+        if may_be_empty and all(name == "LOCK" or fnmatch(name, TEMPORARY) for name in _entries(path)):
             return
         raise UserError(
             f"{path}: found no {KIND_FILE}, expected a directory of kind {kind!r} and format {FORMAT}; "

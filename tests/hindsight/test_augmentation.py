@@ -14,7 +14,6 @@ from codeit_jax.config.schema import Config, DataConfig, MutationConfig
 from codeit_jax.hindsight import Experience
 from codeit_jax.hindsight.augmentation import SYMMETRIES, Transformation, augment, draw_transformations, fixed_colours
 from codeit_jax.programs import load_programs
-from codeit_jax.reporting.progress import Reporter
 from codeit_jax.run.initial_data import initial_experiences
 
 GRIDS = (((1, 2, 0), (3, 3, 8)), ((0, 0, 5, 4), (0, 5, 0, 1)), ((7,), (9,)))
@@ -139,7 +138,7 @@ def test_nothing_else_in_a_run_s_data_changes_and_off_is_the_default(pool):
             num_meta_iterations=0,
         )
         bench = SimpleNamespace(config=config, seeds=seeds, training_tasks=tasks, search_tasks=tasks[:20], pool=pool)
-        return initial_experiences(bench, Reporter(quiet=True))
+        return initial_experiences(bench, lambda line: None)
 
     plain, programs = data(fresh_inputs=1.0)
     both, same_programs = data(fresh_inputs=1.0, augment=2.0)

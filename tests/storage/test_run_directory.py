@@ -240,9 +240,10 @@ def test_a_directory_of_something_else_is_refused_and_nothing_is_written(tmp_pat
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == files
 
 
-@pytest.mark.parametrize("leftover", ["LOCK", "run.json.tmp"])
+@pytest.mark.parametrize("leftover", ["LOCK", ".run.json.0123.tmp"])
 def test_what_dies_before_its_first_file_leaves_a_directory_that_can_be_used(tmp_path, leftover):
     (tmp_path / leftover).write_text("")
     RunDirectory(tmp_path, "train").close()
     about = json.loads((tmp_path / "run.json").read_text())
     assert (about["format"], about["kind"]) == (FORMAT, "train")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["LOCK", "run.json"]
