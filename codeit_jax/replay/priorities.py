@@ -36,6 +36,7 @@ class Priorities:
         self.zero: ZeroPolicy = zero
         self.alpha = _checked_alpha(alpha)
         self.raw: FloatArray = np.zeros(capacity)  # [capacity]
+        # A power of each raw priority: what is drawn in proportion to.
         self.tree = SumTree(capacity, rng=rng)
         self._extrema = Extrema(self.raw)
 

@@ -55,7 +55,7 @@ class SumTree:
             self._extrema.forget()
             return
         check_priorities(values)
-        slots, end = self._checked_slots(indices)
+        slots, end = self._checked_slots(indices)  # of any shape
         if values.shape != slots.shape:
             values = np.broadcast_to(values, slots.shape)
         if slots.ndim != 1:
@@ -137,7 +137,7 @@ class SumTree:
 
         Masses are in [0, total()); others raise ValueError.
         """
-        targets = np.asarray(mass, dtype=np.float64)
+        targets = np.asarray(mass, dtype=np.float64)  # of any shape
         if not targets.size:
             return np.empty(targets.shape, np.int64)
         total = self.total()
@@ -155,7 +155,7 @@ class SumTree:
             "version": STATE_VERSION,
             "capacity": self._capacity,
             "priorities": self._leaves[: self._end].copy(),
-            "rng": self.rng.bit_generator.state,
+            "rng": self.rng.bit_generator.state,  # so that later draws are the same ones
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -164,6 +164,7 @@ class SumTree:
             raise ValueError(f"state has version {state['version']}: this code reads version {STATE_VERSION}")
         self._capacity = int(state["capacity"])
         self.load_priorities(np.asarray(state["priorities"], dtype=np.float64))
+        # By its name: a user's generator need not be NumPy's default one.
         bit_generator = getattr(np.random, str(state["rng"]["bit_generator"]))()
         bit_generator.state = dict(state["rng"])
         self.rng = np.random.Generator(bit_generator)
@@ -195,7 +196,7 @@ class SumTree:
         if index.dtype == bool:
             if index.shape != (self._capacity,):
                 raise IndexError(f"mask has shape {index.shape}: must be ({self._capacity},)")
-            index = np.flatnonzero(index)
+            index = np.flatnonzero(index)  # [capacity] bool -> [n]
         if index.size == 0:
             return np.empty(index.shape, np.int64), 0
         if index.dtype.kind not in "iu":
@@ -216,10 +217,11 @@ def _targets(n: int, total: float, method: Method, sort: bool, rng: np.random.Ge
         if sort:
             targets.sort()
     elif method in ("stratified", "systematic"):
-        targets = np.arange(n, dtype=np.float64)
+        targets = np.arange(n, dtype=np.float64)  # [n]: where each share starts
         targets += rng.random(n) if method == "stratified" else rng.random()
         # Shares of the mass, each of width total / n.
         targets *= total / n
+        # Ascending, the first targets of a batch would all lie at its beginning.
         if not sort:
             rng.shuffle(targets)
     else:
