@@ -21,6 +21,11 @@ def area(grid: Grid) -> int:
     return len(grid) * len(grid[0])
 
 
+def has_grid_size(grid: Grid) -> bool:
+    """Return whether a rectangle has 1 to MAX_SIDE rows and columns."""
+    return 1 <= len(grid) <= MAX_SIDE and 1 <= len(grid[0]) <= MAX_SIDE
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """One input grid and the output grid expected for it."""

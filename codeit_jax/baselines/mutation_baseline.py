@@ -12,8 +12,9 @@ Only times depend on where a job was interrupted, on the machine and on the numb
 
 import hashlib
 import json
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Literal
@@ -37,7 +38,7 @@ LIMITS = limits_from_config(InterpreterConfig())
 """Those of a run by default, so that a baseline and a policy are judged alike."""
 
 PUBLISHED_COUNTS = (9_600, 19_200, 48_000, 144_000, 288_000, 1_010_000)
-"""The numbers of programs at which the paper's curves are compared."""
+"""Where the paper's curves are compared. Those count attempts, of which about half gave a valid, new program."""
 
 _FIRST_COUNT = 100
 
@@ -122,6 +123,7 @@ class _Baseline:
         self._reporter = reporter
         # Texts, because parsed programs take ten times the memory, and there may be a million.
         self._texts: list[str] = []
+        self._attempts: list[int] = []  # that each of them took, with those before it
         self._first_positions: dict[str, int] = {}
         self._generator = MutantGenerator(
             job.seeds,
@@ -172,6 +174,8 @@ class _Baseline:
             "unique": len(self._first_positions),
             "solved": self._score(total),
             "curve": [[count, self._score(count)["pass@3"]] for count in _curve_counts(total)],
+            "attempts": self._attempts[-1] if self._attempts else 0,
+            "curve_of_attempts": self._curve_of_attempts(),
             **self._job.description(),
         }
         self._directory.write("solutions.jsonl", "".join(json.dumps(found.to_row()) + "\n" for _, found in self._found))
@@ -192,7 +196,7 @@ class _Baseline:
                 rows = [mutant._asdict() | {"program": str(mutant.program)} for mutant, _ in batch]
                 self._directory.append("mutants.jsonl", rows)
                 start = self._note_time("generate", start)
-                self._note_mutants(row["program"] for row in rows)
+                self._note_mutants(rows)
                 advance(len(self._texts) - first, stop - first)
 
     def _screen(self, start: int, stop: int) -> None:
@@ -215,13 +219,14 @@ class _Baseline:
     def _read_mutants(self) -> Iterator[Mutant]:
         """Take note of the mutants of earlier calls, and yield them."""
         for row in self._directory.rows("mutants.jsonl"):
-            self._note_mutants([row["program"]])
+            self._note_mutants([row])
             yield Mutant(row["task_id"], interpreter.parse(row["program"]), row["depth"], row["attempt"])
 
-    def _note_mutants(self, texts: Iterable[str]) -> None:
-        for text in texts:
-            self._first_positions.setdefault(text, len(self._texts))
-            self._texts.append(text)
+    def _note_mutants(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        for row in rows:
+            self._first_positions.setdefault(row["program"], len(self._texts))
+            self._texts.append(row["program"])
+            self._attempts.append(row["attempt"] + 1)
 
     def _note_screened(self, row: dict[str, Any]) -> None:
         self._num_run[row["task_id"]] = row["stop"]
@@ -234,6 +239,12 @@ class _Baseline:
         self._seconds[stage] += now - start
         self._directory.append("times.jsonl", [{"stage": stage, "t_seconds": round(now - start, 6)}])
         return now
+
+    def _curve_of_attempts(self) -> list[list[int]]:
+        """Return [attempts, tasks solved by the mutants that they gave], as the published curves count."""
+        reached = self._attempts[-1] if self._attempts else 0
+        counts = [*(count for count in PUBLISHED_COUNTS if count < reached), reached]
+        return [[count, self._score(bisect_right(self._attempts, count))["pass@3"]] for count in counts]
 
     def _score(self, count: int) -> dict[str, int]:
         return solve_report([found for position, found in self._found if position < count], self._job.tasks)

@@ -1,4 +1,4 @@
-"""`codeit-jax config show|presets|reference`: the resolved configuration, what ships, the page of all settings."""
+"""`codeit-jax config show|presets|reference|recipes`: the resolved configuration, what ships, the generated pages."""
 
 import argparse
 
@@ -6,9 +6,9 @@ from codeit_jax.commands.cli_options import add_config_arguments
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the verbs `config show`, `config presets` and `config reference`."""
+    """Add the verbs `config show`, `config presets`, `config reference` and `config recipes`."""
     parser = subparsers.add_parser("config", help="show a configuration, the presets, or all settings")
-    verbs = parser.add_subparsers(metavar="show|presets|reference", required=True)
+    verbs = parser.add_subparsers(metavar="show|presets|reference|recipes", required=True)
 
     show = verbs.add_parser("show", help="print the resolved configuration as YAML, a setting a line")
     add_config_arguments(show)
@@ -24,6 +24,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
     reference = verbs.add_parser("reference", help="print the page of all settings, docs/configuration.md")
     reference.set_defaults(run=run_reference)
+
+    recipes = verbs.add_parser("recipes", help="print where the paper and its released code differ, docs/recipes.md")
+    recipes.set_defaults(run=run_recipes)
 
 
 def run_show(arguments: argparse.Namespace) -> int:
@@ -80,4 +83,12 @@ def run_reference(arguments: argparse.Namespace) -> int:
     from codeit_jax.config.reference import reference_page
 
     print(reference_page(), end="")
+    return 0
+
+
+def run_recipes(arguments: argparse.Namespace) -> int:
+    """Print the page of differences between the paper and the released code."""
+    from codeit_jax.config.reference import recipes_page
+
+    print(recipes_page(), end="")
     return 0

@@ -1,4 +1,4 @@
-"""The page of all settings, docs/configuration.md, generated from the dataclasses and the texts below their fields."""
+"""The generated pages: docs/configuration.md from the dataclasses and the texts below their fields, docs/recipes.md."""
 
 import ast
 import dataclasses
@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from codeit_jax.config.loading import changeable_on_resume
-from codeit_jax.config.recipes import DIFFERENCES
+from codeit_jax.config.recipes import DIFFERENCES, Difference
 from codeit_jax.config.schema import Config
 
 _HEAD = """\
@@ -43,7 +43,18 @@ _RECIPE_HEAD = """\
 ## The recipe
 
 Where the paper and its released code differ, `recipe: paper` or `recipe: released` sets what is in that column. A file
-or a `key=value` word can still set each by itself; `codeit-jax config show --diff-recipe` prints where that is so.
+or a `key=value` word can still set each by itself; `codeit-jax config show --diff-recipe` prints where that is so. What
+the paper says, what the released code does and what holds it is in [recipes.md](recipes.md).
+"""
+
+_RECIPES_HEAD = """\
+# The paper and its released code
+
+Generated from the table in `codeit_jax/config/recipes.py`: `codeit-jax config recipes > docs/recipes.md`.
+
+Where Butt et al. (ICML 2024) and their released code differ, or one of them leaves something open: what each says or
+does, the setting, and the test that holds it. `recipe: paper` (the default) and `recipe: released` set what is written
+`paper / released`; the other settings named are set by hand or by a preset. A row without a setting says why.
 """
 
 
@@ -56,6 +67,24 @@ def reference_page() -> str:
         _section(f"`{name}`", part, f"{name}.") for name, part in parts.items() if dataclasses.is_dataclass(part)
     ]
     return "\n".join([_HEAD, _RECIPE_HEAD, _recipe_table(), *sections])
+
+
+def recipes_page() -> str:
+    """Return docs/recipes.md."""
+    head = ("", "topic", "paper", "released code", "setting", "here", "test")
+    rows = [
+        (
+            str(row.number),
+            row.topic,
+            row.paper,
+            row.released,
+            "<br>".join(_setting_cells(row)),
+            row.note,
+            f"`{row.test.removeprefix('tests/')}`",
+        )
+        for row in DIFFERENCES
+    ]
+    return f"{_RECIPES_HEAD}\n{_table(head, rows)}"
 
 
 def field_texts(section: type) -> dict[str, str]:
@@ -72,9 +101,23 @@ def field_texts(section: type) -> dict[str, str]:
 
 def _recipe_table() -> str:
     rows = [
-        (f"`{row.setting}`", f"`{_shown(row.paper)}`", f"`{_shown(row.released)}`", row.source) for row in DIFFERENCES
+        (
+            f"`{choice.setting}`",
+            f"`{_shown(choice.paper)}`",
+            f"`{_shown(choice.released)}`",
+            f"{row.number}. {row.topic}",
+        )
+        for row in DIFFERENCES
+        for choice in row.choices
     ]
-    return _table(("setting", "paper", "released", "what the paper says, and what the released code does"), rows)
+    return _table(("setting", "paper", "released", "row of [recipes.md](recipes.md)"), rows)
+
+
+def _setting_cells(row: Difference) -> Iterator[str]:
+    for choice in row.choices:
+        yield f"`{choice.setting}`: `{_shown(choice.paper)}` / `{_shown(choice.released)}`"
+    for setting in row.settings:
+        yield f"`{setting}`"
 
 
 def _section(title: str, section: Any, prefix: str) -> str:

@@ -25,6 +25,8 @@ from codeit_jax.config.value_types import (
 )
 
 Recipe = Literal["paper", "released"]
+DemonstrationOrder = Literal["cells", "sides"]
+Dialect = Literal["native", "codeit"]
 
 # What a resumed run may change. Every other setting decides what the numbers mean: changing it needs a new directory.
 CHANGEABLE_ON_RESUME = ("num_meta_iterations", "interpreter.num_workers", "checkpoint", "hardware")
@@ -88,6 +90,11 @@ class MutationConfig:
     or inserts a line."""
     num_programs: NonNegativeInt = 19_200
     """Mutants to make; 0 is ablation A6."""
+    count: Literal["accepted", "attempts"] = "accepted"
+    """What `num_programs` counts: mutants that are valid and new, or attempts at one, of which half are neither."""
+    retries: NonNegativeInt = 0
+    """Further tries of an attempt whose mutant isn't valid, at the same program; without them short programs have more
+    mutants than long ones."""
     score_tasks: bool = True
     """Run the mutants on the search tasks, for the rows `mutants` and `cumulative`."""
 
@@ -107,6 +114,16 @@ class TextConfig:
     program_buckets: Buckets = (32, 48, 64, 96, 144, 512)
     """Tokens that programs are padded to, end token included; the last is the decoder's window (paper: 512)."""
 
+    num_demonstrations: PositiveInt | None = None
+    """Prompts show only the N smallest (1 is ablation A5); null is all, ten at most."""
+    demonstration_order: DemonstrationOrder = "cells"
+    """What is small: few cells, input and output together; or few rows, input and output together, then few columns of
+    the input. `native` prompts show those that are shown by number of tokens."""
+    prompt_end: bool = True
+    """End prompts with the end token, for `bpe`."""
+    long_programs: Literal["truncate", "leave_out"] = "truncate"
+    """Programs beyond the decoder's window: learned up to there, or not at all."""
+
     @property
     def max_prompt_tokens(self) -> int:
         """Longer prompts lose demonstrations."""
@@ -114,7 +131,7 @@ class TextConfig:
 
     @property
     def max_program_tokens(self) -> int:
-        """Longer programs are neither learned nor sampled."""
+        """Longer programs aren't sampled, and are learned as `long_programs` says."""
         return self.program_buckets[-1]
 
 
@@ -185,12 +202,12 @@ class InterpreterConfig:
 
     num_workers: NonNegativeInt = 0
     """Processes that run programs; 0 is one a core."""
-    mode: Literal["native", "codeit"] = "native"
+    mode: Dialect = "native"
     """Our language, or the released code's dialect of it with its quirks."""
     work_per_line: PositiveInt = 200_000
-    """Units of work that a line may take; stands for the paper's 0.25 s."""
+    """Units of work that a line may take, 20 to 40 ms: deterministic, where the paper stops a line after 0.25 s."""
     work_per_program: PositiveInt = 1_000_000
-    """Units of work that a program may take on one grid."""
+    """Units of work that a program may take on one grid; the paper has no such bound."""
     wall_seconds: PositiveFloat = 10.0
     """Backstop for a program, in seconds; counted when it strikes."""
 
@@ -201,8 +218,11 @@ class HindsightConfig:
 
     relabel: bool = True
     """Learn what programs really produced; false learns only demonstrations that a program solves (ablation A2)."""
+    keep: Literal["some", "all"] = "some"
+    """Learn a program's demonstrations with a valid output (without relabeling, the solved ones) if there are some, or
+    only if all are such."""
     num_demonstrations: PositiveInt | None = None
-    """Show only the first N in prompts (1 is ablation A5); null is all."""
+    """Only the task's N smallest demonstrations can be learned from; null is all. Priority always counts all."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -212,10 +232,16 @@ class ReplayConfig:
     draw: Literal["with_replacement", "without_replacement"] = "with_replacement"
     """In proportion to priority, so that what has none is never drawn; or each experience once at most, first what has
     priority, then the rest uniformly."""
+    train_draw: Literal["with_replacement", "without_replacement"] = "without_replacement"
+    """The same of seed programs and mutants, which come uniformly; with replacement, a share may be larger than what
+    there is."""
     priority: Literal["demonstrations", "uniform"] = "demonstrations"
     """The share of its task's demonstrations that a program solves, or the same for all (ablation A3)."""
-    policy_experiences: bool = True
-    """Remember sampled programs; false is ablation A1."""
+    policy_experiences: Literal["sampled", "mutants", "none"] = "sampled"
+    """What a meta-iteration remembers: the policy's programs; or as many new mutants, run on the search tasks in their
+    place; or nothing. The latter two are ablation A1."""
+    pretraining: Literal["all", "draw"] = "all"
+    """What is learned before the first meta-iteration: every seed program and mutant, or `num_train_experiences`."""
     num_policy_experiences: NonNegativeInt = 90_000
     """Drawn from the policy's programs for a learning stage (paper: r_p)."""
     num_train_experiences: NonNegativeInt = 10_000
@@ -248,10 +274,13 @@ class TrainingConfig:
     """Longest gradient, over all parameters; 0 is off."""
     batch_size: PositiveInt = 512
     """Examples of an optimizer step, on all devices together."""
+    steps: Literal["by_length", "random"] = "by_length"
+    """Which examples share a step: such as have about one length, or any. `random` pads each step to its longest
+    example."""
     tokens_per_device: PositiveInt = 8_192
     """Padded tokens, prompt and program, that a device takes at once; a larger batch is accumulated in parts."""
     pretraining_epochs: NonNegativeInt = 1
-    """Passes over the train partition before the first meta-iteration."""
+    """Passes over what is learned before the first meta-iteration."""
     epochs: PositiveInt = 1
     """Passes over each meta-iteration's draw."""
     reset_optimizer: bool = False

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import interpreter
-from codeit_jax.arc import NUM_COLORS, Example, Grid
+from codeit_jax.arc import NUM_COLORS, Example, Grid, has_grid_size
 from codeit_jax.hindsight import Experience
 from interpreter.slots import FIXED_NAMES
 
@@ -108,5 +108,5 @@ def fixed_colours(program: interpreter.Program) -> set[int]:
 
 def _examples(grids: Sequence[Grid], outcomes: Sequence[interpreter.Outcome]) -> Iterator[Example]:
     for grid, outcome in zip(grids, outcomes, strict=True):
-        if outcome.grid is not None:
+        if outcome.grid is not None and has_grid_size(outcome.grid):
             yield Example(input=grid, output=outcome.grid)

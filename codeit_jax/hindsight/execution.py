@@ -3,8 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from codeit_jax.arc import TaskSet
-from interpreter import InterpreterPool, Job, Outcome, Pending
+from codeit_jax.arc import MAX_SIDE, TaskSet, has_grid_size
+from interpreter import InterpreterPool, Job, Outcome, Pending, Status
+
+NO_GRID_SIZE = f"the output hasn't 1 to {MAX_SIDE} rows and columns"
+"""Why an output of mode "codeit", which knows no bound, is none: no prompt can show it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,10 +42,17 @@ class PendingExecutions:
             One execution for each distinct program, by task id and then in the order given.
         """
         return [
-            Execution(task_id=task_id, program=program, outcomes=tuple(outcomes))
+            Execution(task_id=task_id, program=program, outcomes=tuple(map(arc_outcome, outcomes)))
             for (task_id, programs), rows in zip(self._programs.items(), self._pending.result(on_progress), strict=True)
             for program, outcomes in zip(programs, rows, strict=True)
         ]
+
+
+def arc_outcome(outcome: Outcome) -> Outcome:
+    """Return the outcome, as invalid if its grid is larger than ARC's grids are, or empty."""
+    if outcome.grid is None or has_grid_size(outcome.grid):
+        return outcome
+    return Outcome(Status.INVALID, None, NO_GRID_SIZE, outcome.work)
 
 
 def submit_programs(programs: Mapping[str, Sequence[str]], tasks: TaskSet, pool: InterpreterPool) -> PendingExecutions:

@@ -8,10 +8,11 @@ import jax
 
 from codeit_jax.arc import TaskSet
 from codeit_jax.evaluation import Candidate, select_candidates
+from codeit_jax.hindsight.execution import arc_outcome
 from codeit_jax.inference.trained_policy import Policy
 from codeit_jax.reporting.progress import Advance
 from codeit_jax.run.components import encode_prompts, make_sampler
-from codeit_jax.sampling import SampledProgram
+from codeit_jax.sampling import SampledProgram, with_canonical_texts
 from interpreter import InterpreterPool, Job, Outcome
 
 
@@ -52,7 +53,7 @@ def draw_programs(
     programs: list[SampledProgram] = []
     prompts = encode_prompts(tasks, policy.tokenizer, config)
     for batch in sampler.sample(policy.params, prompts, jax.random.key(seed)):
-        programs += batch
+        programs += with_canonical_texts(batch, config.interpreter.mode)
         advance(len(programs), len(tasks) * num_samples)
     return programs
 
@@ -82,7 +83,7 @@ def run_programs(
                 candidate=Candidate.from_outcomes(task, text, row, origin="policy", iteration=iteration),
                 count=len(group),
                 log_prob=group[0].log_prob,
-                outcomes=tuple(row),
+                outcomes=tuple(map(arc_outcome, row)),
             )
             for (text, group), row in zip(draws[task.id].items(), rows, strict=True)
         ]

@@ -108,11 +108,13 @@ class _Proposer:
         self._waiting = [mutant for mutant in self._waiting if mutant.attempt >= start]
         return start + GENERATION_ATTEMPTS
 
-    def propose(self, attempt: int) -> Mutant | None:
-        """Return the proposal of an attempt, None when its draw allows no program."""
+    def propose(self, attempt: int, retry: int = 0) -> Mutant | None:
+        """Return the proposal of an attempt, None when its draw allows no program; retries keep the parent."""
         # A generator for each attempt: no attempt depends on how many numbers the ones before it drew.
         rng = np.random.default_rng([self._seed, attempt])
         parent = self._population.draw(rng)
+        if retry:
+            rng = np.random.default_rng([self._seed, attempt, retry])
         # A random program takes a parent's task only: it has to run on some task's inputs.
         if self._method == "random":
             program, depth = random_program(rng), 0
@@ -136,6 +138,8 @@ class MutantGenerator:
         method: d1, dinf or random.
         recipe: whose branch probabilities, the paper's or the released code's.
         limits: for running the parents to infer types; the defaults if None.
+        retries: further proposals of an attempt, with the same parent, while none is valid. A valid one that is known
+            ends an attempt.
         known: the mutants of an earlier generator with the same arguments, to continue exactly as it would have.
 
     Attributes:
@@ -155,10 +159,12 @@ class MutantGenerator:
         method: Method = "d1",
         recipe: Literal["paper", "released"] = "paper",
         limits: interpreter.Limits | None = None,
+        retries: int = 0,
         known: Iterable[Mutant] = (),
     ) -> None:
         self._tasks = tasks
         self._pool = pool
+        self._retries = retries
         # The parents run in this process, one at a time and when first drawn; the pool is for the proposals.
         population = Population(seeds, tasks, limits or interpreter.Limits())
         self._proposer = _Proposer(population, method, BRANCH_PROBABILITIES[recipe], seed)
@@ -177,7 +183,7 @@ class MutantGenerator:
             end = min(self._proposer.advance(self.attempts), self.attempts + size, last_attempt)
             # A batch may accept more than were asked for. Those are dropped, and their attempts made again by whoever
             # continues, so that a set's length doesn't decide what comes after it.
-            accepted = self._run(self._distinct(range(self.attempts, end)))[:num_programs]
+            accepted = self._accept(range(self.attempts, end))[:num_programs]
             for mutant, _ in accepted:
                 self._take(mutant)
             num_programs -= len(accepted)
@@ -191,16 +197,27 @@ class MutantGenerator:
         self._proposer.accept(mutant)
         self.attempts = mutant.attempt + 1
 
-    def _distinct(self, attempts: range) -> list[Mutant]:
-        """Return the attempts' proposals, without repetitions and those seen before."""
-        distinct: dict[bytes, Mutant] = {}
-        for attempt in attempts:
-            proposal = self._proposer.propose(attempt)
-            if proposal is not None:
-                # The first of equal proposals stays: its attempt's number goes with the mutant.
-                key = _key(proposal.task_id, proposal.program)
-                if key not in self._seen:
-                    distinct.setdefault(key, proposal)
+    def _accept(self, attempts: range) -> list[Accepted]:
+        """Return what the attempts give, in their order, without repetitions and those seen before."""
+        found: dict[int, tuple[bytes, Accepted]] = {}  # by attempt
+        waiting = list(attempts)
+        for retry in range(1 + self._retries):
+            proposals = {attempt: self._proposer.propose(attempt, retry) for attempt in waiting}
+            keys = {attempt: _key(p.task_id, p.program) for attempt, p in proposals.items() if p is not None}
+            fresh: dict[bytes, Mutant] = {}
+            for attempt, proposal in proposals.items():
+                if proposal is not None and keys[attempt] not in self._seen:
+                    fresh.setdefault(keys[attempt], proposal)
+            valid = {_key(a.mutant.task_id, a.mutant.program): a for a in self._run(list(fresh.values()))}
+            for attempt, key in keys.items():
+                if key in valid:
+                    # Its own number, if another attempt of this batch proposed the same.
+                    found[attempt] = key, valid[key]._replace(mutant=valid[key].mutant._replace(attempt=attempt))
+            waiting = [a for a in waiting if a not in found and keys.get(a) not in self._seen]
+        # The first of equal proposals stays: its attempt's number goes with the mutant.
+        distinct: dict[bytes, Accepted] = {}
+        for _, (key, accepted) in sorted(found.items()):
+            distinct.setdefault(key, accepted)
         return list(distinct.values())
 
     def _run(self, proposals: Sequence[Mutant]) -> list[Accepted]:
@@ -225,13 +242,14 @@ def generate_mutants(
     method: Method = "d1",
     recipe: Literal["paper", "released"] = "paper",
     limits: interpreter.Limits | None = None,
+    retries: int = 0,
     max_attempts: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> MutantSet:
     """Generate mutants with a `MutantGenerator` and return them all.
 
     Args:
-        seeds, tasks, seed, pool, method, recipe, limits: as for `MutantGenerator`.
+        seeds, tasks, seed, pool, method, recipe, limits, retries: as for `MutantGenerator`.
         num_programs: how many to accept.
         max_attempts: when to give up; ATTEMPTS_PER_PROGRAM for each program if None. The paper has 19,200 mutants, the
             released code makes 19,200 attempts.
@@ -240,7 +258,9 @@ def generate_mutants(
     Raises:
         UserError: a seed program whose task isn't in `tasks`.
     """
-    generator = MutantGenerator(seeds, tasks, seed=seed, pool=pool, method=method, recipe=recipe, limits=limits)
+    generator = MutantGenerator(
+        seeds, tasks, seed=seed, pool=pool, method=method, recipe=recipe, limits=limits, retries=retries
+    )
     accepted: list[Accepted] = []
     last_attempt = ATTEMPTS_PER_PROGRAM * num_programs if max_attempts is None else max_attempts
     for batch in generator.batches(num_programs, last_attempt):

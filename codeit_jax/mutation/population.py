@@ -28,7 +28,7 @@ class Individual(NamedTuple):
 
 
 class Population:
-    """Programs by task: seed programs and, with `add`, mutants of them.
+    """Seed programs and, with `add`, mutants of them.
 
     Types come from running a program on its task's demonstrations when it is first drawn as a parent: a few
     milliseconds a program, instead of minutes for all of them at the start.
@@ -48,26 +48,18 @@ class Population:
             raise UserError(f"seed program for the task {missing[0]}: expected a task of {tasks.source}")
         self._tasks = tasks
         self._limits = limits
-        self._members: dict[str, list[Individual]] = {}
+        self._members: list[Individual] = []
         self._typed: dict[Individual, TypedProgram] = {}
         for seed in seeds:
             self.add(Individual(seed.task_id, seed.program))
-        # Fixed here: mutants only join tasks that have seeds, so an index drawn later means the same task.
-        self._task_ids = tuple(self._members)
-
-    @property
-    def task_ids(self) -> tuple[str, ...]:
-        """Ids of the tasks that have programs, in the order of the seeds."""
-        return self._task_ids
 
     def add(self, individual: Individual) -> None:
         """Add a program, which may be drawn from now on."""
-        self._members.setdefault(individual.task_id, []).append(individual)
+        self._members.append(individual)
 
     def draw(self, rng: np.random.Generator) -> Individual:
-        """Draw a task, then one of its programs, each uniformly."""
-        # The task first: drawn from all programs alike, a task with many mutants would get ever more of the attempts.
-        return pick(self._members[pick(self._task_ids, rng)], rng)
+        """Draw one of the programs uniformly: with mutants among them, a task with many comes more often."""
+        return pick(self._members, rng)
 
     def typed(self, individual: Individual) -> TypedProgram:
         """Return a member's program with the types of its lines."""

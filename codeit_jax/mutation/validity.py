@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import interpreter
-from codeit_jax.arc import Grid, Task, TaskSet, area
+from codeit_jax.arc import Grid, Task, TaskSet, area, has_grid_size
 
 Proposals = Sequence[tuple[str, interpreter.Program]]
 """Pairs of a task id and a program."""
@@ -67,6 +67,6 @@ def _run(
     for group, rows in zip(by_task.values(), pool.run(jobs), strict=True):
         for index, row in zip(group, rows, strict=True):
             # One failure among the grids makes the row shorter, and the proposal invalid.
-            grids = [outcome.grid for outcome in row if outcome.grid is not None]
+            grids = [outcome.grid for outcome in row if outcome.grid is not None and has_grid_size(outcome.grid)]
             outputs[index] = grids if len(grids) == len(row) else None
     return outputs

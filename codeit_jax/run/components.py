@@ -17,6 +17,7 @@ from codeit_jax.parallel.hosts import Hosts
 from codeit_jax.programs import SeedProgram, load_programs
 from codeit_jax.sampling import Sampler
 from codeit_jax.text import EncodedPrompt, Tokenizer, build_tokenizer
+from codeit_jax.text.prompt import shown_demonstrations
 from codeit_jax.training import make_optimizer
 from codeit_jax.training.learner import Learner
 from codeit_jax.training.throughput import StepTrace
@@ -145,7 +146,12 @@ def load_tokenizer(config: TextConfig) -> Tokenizer:
         UserError: a file is missing or damaged.
     """
     path = config.tokenizer_path
-    return build_tokenizer(config.tokenizer, None if path is None else Path(path).expanduser())
+    return build_tokenizer(
+        config.tokenizer,
+        None if path is None else Path(path).expanduser(),
+        prompt_end=config.prompt_end,
+        order=config.demonstration_order,
+    )
 
 
 def make_sampler(config: Config, model: T5Model, tokenizer: Tokenizer, mesh: Mesh) -> Sampler:
@@ -162,8 +168,12 @@ def make_sampler(config: Config, model: T5Model, tokenizer: Tokenizer, mesh: Mes
 
 def encode_prompts(tasks: TaskSet, tokenizer: Tokenizer, config: Config) -> list[tuple[str, EncodedPrompt]]:
     """Return task id and prompt of every task, of as many demonstrations as the policy is shown."""
-    shown = slice(config.hindsight.num_demonstrations)
     return [
-        (task.id, tokenizer.encode_prompt(task.demonstrations[shown], max_tokens=config.text.max_prompt_tokens))
+        (
+            task.id,
+            tokenizer.encode_prompt(
+                shown_demonstrations(task.demonstrations, config.text), max_tokens=config.text.max_prompt_tokens
+            ),
+        )
         for task in tasks
     ]

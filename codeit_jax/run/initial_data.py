@@ -3,19 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from codeit_jax.arc import Example, Grid, reproduced
+from codeit_jax.arc import Grid
 from codeit_jax.config.errors import UserError
 from codeit_jax.config.interpreter_limits import limits_from_config
 from codeit_jax.config.schema import HindsightConfig
 from codeit_jax.evaluation import Candidate, solve_report
 from codeit_jax.evaluation.screening import screen_programs
-from codeit_jax.hindsight import Experience, Origin, demonstration_performance, execute, relabel, relabel_all
+from codeit_jax.hindsight import Execution, Experience, Origin, execute, relabel, relabel_all
 from codeit_jax.hindsight.augmentation import augment
 from codeit_jax.mutation import Mutant, generate_mutants
 from codeit_jax.run.components import Components
 from codeit_jax.run.monitor import Monitor
 from codeit_jax.run.state import PRETRAINING, stage_rng
-from interpreter import Program
+from interpreter import Outcome, Program, Status
 
 InitialProgram = tuple[Origin, Program]
 
@@ -48,6 +48,8 @@ def initial_experiences(parts: Components, say: Callable[[str], None]) -> tuple[
         method=mutation.method,
         recipe=mutation.branch_probabilities,
         limits=limits_from_config(parts.config.interpreter),
+        retries=mutation.retries,
+        max_attempts=mutation.num_programs if mutation.count == "attempts" else None,
     ).accepted
     for mutant, outputs in accepted:
         programs.setdefault(str(mutant.program), ("mutant", mutant.program))
@@ -57,6 +59,34 @@ def initial_experiences(parts: Components, say: Callable[[str], None]) -> tuple[
     experiences.extend(augmented)
     experiences.extend(_fresh_experiences(parts, list(programs.values())))
     return experiences, list(programs.values())
+
+
+def fresh_mutants(parts: Components, iteration: int) -> list[Experience]:
+    """Make `samples_per_task` mutants for each search task, and experiences of what they do there."""
+    config, tasks = parts.config, parts.search_tasks
+    each = config.sampling.samples_per_task
+    seed = int(stage_rng(config.seed, iteration, "mutate").integers(1 << 32))
+    mutants = generate_mutants(
+        parts.seeds,
+        parts.training_tasks,
+        num_programs=each * len(tasks),
+        seed=seed,
+        pool=parts.pool,
+        method=config.mutation.method,
+        recipe=config.mutation.branch_probabilities,
+        limits=limits_from_config(config.interpreter),
+    ).mutants
+    texts: dict[str, list[str]] = {}
+    for number, mutant in enumerate(mutants):
+        texts.setdefault(tasks[number // each].id, []).append(str(mutant.program))
+    return relabel_all(
+        execute(texts, tasks, parts.pool),
+        tasks,
+        config.hindsight,
+        origin="mutant",
+        iteration=iteration,
+        order=config.text.demonstration_order,
+    )
 
 
 def screen_initial_programs(programs: Sequence[InitialProgram], parts: Components, monitor: Monitor) -> list[Candidate]:
@@ -78,17 +108,28 @@ def screen_initial_programs(programs: Sequence[InitialProgram], parts: Component
     return found
 
 
+def _relabeled(executions: Sequence[Execution], parts: Components, *, origin: Origin) -> list[Experience]:
+    """Make experiences of what programs do on training tasks."""
+    return relabel_all(
+        executions,
+        parts.training_tasks,
+        _relabeling(parts),
+        origin=origin,
+        iteration=PRETRAINING,
+        order=parts.config.text.demonstration_order,
+    )
+
+
 def _relabeling(parts: Components) -> HindsightConfig:
     """Training programs are always examples of what they do; the ablation is about what the policy samples."""
-    return replace(parts.config.hindsight, relabel=True)
+    return replace(parts.config.hindsight, relabel=True, keep="some")
 
 
 def _seed_experiences(parts: Components) -> list[Experience]:
     by_task: dict[str, list[str]] = {}
     for seed in parts.seeds:
         by_task.setdefault(seed.task_id, []).append(str(seed.program))
-    executions = execute(by_task, parts.training_tasks, parts.pool)
-    return relabel_all(executions, parts.training_tasks, _relabeling(parts), origin="seed", iteration=PRETRAINING)
+    return _relabeled(execute(by_task, parts.training_tasks, parts.pool), parts, origin="seed")
 
 
 def _fresh_experiences(parts: Components, programs: list[InitialProgram]) -> list[Experience]:
@@ -114,7 +155,8 @@ def _fresh_experiences(parts: Components, programs: list[InitialProgram]) -> lis
             if None in outputs or outputs == task.demonstration_inputs:
                 continue
             origin = origins[execution.task_id, execution.program]
-            experience = relabel(execution, task, _relabeling(parts), origin=origin, iteration=PRETRAINING)
+            order = config.text.demonstration_order
+            experience = relabel(execution, task, _relabeling(parts), origin=origin, iteration=PRETRAINING, order=order)
             if experience is not None:
                 experiences.append(experience)
     return experiences
@@ -122,15 +164,7 @@ def _fresh_experiences(parts: Components, programs: list[InitialProgram]) -> lis
 
 def _mutant_experience(mutant: Mutant, outputs: Sequence[Grid], parts: Components) -> Experience:
     """Make an experience of what a mutant does on its parent's demonstrations."""
-    shown = slice(parts.config.hindsight.num_demonstrations)
-    task = parts.training_tasks[mutant.task_id]
-    pairs = list(zip(task.demonstration_inputs, outputs, strict=True))[shown]
-    solved = reproduced((output for _, output in pairs), task.demonstrations[shown])
-    return Experience(
-        task_id=mutant.task_id,
-        program=str(mutant.program),
-        examples=tuple(Example(input=grid, output=output) for grid, output in pairs),
-        demonstration_performance=demonstration_performance(solved),
-        origin="mutant",
-        iteration=PRETRAINING,
-    )
+    outcomes = tuple(Outcome(Status.OK, output) for output in outputs)
+    execution = Execution(task_id=mutant.task_id, program=str(mutant.program), outcomes=outcomes)
+    [experience] = _relabeled([execution], parts, origin="mutant")
+    return experience

@@ -21,10 +21,12 @@ from codeit_jax.hindsight import (
     solved_demonstrations,
     submit_programs,
 )
+from codeit_jax.hindsight.execution import NO_GRID_SIZE
 from codeit_jax.run.components import Components
+from codeit_jax.run.initial_data import fresh_mutants
 from codeit_jax.run.monitor import Monitor, StageNotes
 from codeit_jax.run.state import PRETRAINING, RunState, Stage, stage_key, stage_rng
-from codeit_jax.sampling import SampledProgram
+from codeit_jax.sampling import SampledProgram, with_canonical_texts
 from codeit_jax.storage.faults import fault_point
 from codeit_jax.training.experience_replay import ORIGINS, Draw
 from codeit_jax.training.learner import LearningMetrics
@@ -55,6 +57,7 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
         with monitor.stage(iteration, "sample", title="sampling", device=parts.sampling_sizes) as stage:
             key = stage_key(config.seed, iteration, "sample")
             for batch in parts.sampler.sample(state.train.params, parts.prompts, key):
+                batch = with_canonical_texts(batch, config.interpreter.mode)
                 programs += batch
                 # The workers run this batch while the device draws the next.
                 running.append(submit(batch, parts))
@@ -62,10 +65,12 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
                 if monitor.should_stop("sample"):
                     return state  # programs for some of the tasks are nothing to resume from
             state = count_programs(state, programs, stage)
-        executions = execute(state, running, monitor)
+        executions = execute(state, running, parts, monitor)
         experiences = relabel(state, executions, parts, monitor)
         new = find_solutions(state, executions, parts, monitor)
-        if config.replay.policy_experiences:
+        if config.replay.policy_experiences == "mutants":
+            experiences = new_mutants(state, parts, monitor)
+        if config.replay.policy_experiences != "none":
             remember(state, experiences, monitor)
         score(state, executions, new, parts, monitor)
         state = replace(state, stage=Stage.LEARN)
@@ -116,7 +121,9 @@ def count_programs(state: RunState, programs: Sequence[SampledProgram], stage: S
     return replace(state, num_sampled=state.num_sampled + len(programs))
 
 
-def execute(state: RunState, running: Sequence[PendingExecutions], monitor: Monitor) -> list[Execution]:
+def execute(
+    state: RunState, running: Sequence[PendingExecutions], parts: Components, monitor: Monitor
+) -> list[Execution]:
     """Wait for the programs that were submitted; a batch has all samples of its tasks, so none ran twice."""
     executions: list[Execution] = []
     with monitor.stage(state.iteration, "execute", title="executing") as stage:
@@ -131,6 +138,9 @@ def execute(state: RunState, running: Sequence[PendingExecutions], monitor: Moni
             f"{status.value}_share": _share(s is status for s in statuses) for status in Status if status in statuses
         }
         stage.note(programs=len(executions), executions=len(statuses), **shares)
+        if parts.config.interpreter.mode == "codeit":
+            outcomes = [outcome for execution in executions for outcome in execution.outcomes]
+            stage.note(no_grid_size=sum(outcome.message == NO_GRID_SIZE for outcome in outcomes))
     return executions
 
 
@@ -138,7 +148,12 @@ def relabel(state: RunState, executions: Sequence[Execution], parts: Components,
     """Make experiences of what the programs really produced (paper, section 3.2)."""
     with monitor.stage(state.iteration, "relabel") as stage:
         experiences = relabel_all(
-            executions, parts.search_tasks, parts.config.hindsight, origin="policy", iteration=state.iteration
+            executions,
+            parts.search_tasks,
+            parts.config.hindsight,
+            origin="policy",
+            iteration=state.iteration,
+            order=parts.config.text.demonstration_order,
         )
         solving = sum(experience.demonstration_performance > 0 for experience in experiences)
         stage.note(experiences=len(experiences), solving=solving)
@@ -157,6 +172,14 @@ def find_solutions(
         stage.note(solving=len(solving), new=len(new))
     monitor.keep_solutions(new)
     return new
+
+
+def new_mutants(state: RunState, parts: Components, monitor: Monitor) -> list[Experience]:
+    """Make mutants in place of the policy's programs, as many, and experiences of what they do (ablation A1)."""
+    with monitor.stage(state.iteration, "mutate") as stage:
+        experiences = fresh_mutants(parts, state.iteration)
+        stage.note(experiences=len(experiences))
+    return experiences
 
 
 def remember(state: RunState, experiences: Sequence[Experience], monitor: Monitor) -> None:

@@ -1,5 +1,5 @@
 """Drawing programs from the policy."""
 
-from codeit_jax.sampling.sampler import SampledProgram, Sampler
+from codeit_jax.sampling.sampler import SampledProgram, Sampler, with_canonical_texts
 
-__all__ = ["SampledProgram", "Sampler"]
+__all__ = ["SampledProgram", "Sampler", "with_canonical_texts"]

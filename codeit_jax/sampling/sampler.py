@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from codeit_jax.config.errors import UserError
-from codeit_jax.config.schema import SamplingConfig
+from codeit_jax.config.schema import Dialect, SamplingConfig
 from codeit_jax.model import Params, T5Model
 from codeit_jax.parallel.mesh import batch_sharding, fully_replicated, num_batch_shards, put, replicated
 from codeit_jax.sampling.automaton import Automaton, stop_at_bad_token
@@ -20,7 +20,7 @@ from codeit_jax.sampling.output_head import SamplingPolicy, make_policy
 from codeit_jax.sampling.program_grammar import build_grammar
 from codeit_jax.text.buckets import group_rows, pad_rows
 from codeit_jax.text.native import NativeTokenizer
-from codeit_jax.text.tokenizer import EncodedPrompt, Tokenizer
+from codeit_jax.text.tokenizer import EncodedPrompt, Tokenizer, canonical_text
 
 CACHE_SEGMENT = 64
 SMALLEST_COMPACTION = 12  # below it reading the weights decides, whatever the number of rows
@@ -43,6 +43,20 @@ class SampledProgram:
     text: str
     log_prob: float
     finished: bool
+
+
+def with_canonical_texts(programs: Sequence[SampledProgram], dialect: Dialect) -> list[SampledProgram]:
+    """Return the programs with their variables numbered; a text that is no program stays as it is.
+
+    Two texts that differ in the names of variables only are one program, one experience and one candidate.
+    """
+    canonical = []
+    for program in programs:
+        try:
+            canonical.append(replace(program, text=canonical_text(program.text, dialect)))
+        except ValueError:
+            canonical.append(program)
+    return canonical
 
 
 class Sampler:

@@ -10,6 +10,7 @@ import numpy as np
 import interpreter
 from codeit_jax.arc import Example
 from codeit_jax.config.errors import UserError
+from codeit_jax.config.schema import DemonstrationOrder
 from codeit_jax.text.prompt import format_prompt, order_demonstrations
 from codeit_jax.text.tokenizer import VARIABLES, EncodedPrompt, TokenIds, canonical_text, digest_of
 from codeit_jax.text.tokenizer_files import END, PAD, START, UNKNOWN, load_bpe, write_tokenizer
@@ -26,16 +27,20 @@ class BpeTokenizer:
 
     name = "bpe"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, prompt_end: bool = True, order: DemonstrationOrder = "cells") -> None:
         """Load the tokenizer.
 
         Args:
             path: a `tokenizer.json`, or a folder with one, or a folder with `vocab.json` and `merges.txt`.
+            prompt_end: whether prompts end with `</s>`.
+            order: which demonstrations come first in a prompt, see `text.demonstration_order`.
 
         Raises:
             UserError: a file is missing or damaged, a special token is missing, or programs can't be spelled.
         """
         self._bpe = load_bpe(path)
+        self._prompt_end = prompt_end
+        self._order = order
         vocabulary: dict[str, int] = self._bpe.get_vocab(with_added_tokens=True)
         self.vocabulary_size = len(vocabulary)
         # T5's decoder starts from padding; CodeT5 keeps that beside RoBERTa's frame.
@@ -78,20 +83,22 @@ class BpeTokenizer:
         """Encode `<s>` inputs, newline, outputs `</s>`, demonstrations from the smallest to the largest.
 
         Inputs and outputs have half of `max_tokens` each and are truncated at its end, so the largest grids go first;
-        what one half leaves free the other doesn't get (the paper's windows: 512 + 512).
+        what one half leaves free the other doesn't get (the paper's windows: 512 + 512). Without `prompt_end` the
+        outputs have the place of `</s>` too, as in the released code.
 
         Raises:
             ValueError: no demonstration, or max_tokens below 4.
         """
         if not demonstrations or max_tokens < 4:
             raise ValueError(f"{len(demonstrations)} demonstrations in {max_tokens} tokens, expected 1 in 4 at least")
-        inputs_text, outputs_text = format_prompt(order_demonstrations(demonstrations))
+        inputs_text, outputs_text = format_prompt(order_demonstrations(demonstrations, self._order))
         inputs = [self._first_id, *self.piece_ids(inputs_text)]
         outputs = self.piece_ids(outputs_text)
         window = max_tokens // 2
         # The frame counts as part of the halves: `<s>` is in the first, `</s>` takes the last place of the second.
-        kept = [*inputs[:window], *outputs[: window - 1], self.end_id]
-        full_length = len(inputs) + len(outputs) + 1
+        end = [self.end_id] if self._prompt_end else []
+        kept = [*inputs[:window], *outputs[: window - len(end)], *end]
+        full_length = len(inputs) + len(outputs) + len(end)
         return EncodedPrompt(
             token_ids=np.array(kept, np.int32),
             full_length=full_length,

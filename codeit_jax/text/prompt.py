@@ -4,9 +4,10 @@ Source: the CodeIt paper (arXiv 2402.04858); `docs/prompts.md` says where the re
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from codeit_jax.arc import Example, Grid, area
+from codeit_jax.config.schema import DemonstrationOrder, TextConfig
 
 MAX_DEMONSTRATIONS = 10
 """Demonstrations in a prompt at most (the paper's limit; no ARC-1 task has more)."""
@@ -14,12 +15,23 @@ MAX_DEMONSTRATIONS = 10
 GRID_SEPARATOR = "|"
 
 
-def order_demonstrations(demonstrations: Sequence[Example]) -> list[Example]:
-    """Return up to `MAX_DEMONSTRATIONS` demonstrations by ascending number of cells, ties in the task's order.
+def order_demonstrations(demonstrations: Sequence[Example], order: DemonstrationOrder = "cells") -> list[Example]:
+    """Return up to `MAX_DEMONSTRATIONS` demonstrations, the smallest first, ties in the task's order.
 
-    The smallest come first, so that cutting a prompt at its end costs the largest.
+    So cutting a prompt at its end costs the largest.
+
+    Args:
+        demonstrations: of one task.
+        order: what is small, see `text.demonstration_order`.
     """
-    return sorted(demonstrations, key=_num_cells)[:MAX_DEMONSTRATIONS]
+    return sorted(demonstrations, key=_SIZES[order])[:MAX_DEMONSTRATIONS]
+
+
+def shown_demonstrations(demonstrations: Sequence[Example], config: TextConfig) -> Sequence[Example]:
+    """Return the demonstrations that a prompt shows: all, or the `num_demonstrations` smallest."""
+    if config.num_demonstrations is None:
+        return demonstrations
+    return order_demonstrations(demonstrations, config.demonstration_order)[: config.num_demonstrations]
 
 
 def format_prompt(demonstrations: Sequence[Example]) -> tuple[str, str]:
@@ -53,3 +65,13 @@ def background_color(grid: Grid) -> int:
 
 def _num_cells(example: Example) -> int:
     return area(example.input) + area(example.output)
+
+
+def _sides(example: Example) -> tuple[int, int]:
+    return len(example.input) + len(example.output), len(example.input[0])
+
+
+_SIZES: Mapping[DemonstrationOrder, Callable[[Example], int | tuple[int, int]]] = {
+    "cells": _num_cells,
+    "sides": _sides,
+}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import interpreter
 from codeit_jax.arc import Example
+from codeit_jax.config.schema import Dialect
 from interpreter.program import OUTPUT_NAME
 from interpreter.slots import MAX_LINES
 
@@ -104,13 +105,16 @@ class Tokenizer(Protocol):
         ...
 
 
-def canonical_text(program_text: str) -> str:
+def canonical_text(program_text: str, dialect: Dialect = "native") -> str:
     """Return the program's canonical text with its variables renamed x1, x2, ... in the order of the lines.
 
+    What runs in dialect "codeit" has a canonical text of the native grammar, too: names that only that dialect lets a
+    line assign are variables like others, and its other liberties fail when they are run.
+
     Raises:
-        ValueError: the text is outside the grammar.
+        ValueError: the text is outside the grammar of the dialect.
     """
-    program = interpreter.parse(program_text)
+    program = interpreter.parse(program_text, dialect)
     return str(replace(program, names=(*VARIABLES[: len(program) - 1], OUTPUT_NAME)))
 
 

@@ -3,18 +3,28 @@
 from pathlib import Path
 
 from codeit_jax.config.errors import UserError
+from codeit_jax.config.schema import DemonstrationOrder
 from codeit_jax.text.bpe import BpeTokenizer
 from codeit_jax.text.native import END, PAD, START, NativeTokenizer, token_text
 from codeit_jax.text.tokenizer import Tokenizer
 
 
-def build_tokenizer(kind: str, path: Path | None = None, *, vocabulary_size: int | None = None) -> Tokenizer:
+def build_tokenizer(
+    kind: str,
+    path: Path | None = None,
+    *,
+    vocabulary_size: int | None = None,
+    prompt_end: bool = True,
+    order: DemonstrationOrder = "cells",
+) -> Tokenizer:
     """Build the tokenizer that the config names.
 
     Args:
         kind: `native` or `bpe`.
         path: the files of a `bpe`, see `BpeTokenizer`; None for `native`.
         vocabulary_size: rows of the embedding that it has to fit; None if the model is yet to be made.
+        prompt_end: whether prompts of a `bpe` end with the end token.
+        order: which demonstrations come first in prompts of a `bpe`.
 
     Raises:
         UserError: unknown kind, path missing or not wanted, bad files, or another vocabulary size.
@@ -26,7 +36,7 @@ def build_tokenizer(kind: str, path: Path | None = None, *, vocabulary_size: int
     elif kind == "bpe":
         if path is None:
             raise UserError("tokenizer path is missing, expected the folder with the files of the bpe tokenizer")
-        tokenizer = BpeTokenizer(path)
+        tokenizer = BpeTokenizer(path, prompt_end=prompt_end, order=order)
     else:
         raise UserError(f"tokenizer kind is {kind!r}, expected native or bpe")
     # JAX clamps indices: an id beyond the table would read its last row in silence.

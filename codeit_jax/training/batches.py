@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -68,24 +68,35 @@ class BatchSizes:
         return sorted(shapes, key=lambda shape: -shape[1] * (shape[2] + shape[3]))
 
 
-def plan_batches(draw: Draw, text: TextConfig, sizes: BatchSizes, rng: np.random.Generator) -> list[PlannedBatch]:
+def plan_batches(
+    draw: Draw,
+    text: TextConfig,
+    sizes: BatchSizes,
+    rng: np.random.Generator,
+    steps: Literal["by_length", "random"] = "by_length",
+) -> list[PlannedBatch]:
     """Split a draw into batches, each row once, in random order.
 
-    Rows are laid out bucket by bucket and split every `batch_size` rows, so all batches but one are full; a batch
-    across the border of two buckets takes the larger lengths. Program lengths run up in one prompt bucket and down in
-    the next, so that neighbors at a border differ in one axis only. Which rows make a batch doesn't depend on the
-    devices.
+    By length, rows are laid out bucket by bucket and split every `batch_size` rows, so all batches but one are full; a
+    batch across the border of two buckets takes the larger lengths. Program lengths run up in one prompt bucket and
+    down in the next, so that neighbors at a border differ in one axis only. At random, a batch is any `batch_size`
+    rows, and all take its largest lengths. Which rows make a batch doesn't depend on the devices.
 
     Args:
         draw: N rows.
         text: the bucket lengths.
         sizes: of batches and parts.
         rng: consumed; the plan is a function of the draw and of it.
+        steps: what batches are made of, `training.steps`.
     """
     if not len(draw):
         return []
     order = rng.permutation(len(draw))  # [N]
     lengths = np.stack([draw.prompts.lengths, draw.programs.lengths], axis=1)[order]  # [N, 2]
+    if steps == "random":
+        starts = range(0, len(draw), sizes.batch_size)
+        rows = [slice(start, start + sizes.batch_size) for start in starts]
+        return [PlannedBatch(shape=_shape_of(lengths[part], text, sizes), rows=order[part]) for part in rows]
     buckets = group_rows(lengths, [text.prompt_buckets, text.program_buckets])
     prompt_lengths = sorted({bucket.shape[0] for bucket in buckets})
     upwards = {length: 1 if number % 2 == 0 else -1 for number, length in enumerate(prompt_lengths)}
@@ -96,6 +107,12 @@ def plan_batches(draw: Draw, text: TextConfig, sizes: BatchSizes, rng: np.random
     batches = [PlannedBatch(shape=sizes.shape(*padded[s].max(axis=0).tolist()), rows=rows[s]) for s in slices]
     # In random order: sorted by length, an epoch would end on the longest programs alone.
     return [batches[index] for index in rng.permutation(len(batches))]
+
+
+def _shape_of(lengths: np.ndarray, text: TextConfig, sizes: BatchSizes) -> Shape:
+    """Return the shape of one batch of rows of these lengths, [n, 2]."""
+    [bucket] = group_rows(lengths.max(axis=0, keepdims=True), [text.prompt_buckets, text.program_buckets])
+    return sizes.shape(*bucket.shape)
 
 
 def collate(draw: Draw, batch: PlannedBatch, tokenizer: Tokenizer, *, pad_loss: bool = False) -> TrainBatch:

@@ -15,7 +15,7 @@ from codeit_jax.replay.tree.arrays import FloatArray
 
 @dataclass(frozen=True)
 class DrawRule:
-    """Settings of the buffers and of the draw."""
+    """Settings of the buffers and of the draw of the policy's programs."""
 
     replacement: bool
     alpha: float
@@ -51,9 +51,9 @@ DRAW_RULES: Mapping[str, DrawRule] = {
         replacement=False, alpha=1.0, eps=1e-19, zero="uniform", prioritized=frozenset({"policy"})
     ),
     # With replacement, proportional to performance (section 3 of the paper): what solved no demonstration is never
-    # drawn, unless nothing did.
+    # drawn, unless nothing did. Of the policy's programs only: the paper draws training programs and mutants uniformly.
     "with_replacement": DrawRule(
-        replacement=True, alpha=1.0, eps=0.0, zero="uniform", prioritized=frozenset({"policy", "train"})
+        replacement=True, alpha=1.0, eps=0.0, zero="uniform", prioritized=frozenset({"policy"})
     ),
     # The ablation without priorities (A3).
     "uniform": DrawRule(replacement=False, alpha=0.0, eps=0.0, zero="uniform", prioritized=frozenset()),

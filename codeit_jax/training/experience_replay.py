@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from codeit_jax.config.schema import ReplayConfig, TextConfig
-from codeit_jax.hindsight import Experience
+from codeit_jax.hindsight import BEFORE_TRAINING, Experience
 from codeit_jax.parallel.hosts import ALONE, Hosts
 from codeit_jax.replay import PrioritizedReplayBuffer, ReplayMixture, TokenRows, Tokens
+from codeit_jax.replay.store.columns import concatenate_columns
+from codeit_jax.text.prompt import shown_demonstrations
 from codeit_jax.text.tokenizer import Tokenizer
 from codeit_jax.training.draw_rules import DRAW_RULES
 
@@ -51,7 +53,7 @@ class Draw:
 
 
 class ExperienceReplay:
-    """Two partitions, `train` (seeds and mutants) and `policy` (sampled programs), keyed by task and program.
+    """Two partitions, keyed by task and program: `train` (seeds and mutants), `policy` (what meta-iterations found).
 
     Args:
         config: draw rule, priority rule, sizes.
@@ -83,29 +85,38 @@ class ExperienceReplay:
         """Store experiences; one that is there already (same task and program) is replaced.
 
         Returns:
-            How many were left out because their program doesn't fit the decoder's window.
+            How many were left out because their program doesn't fit the decoder's window; none if it is truncated.
         """
+        longest = self._text.max_program_tokens
         encoded = [(experience, self._tokenizer.encode_program(experience.program)) for experience in experiences]
-        fitting = [(e, program) for e, program in encoded if len(program) <= self._text.max_program_tokens]
+        if self._text.long_programs == "truncate":
+            encoded = [(experience, program[:longest]) for experience, program in encoded]
+        fitting = [(experience, program) for experience, program in encoded if len(program) <= longest]
         for partition in PARTITIONS:
-            rows = [row for row in fitting if (row[0].origin == "policy") == (partition == "policy")]
+            rows = [row for row in fitting if (row[0].iteration == BEFORE_TRAINING) == (partition == "train")]
             if rows:
                 self._add_rows(partition, rows)
         return len(encoded) - len(fitting)
 
     def draw(self, rng: np.random.Generator, *, train_only: bool = False) -> Draw:
-        """Draw for one learning stage, by priority; a partition smaller than its share is taken whole.
+        """Draw for one learning stage: seeds and mutants uniformly, the policy's programs by priority.
+
+        Without replacement, a partition smaller than its share is taken whole.
 
         Args:
             rng: consumed.
             train_only: leave the policy's programs out, as before the first meta-iteration.
         """
-        if train_only:
+        config = self._config
+        if train_only and config.pretraining == "all":
             # Each experience once: a pass over all that there is, not a draw by priority.
-            data = self._mixture.sample({"train": len(self._mixture["train"])}, replacement=False, rng=rng).data
+            parts = [self._mixture.sample({"train": len(self._mixture["train"])}, replacement=False, rng=rng)]
         else:
-            wanted = {"train": self._config.num_train_experiences, "policy": self._config.num_policy_experiences}
-            data = self._rule.sample(self._mixture, wanted, rng=rng).data
+            again = config.train_draw == "with_replacement"
+            parts = [self._mixture.sample({"train": config.num_train_experiences}, replacement=again, rng=rng)]
+            if not train_only:
+                parts.append(self._rule.sample(self._mixture, {"policy": config.num_policy_experiences}, rng=rng))
+        data = concatenate_columns([part.data for part in parts])
         return Draw(
             prompts=self._gather_prompts(data["prompt"], self._home(data["home"])),
             programs=data["program"],
@@ -149,8 +160,8 @@ class ExperienceReplay:
         )
 
     def _encode_prompt(self, experience: Experience) -> np.ndarray:
-        encoded = self._tokenizer.encode_prompt(experience.examples, max_tokens=self._text.max_prompt_tokens)
-        return encoded.token_ids
+        shown = shown_demonstrations(experience.examples, self._text)
+        return self._tokenizer.encode_prompt(shown, max_tokens=self._text.max_prompt_tokens).token_ids
 
     def _home(self, checksums: np.ndarray) -> np.ndarray:
         """Return with which process the prompts of rows lie."""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import numpy as np
@@ -96,7 +97,8 @@ class Learner:
 
     def plan(self, draw: Draw, epochs: int, rng: np.random.Generator) -> list[PlannedBatch]:
         """Lay out every batch of every epoch; `rng` is consumed."""
-        return [batch for _ in range(epochs) for batch in plan_batches(draw, self._text, self._sizes, rng)]
+        epoch = partial(plan_batches, draw, self._text, self._sizes, rng, self._config.steps)
+        return [batch for _ in range(epochs) for batch in epoch()]
 
     def learn(
         self,

@@ -89,6 +89,13 @@ def test_the_result_is_that_of_running_everything_at_once(whole, pool):
     assert [json.loads(line) for line in files["solutions.jsonl"].splitlines()] == rows
 
 
+def test_the_curve_is_over_programs_and_over_attempts(whole):
+    files, summary = whole
+    attempts = [json.loads(line)["attempt"] + 1 for line in files["mutants.jsonl"].splitlines()]
+    assert summary["attempts"] == attempts[-1] > summary["programs"]
+    assert summary["curve_of_attempts"] == [[attempts[-1], summary["solved"]["pass@3"]]]
+
+
 @pytest.mark.parametrize("size", [7, 64, 1000])
 def test_neither_blocks_nor_workers_change_the_result(tmp_path, whole, size, monkeypatch):
     monkeypatch.setattr(mutation_baseline, "BLOCK_PROGRAMS", size)

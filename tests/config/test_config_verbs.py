@@ -9,7 +9,7 @@ from codeit_jax.cli import main
 from codeit_jax.config.errors import first_line
 from codeit_jax.config.loading import from_yaml, load_config
 from codeit_jax.config.presets import presets
-from codeit_jax.config.reference import reference_page
+from codeit_jax.config.reference import recipes_page, reference_page
 
 
 @pytest.fixture
@@ -59,6 +59,7 @@ def test_presets_lists_names_titles_and_hardware(printed):
 
 def test_reference_prints_the_page(printed):
     assert printed("reference") == reference_page()
+    assert printed("recipes") == recipes_page()
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,17 @@
 """Exact tests of the recipe dial: what it sets, what overrides it, and where a configuration leaves it."""
 
+import ast
+from operator import attrgetter
+from pathlib import Path
+
 import pytest
 
 from codeit_jax.config.errors import UserError
 from codeit_jax.config.loading import load_config
-from codeit_jax.config.recipes import DIFFERENCES, departures, recipe_settings
+from codeit_jax.config.recipes import CHOICES, DIFFERENCES, departures, recipe_settings
 from codeit_jax.config.schema import Config
 
+ROOT = Path(__file__).resolve().parents[2]
 RELEASED = load_config([], ["recipe=released"])
 
 
@@ -22,8 +27,26 @@ def write(tmp_path):
 
 
 def test_each_setting_differs_once():
-    assert all(difference.paper != difference.released for difference in DIFFERENCES)
-    assert len(recipe_settings("paper")) == len(DIFFERENCES)
+    assert all(choice.paper != choice.released for choice in CHOICES)
+    assert len(recipe_settings("paper")) == len(CHOICES)
+
+
+def test_differences_are_numbered_without_a_gap():
+    assert [row.number for row in DIFFERENCES] == list(range(1, len(DIFFERENCES) + 1))
+    assert len({row.topic for row in DIFFERENCES}) == len(DIFFERENCES) >= 25
+
+
+@pytest.mark.parametrize("row", DIFFERENCES, ids=lambda row: str(row.number))
+def test_a_difference_has_a_setting_or_a_reason_and_a_test(row):
+    names = [choice.setting for choice in row.choices] + list(row.settings)
+    for name in names:
+        attrgetter(name)(Config())  # it exists
+    assert names or row.note.startswith("No setting: ")
+    texts = [row.paper, row.released, *filter(None, [row.note])]
+    assert all(text.endswith(".") and "|" not in text for text in texts)
+    file, _, function = row.test.partition("::")
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    assert function in [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
 
 
 def test_the_defaults_follow_the_papers_recipe():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from codeit_jax.config import reference
-from codeit_jax.config.recipes import DIFFERENCES
+from codeit_jax.config.recipes import CHOICES, DIFFERENCES
 from codeit_jax.config.schema import Config
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/configuration.md"
@@ -45,4 +45,12 @@ def test_each_kind_of_setting_has_its_row():
 
 def test_the_recipes_table_has_every_difference():
     table = PAGE.read_text(encoding="utf-8").partition("## The recipe")[2].partition("\n## ")[0]
-    assert all(f"| `{row.setting}` |" in table and row.source in table for row in DIFFERENCES)
+    assert all(f"| `{choice.setting}` |" in table for choice in CHOICES)
+
+
+def test_the_page_of_recipes_is_up_to_date():
+    page = (PAGE.parent / "recipes.md").read_text(encoding="utf-8")
+    assert page == reference.recipes_page(), "codeit-jax config recipes > docs/recipes.md"
+    rows = [line for line in page.splitlines() if line.startswith("| ")][2:]
+    assert [line.split(" | ")[0].removeprefix("| ") for line in rows] == [str(row.number) for row in DIFFERENCES]
+    assert {line.count(" | ") for line in rows} == {6}

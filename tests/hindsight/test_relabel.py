@@ -72,16 +72,36 @@ def test_without_relabeling_examples_are_a_subset_of_the_task():
 
 @pytest.mark.parametrize("num_demonstrations", [1, 2, 4, 99])
 @pytest.mark.parametrize("on", [True, False])
-def test_only_the_first_demonstrations_count_when_told_so(num_demonstrations, on):
+def test_only_the_smallest_demonstrations_are_learned_when_told_so(num_demonstrations, on):
     results = (WRONG, WANTED[1], WANTED[2], WANTED[3])
     found = relabeled(*results, relabel=on, num_demonstrations=num_demonstrations)
-    kept = results[:num_demonstrations]
+    kept = results[:num_demonstrations]  # all are of one size
     solved = sum(result == wanted for result, wanted in zip(kept, WANTED, strict=False))
     if not on and not solved:
         assert found is None
         return
     assert len(found.examples) == (len(kept) if on else solved)
-    assert found.demonstration_performance == solved / len(kept)
+    assert found.demonstration_performance == 0.75
+
+
+def test_the_smallest_demonstration_decides_alone_by_cells_or_by_sides():
+    wide, tall = ((0,) * 6,), ((1,),) * 3
+    task = Task(id="t", demonstrations=(Example(wide, ((0,),)), Example(tall, ((1,),))), tests=TASK.tests)
+    assert [len(wide[0]) + 1, len(tall) + 1] == [7, 4]  # cells; rows are 2 and 4
+    for order, kept in (("cells", tall), ("sides", wide)):
+        config = HindsightConfig(num_demonstrations=1)
+        found = relabel(execution(WRONG, ((1,),)), task, config, origin="policy", iteration=0, order=order)
+        assert [example.input for example in found.examples] == [kept]
+        assert found.demonstration_performance == 0.5
+        gone = execution(*(Status.ERROR if grid is kept else WRONG for grid in (wide, tall)))
+        assert relabel(gone, task, config, origin="policy", iteration=0, order=order) is None
+
+
+def test_a_program_can_be_kept_only_if_every_demonstration_counts():
+    assert relabeled(WRONG, WRONG, WRONG, Status.ERROR, keep="all") is None
+    assert len(relabeled(WRONG, WRONG, WRONG, WRONG, keep="all").examples) == 4
+    assert relabeled(*WANTED[:3], WRONG, keep="all", relabel=False) is None
+    assert relabeled(*WANTED, keep="all", relabel=False).examples == TASK.demonstrations
 
 
 def test_a_solved_demonstration_equals_the_wanted_grid_whole():

@@ -12,6 +12,7 @@ from codeit_jax.arc import Example, Task, TaskSet
 from codeit_jax.config.errors import UserError
 from codeit_jax.mutation import MutantGenerator, generate, generate_mutants, random_program
 from codeit_jax.mutation.drawing import STOP_PROBABILITY
+from codeit_jax.mutation.population import Individual, Population
 from codeit_jax.programs import SeedProgram
 from interpreter.slots import FIXED_NAMES
 
@@ -121,6 +122,33 @@ def test_attempts_are_bounded(pool):
     assert found.attempts == 100
     assert 0 < len(found.mutants) < 100
     assert make(pool, num_programs=0) == generate.MutantSet((), 0)
+
+
+def test_retries_keep_the_parent_and_waste_fewer_attempts(pool):
+    attempts = {"num_programs": 200, "max_attempts": 60}
+    once, again = make(pool, **attempts), make(pool, retries=10, **attempts)
+    assert len(once.mutants) < len(again.mutants) <= 60
+    # An attempt that needs no retry gives what it did.
+    firsts = {mutant.attempt: mutant for mutant in again.mutants}
+    assert all(firsts[mutant.attempt].task_id == mutant.task_id for mutant in once.mutants)
+    assert len({(mutant.task_id, str(mutant.program)) for mutant in again.mutants}) == len(again.mutants)
+
+
+@pytest.mark.parametrize("size", [7, 64])
+def test_retries_do_not_depend_on_the_size_of_batches(pool, size, monkeypatch):
+    expected = make(pool, retries=3)
+    monkeypatch.setattr(generate, "MAX_BATCH", size)
+    assert make(pool, retries=3) == expected
+
+
+def test_parents_come_from_the_whole_population_alike(pool):
+    population = Population(SEEDS, TASKS, interpreter.Limits())
+    for _ in range(7):
+        population.add(Individual("a", SEEDS[0].program, 1))
+    rng = np.random.default_rng(0)
+    drawn = [population.draw(rng).task_id for _ in range(4000)]
+    # Eight of ten programs are a's: standard deviation 25, so 100 is four of them.
+    assert abs(drawn.count("a") - 3200) < 100
 
 
 def test_a_seed_without_its_task_is_a_user_error(pool):

@@ -207,7 +207,7 @@ def test_without_relabeling_only_solved_demonstrations_become_examples(pool):
 
 
 def test_without_policy_experiences_nothing_is_remembered(pool):
-    bench = Bench(pool, replay={"policy_experiences": False})
+    bench = Bench(pool, replay={"policy_experiences": "none"})
     assert len(bench.run()) == 2
     assert [row["stage"] for row in bench.rows] == ["sample", "execute", "relabel", "find", "score", "learn"]
     assert len(bench.state.replay["policy"]) == 0

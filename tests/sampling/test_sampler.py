@@ -1,5 +1,6 @@
 """Exact and contract tests of the sampler: buckets, devices, compilations."""
 
+import dataclasses
 from functools import partial
 
 import jax
@@ -10,7 +11,7 @@ from codeit_jax.arc import Example
 from codeit_jax.config.schema import HardwareConfig, ModelConfig, SamplingConfig
 from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
-from codeit_jax.sampling import Sampler
+from codeit_jax.sampling import SampledProgram, Sampler, with_canonical_texts
 from codeit_jax.sampling import sampler as sampler_module
 from codeit_jax.sampling.decoding import sample_tokens
 from codeit_jax.text import build_tokenizer
@@ -52,6 +53,23 @@ def collect(sampler, params, prompts):
     return {
         (p.task_id, p.sample): (p.text, p.finished) for batch in sampler.sample(params, prompts, key) for p in batch
     }
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text", "canonical"),
+    [
+        ("native", "x7 = hmirror(I)\nO = vmirror(x7)", "x1 = hmirror(I)\nO = vmirror(x1)"),
+        ("native", "x0 = hmirror(I)\nO = vmirror(x0)", "x0 = hmirror(I)\nO = vmirror(x0)"),
+        ("codeit", "x0 = hmirror(I)\nO = vmirror(x0)", "x1 = hmirror(I)\nO = vmirror(x1)"),
+        ("codeit", "I = hmirror(I)\nO = vmirror(I)", "x1 = hmirror(I)\nO = vmirror(x1)"),
+        ("codeit", "ONE = height(I)\nO = canvas(ONE, UNITY)", "x1 = height(I)\nO = canvas(x1, UNITY)"),
+        ("native", "O = hmirror(", "O = hmirror("),
+    ],
+)
+def test_names_of_variables_tell_no_programs_apart(dialect, text, canonical):
+    program = SampledProgram(task_id="t", sample=0, text=text, log_prob=-1.0, finished=True)
+    [found] = with_canonical_texts([program], dialect)
+    assert found == dataclasses.replace(program, text=canonical)
 
 
 def test_every_task_gets_its_samples_in_any_layout(params):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from codeit_jax.arc import Example
+from codeit_jax.text.bpe import BpeTokenizer
 
 UNBOUNDED = 10**6
 
@@ -97,6 +98,19 @@ def test_bpe_cuts_each_side_at_half_of_the_window(bpe):
         prompt = bpe.encode_prompt([example], max_tokens=64)
         assert prompt.token_ids.tolist() == [*inputs[:32], *outputs[:31], bpe.end_id]
         assert prompt.truncated
+
+
+def test_without_an_end_the_outputs_have_its_place(bpe, bpe_folder):
+    without = BpeTokenizer(bpe_folder, prompt_end=False)
+    grid = ((0, 1) * 15,) * 2
+    for example in (Example(input=grid, output=grid), Example(input=((5,),), output=((5,),))):
+        whole = bpe.encode_prompt([example], max_tokens=UNBOUNDED).token_ids.tolist()
+        assert without.encode_prompt([example], max_tokens=UNBOUNDED).token_ids.tolist() == whole[:-1]
+    framed, unframed = (
+        tokenizer.encode_prompt([Example(grid, grid)], max_tokens=64).token_ids.tolist() for tokenizer in (bpe, without)
+    )
+    assert (framed[:-1], len(unframed)) == (unframed[:-1], 64)
+    assert unframed[-1] != bpe.end_id
 
 
 @pytest.mark.parametrize(("demonstrations", "max_tokens"), [([], 100), ([solid(1, 1)], 0)])

@@ -66,6 +66,13 @@ def test_demonstrations_go_by_cells_and_ties_keep_their_order():
     assert [demonstration.input[0][0] for demonstration in order_demonstrations(given_order)] == [4, 2, 5, 1, 3]
 
 
+def test_demonstrations_go_by_sides_when_told_so():
+    one = ((1,),)
+    demonstrations = [Example(((1,),) * 3, one), Example(((1,) * 9,), one), Example(((1,) * 2,), one)]
+    assert order_demonstrations(demonstrations, "sides") == [demonstrations[k] for k in (2, 1, 0)]
+    assert order_demonstrations(demonstrations, "cells") == [demonstrations[k] for k in (2, 0, 1)]
+
+
 def test_at_most_ten_demonstrations_the_smallest():
     demonstrations = [Example(input=((0,) * size,), output=((0,),)) for size in range(12, 0, -1)]
     assert [len(demonstration.input[0]) for demonstration in order_demonstrations(demonstrations)] == list(range(1, 11))

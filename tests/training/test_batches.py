@@ -75,6 +75,17 @@ def test_a_plan_is_a_function_of_its_generator():
     assert [b.rows.tolist() for b in plans[0]] != [b.rows.tolist() for b in plans[2]]
 
 
+def test_a_random_plan_is_a_random_order_in_the_longest_shape():
+    draw = make_draw([3] * 60 + [9] * 30 + [20] * 10, [2] * 50 + [10] * 50)
+    plan = plan_batches(draw, TEXT, whole(10), np.random.default_rng(0), "random")
+    assert np.concatenate([batch.rows for batch in plan]).tolist() == (
+        np.random.default_rng(0).permutation(100).tolist()
+    )
+    for batch in plan:
+        longest = draw.prompts.lengths[batch.rows].max()
+        assert batch.shape == (1, 10, *((8, 4) if longest == 3 else (16 if longest == 9 else 32, 12)))
+
+
 def test_collate_pads_shifts_and_masks():
     draw = Draw(
         prompts=TokenRows.from_rows([[7, 8, 9], [5]]),

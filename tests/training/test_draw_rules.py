@@ -41,6 +41,11 @@ def test_paper_rule_draws_in_proportion():
     assert abs(z) < 4.5
 
 
+def test_no_rule_prefers_seeds_and_mutants_that_solve():
+    for rule in DRAW_RULES.values():
+        assert (rule.priorities("train", [0.0, 0.5, 1.0]) == 0).all()
+
+
 def test_uniform_rule_ignores_performance():
     rule = DRAW_RULES["uniform"]
     numbers = rule.sample(mixture_of(rule), {"policy": 300})["policy"].data["number"]

@@ -1,11 +1,13 @@
 """Exact tests of the replay of experiences: partitions, replacement, what each rule draws, and saving."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from codeit_jax.arc import Example
 from codeit_jax.config.schema import ReplayConfig, TextConfig
-from codeit_jax.hindsight import Experience
+from codeit_jax.hindsight import BEFORE_TRAINING, Experience
 from codeit_jax.text import build_tokenizer
 from codeit_jax.training.experience_replay import ORIGINS, ExperienceReplay
 
@@ -23,13 +25,13 @@ def make(number, origin="policy", performance=0.0, program=None):
         examples=(example,),
         demonstration_performance=performance,
         origin=origin,
-        iteration=0,
+        iteration=0 if origin == "policy" else BEFORE_TRAINING,
     )
 
 
-def filled(policy=(), draw="without_replacement", **settings):
+def filled(policy=(), draw="without_replacement", text=TEXT, **settings):
     """Return a replay of 4 seeds, 6 mutants and a program of the policy for each performance given."""
-    replay = ExperienceReplay(ReplayConfig(capacity=256, draw=draw, **settings), TEXT, TOKENIZER)
+    replay = ExperienceReplay(ReplayConfig(capacity=256, draw=draw, **settings), text, TOKENIZER)
     replay.add([make(number, "seed", 1.0) for number in range(4)])
     replay.add([make(number, "mutant", 0.5 * (number % 2)) for number in range(4, 10)])
     replay.add([make(number, "policy", performance) for number, performance in enumerate(policy)])
@@ -55,12 +57,51 @@ def test_experiences_go_to_the_partition_of_their_origin():
 
 
 def test_a_program_that_does_not_fit_is_left_out_and_counted():
-    replay = filled()
+    replay = filled(text=replace(TEXT, long_programs="leave_out"))
     long = make(0, program="x1 = hmirror(I)\nx2 = vmirror(x1)\nO = rot90(x2)")
     assert len(TOKENIZER.encode_program(long.program)) > TEXT.max_program_tokens
     assert replay.add([long, make(1)]) == 1
     assert len(replay["policy"]) == 1
     assert replay.add([]) == 0
+
+
+def test_a_program_that_does_not_fit_is_truncated():
+    replay = filled()
+    long = make(0, program="x1 = hmirror(I)\nx2 = vmirror(x1)\nO = rot90(x2)")
+    assert replay.add([long]) == 0
+    [program] = replay["policy"].items().data["program"]
+    assert list(program) == TOKENIZER.encode_program(long.program)[:8].tolist()
+
+
+def test_only_the_smallest_demonstrations_are_shown_when_told_so():
+    small, large = (Example(input=grid, output=grid) for grid in (((1,),), ((1, 2), (3, 4))))
+    experience = replace(make(0), examples=(large, small))
+    replay = filled(text=replace(TEXT, num_demonstrations=1))
+    replay.add([experience])
+    [prompt] = replay["policy"].items().data["prompt"]
+    assert list(prompt) == TOKENIZER.encode_prompt([small], max_tokens=64).token_ids.tolist()
+
+
+def test_the_train_share_can_be_larger_than_the_partition():
+    settings = {"num_train_experiences": 500, "num_policy_experiences": 0}
+    assert len(filled([1.0], **settings).draw(rng())) == 10
+    draw = filled([1.0], train_draw="with_replacement", **settings).draw(rng())
+    assert counts(draw)["policy"] == 0
+    assert len(draw) == 500
+    # Each of the ten comes 50 times: standard deviation 6.7, so 27 is four of them.
+    assert abs(counts(draw)["seed"] - 200) < 4 * 11
+
+
+def test_pretraining_can_be_a_draw():
+    draw = filled([1.0] * 5, pretraining="draw", num_train_experiences=3).draw(rng(), train_only=True)
+    assert (len(draw), counts(draw)["policy"]) == (3, 0)
+
+
+def test_mutants_of_a_meta_iteration_are_in_the_policys_partition():
+    replay = filled()
+    replay.add([replace(make(7, "mutant", 1.0), iteration=0)])
+    assert len(replay["policy"]) == 1
+    assert counts(replay.draw(rng()))["mutant"] == 7
 
 
 def test_the_same_program_for_the_same_task_is_replaced():
@@ -114,8 +155,7 @@ def test_the_papers_draw_repeats_only_what_solves_in_proportion():
     # 4000 draws with p = 3/4: standard deviation 27, so 110 is four of them.
     assert abs(int((policy == 0.75).sum()) - 3000) < 110
     train = draw.performance[draw.origins != ORIGINS.index("policy")]
-    assert len(train) == 100
-    assert (train > 0).all()
+    assert len(train) == 10  # uniformly, each once
 
 
 def test_the_uniform_draw_does_not_look_at_performance():
