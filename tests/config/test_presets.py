@@ -34,7 +34,10 @@ def test_a_preset_loads_and_begins_with_its_command(preset):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_leaves_its_recipe_where_it_says_so(name):
     config = load_config([name])
-    more = {"sampling.grammar": ("off", "typed")} if name == "tiny_cpu" else {}
+    more = {
+        "smoke": {"num_meta_iterations": (100, 2)},
+        "tiny_cpu": {"num_meta_iterations": (100, 6), "sampling.grammar": ("off", "typed")},
+    }.get(name, {})
     assert config.recipe == "paper"
     assert departures(config) == DEPARTURES | more
 
