@@ -142,9 +142,10 @@ def interval(start: Value, stop: Value, step: Value) -> Value:
 
 def product(a: Value, b: Value) -> Value:
     """Return the set of all pairs of an element of a and an element of b."""
+    count = len(a) * len(b)  # of both first: a number fails, even beside an empty container
     if not len(a):
         return frozenset()
-    reserve(len(a) * len(b))
+    reserve(count)
     weigh_nested(a)
     weigh_nested(b)
     return frozenset(pairs_of(a, b))

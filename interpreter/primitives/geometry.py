@@ -129,8 +129,10 @@ def rot180(grid: Value) -> Value:
 
 
 def rot270(grid: Value) -> Value:
-    """Turn anticlockwise."""
+    """Turn anticlockwise; a set of rows fails, as it has no last one."""
     charge(count_cells(grid))
+    if type(grid) is not tuple:
+        raise TypeError("rot270 needs rows in order")
     return _transposed(grid)[::-1]
 
 

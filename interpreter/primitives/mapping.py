@@ -99,9 +99,10 @@ def prapply(function: Value, a: Value, b: Value) -> Value:
 
 def prapply_unbuilt(function: Value, a: Value, b: Value) -> Unbuilt | Value:
     """Do what `prapply` does, but leave sets of segments unbuilt."""
+    count = len(a) * len(b)  # of both first: a number fails, even beside an empty container
     if not len(a):
         return frozenset()
-    reserve(len(a) * len(b))
+    reserve(count)
     if (segments := all_segments(function, a, b)) is not None:
         return segments
     results = call_combinations(function, a, b)

@@ -1,5 +1,6 @@
 """Closures, and calling functions on every element."""
 
+import itertools
 from functools import reduce
 from itertools import count
 
@@ -72,4 +73,4 @@ def mpapply(function: Value, a: Value, b: Value) -> Value:
 
 
 def prapply(function: Value, a: Value, b: Value) -> Value:
-    return frozenset(function(i, j) for i in a for j in b)
+    return frozenset(itertools.starmap(function, itertools.product(a, b)))

@@ -108,7 +108,7 @@ def rot180(grid: Value) -> Value:
 
 
 def rot270(grid: Value) -> Value:
-    return _transposed(listed(grid))[::-1]
+    return _transposed(grid[:])[::-1]
 
 
 def _moved(patch: Value, move: Value) -> Value:
