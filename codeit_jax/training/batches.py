@@ -95,8 +95,8 @@ def plan_batches(
     lengths = np.stack([draw.prompts.lengths, draw.programs.lengths], axis=1)[order]  # [N, 2]
     if steps == "random":
         starts = range(0, len(draw), sizes.batch_size)
-        rows = [slice(start, start + sizes.batch_size) for start in starts]
-        return [PlannedBatch(shape=_shape_of(lengths[part], text, sizes), rows=order[part]) for part in rows]
+        parts = [slice(start, start + sizes.batch_size) for start in starts]
+        return [PlannedBatch(shape=_shape_of(lengths[part], text, sizes), rows=order[part]) for part in parts]
     buckets = group_rows(lengths, [text.prompt_buckets, text.program_buckets])
     prompt_lengths = sorted({bucket.shape[0] for bucket in buckets})
     upwards = {length: 1 if number % 2 == 0 else -1 for number, length in enumerate(prompt_lengths)}

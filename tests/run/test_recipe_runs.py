@@ -1,12 +1,10 @@
 """Contract tests of whole tiny runs: of each recipe, and of each ablation preset by each recipe."""
 
-import numpy as np
 import pytest
 import yaml
 
 from codeit_jax.config.loading import load_config
 from codeit_jax.config.presets import find_config_file, presets
-from codeit_jax.storage import checkpoint
 from tests.run.tiny_run import learning_rows, rows_of
 
 ABLATIONS = [preset.name for preset in presets() if "ablations/" in preset.file]
