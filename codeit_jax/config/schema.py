@@ -204,9 +204,9 @@ class InterpreterConfig:
     """Processes that run programs; 0 is one a core."""
     mode: Dialect = "native"
     """Our language, or the released code's dialect of it with its quirks."""
-    work_per_line: PositiveInt = 200_000
-    """Units of work that a line may take, 20 to 40 ms: deterministic, where the paper stops a line after 0.25 s."""
-    work_per_program: PositiveInt = 1_000_000
+    work_per_line: PositiveInt = 400_000
+    """Units of work that a line may take, 40 to 80 ms: deterministic, where the paper stops a line after 0.25 s."""
+    work_per_program: PositiveInt = 2_000_000
     """Units of work that a program may take on one grid; the paper has no such bound."""
     wall_seconds: PositiveFloat = 10.0
     """Backstop for a program, in seconds; counted when it strikes."""

@@ -3,6 +3,9 @@
 from collections import Counter
 
 import interpreter
+from codeit_jax.arc import load_tasks, reproduced
+from codeit_jax.config.interpreter_limits import limits_from_config
+from codeit_jax.config.schema import InterpreterConfig
 from codeit_jax.programs import load_programs
 from interpreter.slots import FIXED_NAMES, NUM_PRIMITIVES
 
@@ -13,3 +16,11 @@ def test_every_primitive_occurs_in_three_programs_called_or_passed_on():
         slots = {slot for line in seed.program.lines for slot in (line.callee, *line.arguments)}
         counts.update(FIXED_NAMES[slot] for slot in slots if slot < NUM_PRIMITIVES)
     assert [name for name in interpreter.PRIMITIVES if counts[name] < 3] == []
+
+
+def test_every_program_passes_within_a_runs_limits():
+    limits, tasks = limits_from_config(InterpreterConfig()), load_tasks("arc1/training")
+    for seed in load_programs("builtin"):
+        task = tasks[seed.task_id]
+        grids = [interpreter.run(seed.program, grid, limits).grid for grid in task.inputs]
+        assert all(reproduced(grids, (*task.demonstrations, *task.tests))), task.id
