@@ -184,7 +184,8 @@ DIFFERENCES = (
         paper="0.25 s a line.",
         released="The same, by a thread that can't be stopped, so that an endless line hangs the run.",
         settings=("interpreter.work_per_line", "interpreter.work_per_program", "interpreter.wall_seconds"),
-        note="Units of work in place of seconds, so that no verdict depends on the machine; the defaults are 40 to 80 ms a "
+        note="Units of work in place of seconds, so that no verdict depends on the machine; the defaults are 40 to "
+        "80 ms a "
         "line, within which every seed program of ours passes. A bound of the whole program has no counterpart.",
         test="tests/programs/test_builtin_programs.py::test_every_program_passes_within_a_runs_limits",
     ),
