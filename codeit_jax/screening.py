@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 import interpreter
 from codeit_jax.arc import Example, Grid, Task
 from codeit_jax.evaluation import Candidate
-from interpreter.jobs import Results
+from interpreter.pool.jobs import Results
 
 _TASKS_AHEAD = 4  # keeps the workers busy, and bounds the outcomes held at once
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import interpreter
 from codeit_jax.mutation.elements import ELEMENTS, SET_OF
-from interpreter.base_types import BASE_TYPES, CONTAINER, GRID, SETS, SUBTYPES
-from interpreter.signatures import Signature
+from interpreter.language.signatures import Signature
+from interpreter.language.type_names import BASE_TYPES, CONTAINER, GRID, SETS, SUBTYPES
 
 Rule = Callable[[Sequence[str]], tuple[str, ...]]
 

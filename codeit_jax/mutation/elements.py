@@ -1,6 +1,6 @@
 """What containers hold: the base types of their elements, and the sets that hold a base type."""
 
-from interpreter.base_types import CONTAINER, GRID, SETS
+from interpreter.language.type_names import CONTAINER, GRID, SETS
 
 # Of a `Container` nothing more is known than that it has run, so it may give any of what the seed programs put in
 # tuples; a wrong guess fails when the mutant runs.

@@ -16,9 +16,9 @@ import interpreter
 from codeit_jax.mutation.base_signatures import SAME_SIGNATURE
 from codeit_jax.mutation.calls import Call, draw_call, pick
 from codeit_jax.mutation.scope import PRIMITIVE_SLOTS, Scope, fixed_types
-from interpreter.base_types import CALLABLE
-from interpreter.program import OUTPUT_NAME
-from interpreter.slots import FIRST_LINE_SLOT, FIXED_NAMES, MAX_LINES, NUM_PRIMITIVES, Instruction
+from interpreter.language.program import OUTPUT_NAME
+from interpreter.language.slots import FIRST_LINE_SLOT, FIXED_NAMES, MAX_LINES, NUM_PRIMITIVES, Instruction
+from interpreter.language.type_names import CALLABLE
 
 _FIXED_TYPES = dict(fixed_types())
 

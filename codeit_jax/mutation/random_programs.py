@@ -6,8 +6,8 @@ import interpreter
 from codeit_jax.mutation.calls import draw_call
 from codeit_jax.mutation.mutate import build_program
 from codeit_jax.mutation.scope import Scope
-from interpreter.base_types import BASE_TYPES, GRID
-from interpreter.slots import FIRST_LINE_SLOT, Instruction
+from interpreter.language.slots import FIRST_LINE_SLOT, Instruction
+from interpreter.language.type_names import BASE_TYPES, GRID
 
 STOP_PROBABILITY = 0.8  # after a line that gives a grid
 MAX_PROGRAM_LINES = 32  # the paper names no bound; 32 lines without a stop happen less than once in a thousand programs

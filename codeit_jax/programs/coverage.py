@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import interpreter
 from codeit_jax.programs.solver_file import SeedProgram
-from interpreter.slots import FIXED_NAMES, NUM_PRIMITIVES
+from interpreter.language.slots import FIXED_NAMES, NUM_PRIMITIVES
 
 _HEAD = """\
 # Coverage

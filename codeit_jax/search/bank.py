@@ -8,8 +8,8 @@ from typing import Any
 
 import interpreter
 from codeit_jax.search.functions import FunctionType
-from interpreter.program import Program
-from interpreter.slots import FIRST_LINE_SLOT, Instruction
+from interpreter.language.program import Program
+from interpreter.language.slots import FIRST_LINE_SLOT, Instruction
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -21,7 +21,7 @@ class Entry:
         slot: the name's slot, or that of the callee.
         arguments: of the call; empty for a name.
         values: the values themselves, for calls outside the table.
-        weights: of the values (`interpreter.growth.weigh`).
+        weights: of the values (`interpreter.execution.size_bounds.weigh`).
         is_constant: it is a constant that is no function.
         function: its type, if it is a function.
     """

@@ -6,7 +6,7 @@ goes on from it as from the others (observational equivalence). A program of thi
 
 Every size has two passes. The first only asks which calls give the outputs: most candidates end with a call on the
 smallest input, and nothing is kept, since it would soon fill the memory. The second makes the values that larger sizes
-go on from; its calls share one table (`interpreter.call_table`), whichever input they are made on.
+go on from; its calls share one table (`interpreter.execution.call_table`), whichever input they are made on.
 """
 
 import itertools
@@ -20,13 +20,13 @@ from codeit_jax.search.bank import Bank, Entry, compositions, to_program
 from codeit_jax.search.budget import Budget, BudgetSpent, Spending
 from codeit_jax.search.functions import built_type, primitive_types
 from codeit_jax.search.grammar import Production, constants_for, productions
-from interpreter.base_types import CONTAINER, GRID
-from interpreter.call_table import CallTable
-from interpreter.growth import weigh
-from interpreter.inference import type_name
-from interpreter.machine import Failure, Machine
-from interpreter.outcome import Status
-from interpreter.slots import FIXED_NAMES, INPUT_SLOT
+from interpreter.execution.call_table import CallTable
+from interpreter.execution.machine import Failure, Machine
+from interpreter.execution.size_bounds import weigh
+from interpreter.execution.type_inference import type_name
+from interpreter.language.outcome import Status
+from interpreter.language.slots import FIXED_NAMES, INPUT_SLOT
+from interpreter.language.type_names import CONTAINER, GRID
 
 MAX_PROGRAMS = 3
 """Programs returned for a task at most: as many as pass@3 looks at."""

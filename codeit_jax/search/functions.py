@@ -10,7 +10,7 @@ from functools import cache
 
 import interpreter
 from codeit_jax.mutation.base_signatures import BASE_SIGNATURES
-from interpreter.base_types import CALLABLE
+from interpreter.language.type_names import CALLABLE
 
 BUILDERS = ("compose", "matcher", "lbind", "rbind")
 """The primitives that make the functions of a search. `chain` is two of them, `fork` and `power` make far too many."""

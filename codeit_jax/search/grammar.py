@@ -22,8 +22,8 @@ from codeit_jax.search.functions import (
     takes_and_gives,
     takes_both,
 )
-from interpreter.base_types import BASE_TYPES, CALLABLE, CONTAINER, GRID
-from interpreter.slots import FIXED_NAMES
+from interpreter.language.slots import FIXED_NAMES
+from interpreter.language.type_names import BASE_TYPES, CALLABLE, CONTAINER, GRID
 
 # Calls that give nothing new, make too many functions or sets, or need containers of functions, which no search builds.
 _LEFT_OUT = frozenset({"identity", "chain", "fork", "power", "product", "prapply", "rapply"})

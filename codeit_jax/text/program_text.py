@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import interpreter
-from interpreter.program import OUTPUT_NAME
-from interpreter.slots import MAX_LINES
+from interpreter.language.program import OUTPUT_NAME
+from interpreter.language.slots import MAX_LINES
 
 VARIABLES = tuple(f"x{number}" for number in range(1, MAX_LINES))
 """The variables of a canonical program; the last of its lines assigns `O`."""

@@ -4,13 +4,14 @@ A primitive is called with positional arguments, never changes them, charges its
 and fails by raising whatever its operations raise.
 """
 
+from interpreter.language.signatures import SIGNATURES
 from interpreter.primitives import (
     arithmetic,
+    closure_builders,
     colors,
     containers,
     distances,
     finding,
-    functions,
     geometry,
     lines,
     logic,
@@ -22,15 +23,14 @@ from interpreter.primitives import (
     selection,
 )
 from interpreter.primitives.closures import as_primitive
-from interpreter.signatures import SIGNATURES
-from interpreter.values import Value
+from interpreter.values.order import Value
 
 _FAMILIES = (
     arithmetic,
     logic,
     containers,
     selection,
-    functions,
+    closure_builders,
     mapping,
     colors,
     geometry,

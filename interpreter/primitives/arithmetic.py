@@ -3,9 +3,9 @@
 import operator
 from collections.abc import Callable
 
-from interpreter.values import Value
-from interpreter.weight import weigh
-from interpreter.work import METER, SizeExceeded, charge, reserve
+from interpreter.values.meter import METER, SizeExceeded, charge, reserve
+from interpreter.values.order import Value
+from interpreter.values.weight import weigh
 
 # Results inside this range need no look at the meter: the usual case must cost nothing.
 _SMALL = 1 << 30

@@ -5,7 +5,7 @@ from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 
-from interpreter.values import Value, first_of, in_order
+from interpreter.values.order import Value, first_of, in_order
 
 Box = tuple[int, int, int, int]
 

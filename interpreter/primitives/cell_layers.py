@@ -5,12 +5,12 @@ from itertools import chain, islice, repeat
 from math import inf
 from types import FunctionType
 
+from interpreter.primitives.bounded_calls import enter, leave, made_by
 from interpreter.primitives.bounds import integer_pairs, listed_indices
-from interpreter.primitives.calls import enter, leave, made_by
 from interpreter.primitives.unbuilt import CELL_NODES, Unbuilt
 from interpreter.primitives.unions import recolors
-from interpreter.values import Value, in_order
-from interpreter.work import METER, charge, reserve
+from interpreter.values.meter import METER, charge, reserve
+from interpreter.values.order import Value, in_order
 
 _TOO_LONG = 11  # such functions watch what they nest (see `closures`)
 _TUPLE = {tuple}

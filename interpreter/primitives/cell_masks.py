@@ -11,8 +11,8 @@ from interpreter.primitives.lines import SHOT
 from interpreter.primitives.raster import GUARD, Raster, raster_of
 from interpreter.primitives.unbuilt import CELL_NODES, INDEX_NODES, Unbuilt
 from interpreter.primitives.unions import images_of, pattern_size
-from interpreter.values import Value
-from interpreter.work import METER, charge, reserve
+from interpreter.values.meter import METER, charge, reserve
+from interpreter.values.order import Value
 
 _BYTE = 255
 _FEW_INDICES = 150  # are sooner built

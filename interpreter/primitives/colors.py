@@ -6,9 +6,9 @@ from itertools import chain
 
 from interpreter.primitives.bounds import components_of
 from interpreter.primitives.raster import is_colour, known_raster_of, raster_of
-from interpreter.values import Value, first_of, in_order
-from interpreter.weight import weigh, weigh_nested
-from interpreter.work import charge
+from interpreter.values.meter import charge
+from interpreter.values.order import Value, first_of, in_order
+from interpreter.values.weight import weigh, weigh_nested
 
 _TUPLE = {tuple}
 

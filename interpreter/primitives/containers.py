@@ -5,9 +5,9 @@ from itertools import product as pairs_of
 from typing import cast
 
 from interpreter.primitives.unbuilt import Unbuilt
-from interpreter.values import Value, first_of, in_order, ordered
-from interpreter.weight import reserve_copies, weigh_nested
-from interpreter.work import charge, reserve
+from interpreter.values.meter import charge, reserve
+from interpreter.values.order import Value, first_of, in_order, ordered
+from interpreter.values.weight import reserve_copies, weigh_nested
 
 
 def kind_of(container: Value) -> type:

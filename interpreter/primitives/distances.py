@@ -2,8 +2,8 @@
 
 from interpreter.primitives.bounds import bounds, indices_of
 from interpreter.primitives.measurements import center, vmatching
-from interpreter.values import Value
-from interpreter.work import charge, reserve
+from interpreter.values.meter import charge, reserve
+from interpreter.values.order import Value
 
 _MAX_AREA = 1 << 14  # of the joint bounding box, in bits
 _FEW_PAIRS = 32

@@ -15,8 +15,8 @@ from interpreter.primitives.raster import (
     pick,
     raster_of,
 )
-from interpreter.values import Value, in_order
-from interpreter.work import charge, reserve
+from interpreter.values.meter import charge, reserve
+from interpreter.values.order import Value, in_order
 
 _SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 _ALL_AROUND = (*_SIDES, (-1, -1), (-1, 1), (1, -1), (1, 1))

@@ -16,9 +16,9 @@ from interpreter.primitives.raster import (
     raster_of,
     rows_of,
 )
-from interpreter.values import Value, in_order
-from interpreter.weight import reserve_copies, weigh
-from interpreter.work import charge, reserve
+from interpreter.values.meter import charge, reserve
+from interpreter.values.order import Value, in_order
+from interpreter.values.weight import reserve_copies, weigh
 
 _TUPLE = {tuple}
 _reversed = itemgetter(slice(None, None, -1))

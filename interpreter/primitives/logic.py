@@ -1,8 +1,8 @@
 """Truth values, and packing two values in a tuple."""
 
-from interpreter.values import Value
-from interpreter.weight import weigh_nested
-from interpreter.work import charge
+from interpreter.values.meter import charge
+from interpreter.values.order import Value
+from interpreter.values.weight import weigh_nested
 
 
 def identity(x: Value) -> Value:

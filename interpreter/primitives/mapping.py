@@ -1,15 +1,15 @@
 """Calling a function on every element."""
 
-from interpreter.primitives.calls import call_combinations, call_each, enter, leave
+from interpreter.primitives.bounded_calls import call_combinations, call_each, enter, leave
 from interpreter.primitives.cell_layers import layers_of_images, layers_of_pairs
 from interpreter.primitives.cell_masks import masks_of_images
 from interpreter.primitives.containers import kind_of, merge
 from interpreter.primitives.segments import all_segments
 from interpreter.primitives.unbuilt import Unbuilt
 from interpreter.primitives.unions import union_of_images
-from interpreter.values import Value, in_order
-from interpreter.weight import nesting_compounds, weigh_nested
-from interpreter.work import METER, charge, reserve
+from interpreter.values.meter import METER, charge, reserve
+from interpreter.values.order import Value, in_order
+from interpreter.values.weight import nesting_compounds, weigh_nested
 
 _SET = frozenset({frozenset})
 

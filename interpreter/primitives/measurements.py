@@ -2,8 +2,8 @@
 
 from interpreter.primitives.bounds import along, bounds, indices_of, side, span
 from interpreter.primitives.patches import normalize
-from interpreter.values import Value
-from interpreter.work import charge
+from interpreter.values.meter import charge
+from interpreter.values.order import Value
 
 
 def height(piece: Value) -> Value:

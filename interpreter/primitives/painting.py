@@ -7,9 +7,9 @@ from interpreter.primitives.bounds import components_of, listed_indices
 from interpreter.primitives.colors import count_cells, mostcolor
 from interpreter.primitives.patches import shift
 from interpreter.primitives.unbuilt import Unbuilt
-from interpreter.values import Value, in_order
-from interpreter.weight import weigh
-from interpreter.work import charge
+from interpreter.values.meter import charge
+from interpreter.values.order import Value, in_order
+from interpreter.values.weight import weigh
 
 _TUPLE = {tuple}
 

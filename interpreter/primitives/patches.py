@@ -3,9 +3,9 @@
 from itertools import repeat
 
 from interpreter.primitives.bounds import bounds, components_of, holds_cells, indices_of, listed_indices
-from interpreter.values import Value
-from interpreter.weight import weigh
-from interpreter.work import charge
+from interpreter.values.meter import charge
+from interpreter.values.order import Value
+from interpreter.values.weight import weigh
 
 
 def toindices(patch: Value) -> Value:

@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from itertools import chain, compress
 
 from interpreter.primitives.indices import Index, indices_in_box
-from interpreter.values import Value
+from interpreter.values.order import Value
 
 GUARD = 255  # fills the guard column; no grid with a colour this high takes the fast path
 MAX_CELLS = 4096  # beyond, masks lose to cell-by-cell code and index tables to memory

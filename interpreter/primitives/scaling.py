@@ -9,8 +9,8 @@ from interpreter.primitives.bounds import bounds
 from interpreter.primitives.colors import count_cells
 from interpreter.primitives.geometry import crop
 from interpreter.primitives.raster import MAX_CELLS, index_table, is_regular, rows_of
-from interpreter.values import Value, in_order
-from interpreter.work import charge, reserve
+from interpreter.values.meter import charge, reserve
+from interpreter.values.order import Value, in_order
 
 
 def hupscale(grid: Value, factor: Value) -> Value:

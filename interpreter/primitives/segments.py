@@ -9,16 +9,16 @@ from functools import reduce
 from itertools import chain
 from operator import or_
 
+from interpreter.primitives.bounded_calls import enter, leave
 from interpreter.primitives.bounds import integer_pairs
-from interpreter.primitives.calls import enter, leave
 from interpreter.primitives.copies import Copies, Indices, Ray, Window
 from interpreter.primitives.indices import Index
 from interpreter.primitives.lines import SHOT, segment
 from interpreter.primitives.straight_lines import line_tests
 from interpreter.primitives.unbuilt import INDEX_NODES, Unbuilt
-from interpreter.values import Value
-from interpreter.weight import nesting_compounds
-from interpreter.work import METER, charge, reserve
+from interpreter.values.meter import METER, charge, reserve
+from interpreter.values.order import Value
+from interpreter.values.weight import nesting_compounds
 
 _FEW_PAIRS = 256
 _FEW_SEGMENTS = 100

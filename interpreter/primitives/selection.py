@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from itertools import compress, islice
 from typing import Any
 
-from interpreter.primitives.calls import call_each, enter, leave
+from interpreter.primitives.bounded_calls import call_each, enter, leave
 from interpreter.primitives.containers import kind_of, merge
 from interpreter.primitives.straight_lines import straight_lines
 from interpreter.primitives.unbuilt import Unbuilt
-from interpreter.values import Value, compares_simply, first_of, in_order, last_of, ordered
-from interpreter.weight import weigh_nested
-from interpreter.work import charge
+from interpreter.values.meter import charge
+from interpreter.values.order import Value, compares_simply, first_of, in_order, last_of, ordered
+from interpreter.values.weight import weigh_nested
 
 _NUMBERS = {int, bool}
 

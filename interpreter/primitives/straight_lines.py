@@ -8,10 +8,10 @@ from functools import partial
 from itertools import compress, islice
 from typing import NamedTuple
 
+from interpreter.primitives.bounded_calls import enter, leave, made_by
 from interpreter.primitives.bounds import integer_pairs
-from interpreter.primitives.calls import enter, leave, made_by
-from interpreter.values import Value
-from interpreter.work import charge
+from interpreter.values.meter import charge
+from interpreter.values.order import Value
 
 _FEW_PATCHES = 8
 _SET = {frozenset}

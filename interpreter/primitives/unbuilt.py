@@ -5,7 +5,7 @@ made, hashed and walked once. Or it connects all pairs of some indices, and keep
 Only where a program does nothing else with the value may the primitives that end in `_unbuilt` make it.
 """
 
-from interpreter.values import Value
+from interpreter.values.order import Value
 
 INDEX_NODES = 3
 CELL_NODES = 5
@@ -18,7 +18,7 @@ class Unbuilt:
 
     Args:
         length: how many elements the built value has.
-        weight: how many nodes it has as a tree (`interpreter.growth`).
+        weight: how many nodes it has as a tree (`execution.size_bounds`).
     """
 
     __slots__ = ("_length", "weight")

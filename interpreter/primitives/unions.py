@@ -9,14 +9,14 @@ from collections.abc import Callable, Collection, Sequence
 from types import FunctionType
 from typing import NamedTuple
 
+from interpreter.primitives.bounded_calls import enter, leave, made_by
 from interpreter.primitives.bounds import bounds, integer_pairs
-from interpreter.primitives.calls import enter, leave, made_by
 from interpreter.primitives.copies import Copies, Indices, Ray, union_of_copies
 from interpreter.primitives.indices import Index
 from interpreter.primitives.lines import SHOT, vfrontier
 from interpreter.primitives.patches import dneighbors, ineighbors, neighbors
-from interpreter.values import Value
-from interpreter.work import METER, LimitExceeded, charge, reserve
+from interpreter.values.meter import METER, LimitExceeded, charge, reserve
+from interpreter.values.order import Value
 
 _FEW_ELEMENTS = 12
 _FEW_INDICES = 1000  # are found faster by calls

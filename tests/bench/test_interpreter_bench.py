@@ -20,7 +20,8 @@ from codeit_jax.bench.interpreter_work import (
     task_mutant_workloads,
 )
 from codeit_jax.cli import main
-from interpreter import Limits, Status, batch, parse
+from interpreter import Limits, Status, parse
+from interpreter.execution import batch_run as batch
 
 GRID = ((1, 2), (3, 4))
 TURNED = parse("x1 = hmirror(I)\nO = vmirror(x1)")

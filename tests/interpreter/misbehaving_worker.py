@@ -11,11 +11,11 @@ import time
 if __name__ == "__main__":  # tests import it too
     sys.path.append(sys.argv[1])
 
-from interpreter import worker
-from interpreter.answers import AnswerWriter
-from interpreter.outcome import Outcome, Status
-from interpreter.protocol import frame
-from interpreter.sandbox import Protections
+from interpreter.language.outcome import Outcome, Status
+from interpreter.pool import worker
+from interpreter.pool.protocol import frame
+from interpreter.pool.sandbox import Protections
+from interpreter.pool.wire_outcomes import AnswerWriter
 
 
 def errors(chunk, sequence=0, program=0, number=1, num_grids=None):

@@ -7,10 +7,11 @@ from mutated_texts import mutants
 from program_texts import program_text, random_program
 
 from codeit_jax.bench.plain import evaluate
-from interpreter import Limits, Status, batch, parse, run, run_batch
-from interpreter.batch import Batch, Numbering
-from interpreter.machine import Metered
-from interpreter.work import WorkExceeded
+from interpreter import Limits, Status, parse, run, run_batch
+from interpreter.execution import batch_run as batch
+from interpreter.execution.batch_run import Batch, Numbering
+from interpreter.execution.machine import Metered
+from interpreter.values.meter import WorkExceeded
 
 GRIDS = [
     ((1, 0, 0), (0, 2, 0), (0, 0, 3)),

@@ -6,8 +6,8 @@ import pytest
 from program_texts import random_program
 
 from interpreter import Outcome, ProgramError, Status, parse
-from interpreter.answers import AnswerWriter, decode_outcomes
-from interpreter.protocol import ProtocolError, decode_chunk, decode_greeting, encode_chunk, encode_grid
+from interpreter.pool.protocol import ProtocolError, decode_chunk, decode_greeting, encode_chunk, encode_grid
+from interpreter.pool.wire_outcomes import AnswerWriter, decode_outcomes
 
 FEW = 3_000
 PIECES = [

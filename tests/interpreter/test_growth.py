@@ -7,12 +7,15 @@ from mutated_texts import mutants
 from primitive_arguments import arguments_of, odd_arguments_of, resolve
 from program_texts import program_text
 
-from interpreter import Status, execution, growth, machine, parse, run, run_batch
-from interpreter.growth import weigh
-from interpreter.limits import Limits
-from interpreter.machine import Failure, Machine
+from interpreter import Status, parse, run, run_batch
+from interpreter.execution import machine
+from interpreter.execution import single_run as execution
+from interpreter.execution import size_bounds as growth
+from interpreter.execution.machine import Failure, Machine
+from interpreter.execution.size_bounds import weigh
+from interpreter.language.limits import Limits
 from interpreter.primitives import PRIMITIVES
-from interpreter.work import SizeExceeded
+from interpreter.values.meter import SizeExceeded
 
 MACHINE = Machine(Limits())
 HEAVY = tuple(range(100, 160))

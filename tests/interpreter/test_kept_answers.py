@@ -6,7 +6,7 @@ import pytest
 from metered_calls import outcome
 
 from interpreter.primitives import PRIMITIVES, raster
-from interpreter.work import WorkExceeded
+from interpreter.values.meter import WorkExceeded
 
 FLAGS = [(univalued, diagonal, without) for univalued in (0, 1) for diagonal in (0, 1) for without in (0, 1)]
 QUESTIONS = [

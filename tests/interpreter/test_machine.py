@@ -7,8 +7,8 @@ import pytest
 from program_texts import program_text
 
 from interpreter import Limits, Status, infer_types, parse, run, run_batch
-from interpreter.output import as_grid
-from interpreter.work import METER
+from interpreter.execution.output import as_grid
+from interpreter.values.meter import METER
 
 GRID = ((1, 0, 0), (0, 2, 0), (0, 0, 3))
 

@@ -4,8 +4,8 @@ import pytest
 from program_texts import program_text
 
 from interpreter import Limits, Status, parse, run, run_batch
-from interpreter.output import Unsure
-from interpreter.plan import UNBUILT_SLOTS, plan_of
+from interpreter.execution.output import Unsure
+from interpreter.execution.plan import UNBUILT_SLOTS, plan_of
 
 GRIDS = [((1, 0, 0), (0, 2, 0), (0, 0, 3)), ((0, 0, 5, 5), (0, 1, 1, 0)), ((7,),)]
 

@@ -11,7 +11,8 @@ from pool_jobs import GRIDS, alone, random_jobs
 from program_texts import random_program
 
 import interpreter
-from interpreter import InterpreterPool, Job, Limits, PoolError, Status, parse, schedule
+from interpreter import InterpreterPool, Job, Limits, PoolError, Status, parse
+from interpreter.pool import schedule
 
 
 @pytest.mark.parametrize("num_workers", [1, 2, 5])
@@ -107,7 +108,7 @@ def test_workers_and_the_package_need_no_numpy_and_no_jax():
 
 
 def test_a_worker_refuses_to_hold_jax(tmp_path):
-    code = "import sys; sys.modules['jax'] = sys; from interpreter.worker import main; main('{}')"
+    code = "import sys; sys.modules['jax'] = sys; from interpreter.pool.worker import main; main('{}')"
     folder = str(Path(interpreter.__file__).parent.parent)
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -106,7 +106,7 @@ def test_what_a_worker_died_of_is_tried_again_in_a_new_one(before):
 
 
 def test_a_worker_process_that_never_greets_is_given_up(monkeypatch):
-    monkeypatch.setattr("interpreter.process.START_SECONDS", 0.05)
+    monkeypatch.setattr("interpreter.pool.process.START_SECONDS", 0.05)
     with InterpreterPool(1, _command=["/bin/sleep", "1000"]) as pool, pytest.raises(interpreter.PoolError):
         pool.run([Job([GOOD], GRIDS)])
 
@@ -171,7 +171,7 @@ import sys
 sys.argv[1:] = [sys.argv[1], sys.argv[3], sys.argv[2]]
 sys.path.append(sys.argv[1])
 sys.path.append(sys.argv[3].rpartition("/")[0])
-from interpreter import worker
+from interpreter.pool import worker
 import misbehaving_worker
 worker.Worker = misbehaving_worker.MisbehavingWorker
 worker.main(sys.argv[2])

@@ -7,10 +7,10 @@ import pytest
 from golden_values import decode
 from primitive_arguments import resolve
 
-from interpreter.constants import CONSTANTS
-from interpreter.dialect import primitives_for
+from interpreter.execution.dialect import primitives_for
+from interpreter.language.constants import CONSTANTS
+from interpreter.language.signatures import SIGNATURES, Parameter, Signature
 from interpreter.primitives import PRIMITIVES
-from interpreter.signatures import SIGNATURES, Parameter, Signature
 
 FAILS = "fails"
 S = frozenset

@@ -10,11 +10,11 @@ from primitive_arguments import anything, arguments_of, odd_arguments_of, resolv
 
 from codeit_jax.bench.plain import PRIMITIVES as PLAIN
 from codeit_jax.bench.plain.order import key
+from interpreter.language.signatures import SIGNATURES
 from interpreter.primitives import PRIMITIVES
 from interpreter.primitives.raster import known_raster_of, raster_of
-from interpreter.signatures import SIGNATURES
-from interpreter.values import first_of, last_of, ordered
-from interpreter.work import METER
+from interpreter.values.meter import METER
+from interpreter.values.order import first_of, last_of, ordered
 
 FAILED = "failed"
 BUDGET = 10**9

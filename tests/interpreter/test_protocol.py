@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpreter import Outcome, Status
-from interpreter.answers import AnswerWriter, Head, decode_head, decode_outcomes
-from interpreter.protocol import (
+from interpreter.pool.protocol import (
     Chunk,
     FrameBuffer,
     ProtocolError,
@@ -19,6 +18,7 @@ from interpreter.protocol import (
     encode_grid,
     frame,
 )
+from interpreter.pool.wire_outcomes import AnswerWriter, Head, decode_head, decode_outcomes
 
 GRID = ((1, 2), (3, 4))
 CHUNK = Chunk(7, True, (GRID, ((0,),)), ((), ((),), GRID), ("O = hmirror(I)", "", "é\ud800"))

@@ -9,7 +9,7 @@ from metered_calls import outcome
 
 from interpreter import PRIMITIVES
 from interpreter.primitives import copies, lines, mapping, segments, unions
-from interpreter.work import METER
+from interpreter.values.meter import METER
 
 P = PRIMITIVES
 coordinates = st.integers(-4, 34)

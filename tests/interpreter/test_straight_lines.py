@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from interpreter import PRIMITIVES
 from interpreter.primitives import selection, straight_lines
-from interpreter.work import METER
+from interpreter.values.meter import METER
 
 P = PRIMITIVES
 coordinates = st.integers(-2, 4)

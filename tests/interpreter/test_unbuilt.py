@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from metered_calls import outcome
 
 from interpreter import PRIMITIVES
-from interpreter.growth import weigh
+from interpreter.execution.size_bounds import weigh
 from interpreter.primitives import cell_masks, segments
 from interpreter.primitives.cell_layers import CellLayers
 from interpreter.primitives.cell_masks import CellMasks

@@ -5,10 +5,10 @@ import os
 import pytest
 
 from interpreter import Limits, parse, run
-from interpreter import worker as worker_module
-from interpreter.answers import decode_head, decode_outcomes
-from interpreter.protocol import Chunk, FrameBuffer
-from interpreter.worker import Worker
+from interpreter.pool import worker as worker_module
+from interpreter.pool.protocol import Chunk, FrameBuffer
+from interpreter.pool.wire_outcomes import decode_head, decode_outcomes
+from interpreter.pool.worker import Worker
 
 GRIDS = (((1, 0), (0, 2)), ((3, 3, 4),))
 TEXTS = ("O = hmirror(I)", "O = nothing(I)", "O = vmirror(I)", "O = hmirror(I)", "O = size(I)")

@@ -15,7 +15,7 @@ import interpreter
 from codeit_jax.mutation.base_signatures import BASE_SIGNATURES, SAME_SIGNATURE
 from codeit_jax.mutation.mutate import RECIPES, Branch, Recipe, TypedProgram, choose_branch, mutate
 from codeit_jax.mutation.scope import CONSTANTS_BY_TYPE
-from interpreter.slots import FIRST_LINE_SLOT, FIXED_NAMES, NUM_PRIMITIVES, Instruction
+from interpreter.language.slots import FIRST_LINE_SLOT, FIXED_NAMES, NUM_PRIMITIVES, Instruction
 
 GRID = ((0, 0, 3), (0, 4, 0), (5, 5, 0))
 TEXTS = [

@@ -8,16 +8,24 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from interpreter.growth import NODES_A_UNIT, SLACK, bound, weigh
-from interpreter.limits import Limits
-from interpreter.machine import DEFAULT_LIMITS, PROGRAM_WORK_EXCEEDED, UNDEFINED, Failure, Machine, Result, failure_of
-from interpreter.outcome import Grid, Outcome
-from interpreter.output import Unsure, finish
-from interpreter.plan import Step
+from interpreter.execution.machine import (
+    DEFAULT_LIMITS,
+    PROGRAM_WORK_EXCEEDED,
+    UNDEFINED,
+    Failure,
+    Machine,
+    Result,
+    failure_of,
+)
+from interpreter.execution.output import Unsure, finish
+from interpreter.execution.plan import Step
+from interpreter.execution.size_bounds import NODES_A_UNIT, SLACK, bound, weigh
+from interpreter.language.limits import Limits
+from interpreter.language.outcome import Grid, Outcome
+from interpreter.language.program import Program
+from interpreter.language.slots import FIRST_LINE_SLOT, INPUT_SLOT, MAX_LINES
 from interpreter.primitives.raster import raster_of
-from interpreter.program import Program
-from interpreter.slots import FIRST_LINE_SLOT, INPUT_SLOT, MAX_LINES
-from interpreter.work import METER
+from interpreter.values.meter import METER
 
 _SIZE = Unsure.SIZE  # looking it up in the class would take as long as a line
 _BLANK = [UNDEFINED] * (1 + MAX_LINES)

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from interpreter.execution import execute
-from interpreter.limits import Limits
-from interpreter.machine import DEFAULT_LIMITS, Machine
-from interpreter.outcome import Grid
+from interpreter.execution.machine import DEFAULT_LIMITS, Machine
+from interpreter.execution.single_run import execute
+from interpreter.language.limits import Limits
+from interpreter.language.outcome import Grid
+from interpreter.language.program import Program
 from interpreter.primitives.unbuilt import Unbuilt
-from interpreter.program import Program
 
 
 def infer_types(program: Program, grids: Iterable[Grid], limits: Limits = DEFAULT_LIMITS) -> list[str | None]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from itertools import chain
 from typing import Any
 
-from interpreter.work import METER, SizeExceeded, charge
+from interpreter.values.meter import METER, SizeExceeded, charge
 
 Value = Any  # int, bool, None, tuple, frozenset or function: nothing else exists while a program runs
 

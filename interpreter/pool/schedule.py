@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from interpreter.jobs import PendingJob
+from interpreter.pool.jobs import PendingJob
 
 SMALL_JOB_EXECUTIONS = 512
 PORTION_PROGRAMS = 256

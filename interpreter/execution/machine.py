@@ -1,7 +1,7 @@
 """Making calls under limits.
 
-A call is made by `Machine.call`: the line's work budget is set, the primitive charges it (see `interpreter.work`), the
-result is weighed (see `interpreter.growth`). So a call's result, its work or its failure depend on its callee and
+A call is made by `Machine.call`: the line's work budget is set, the primitive charges it (see `values.meter`), the
+result is weighed (see `execution.size_bounds`). So a call's result, its work or its failure depend on its callee and
 arguments only, and not on what ran before.
 
 The work meter is one object per process: running programs in several threads at once is not supported.
@@ -14,15 +14,15 @@ from functools import cache
 from types import FunctionType
 from typing import Any, NamedTuple
 
-from interpreter.constants import CONSTANTS
-from interpreter.dialect import primitives_for
-from interpreter.growth import BUILDERS, FACTORS, NO_BOUND, NODES_A_UNIT, SLACK, bound, weigh
-from interpreter.limits import CODEIT_LENGTH_LIMIT, Limits, Mode
-from interpreter.outcome import Outcome, Status
+from interpreter.execution.dialect import primitives_for
+from interpreter.execution.size_bounds import BUILDERS, FACTORS, NO_BOUND, NODES_A_UNIT, SLACK, bound, weigh
+from interpreter.language.constants import CONSTANTS
+from interpreter.language.limits import CODEIT_LENGTH_LIMIT, Limits, Mode
+from interpreter.language.outcome import Outcome, Status
+from interpreter.language.slots import MAX_LINES
 from interpreter.primitives import TAKE_UNBUILT, UNBUILT_VARIANTS
 from interpreter.primitives.unbuilt import Unbuilt
-from interpreter.slots import MAX_LINES
-from interpreter.work import METER, LimitExceeded, WorkExceeded
+from interpreter.values.meter import METER, LimitExceeded, WorkExceeded
 
 DEFAULT_LIMITS = Limits()
 
@@ -39,7 +39,7 @@ UNDEFINED = _Undefined()
 
 
 Result = tuple[Any, int, int]
-"""What a call gave: a value, the work it took, and an upper bound on the value's weight (`interpreter.growth`)."""
+"""What a call gave: a value, the work it took, and an upper bound on the value's weight (`execution.size_bounds`)."""
 
 
 class Failure(NamedTuple):
@@ -71,10 +71,10 @@ class Machine:
         slots: the row that programs run on, one at a time: the environment, the input grid, results of lines, and the
             variants of primitives that may leave their values unbuilt.
         slot_weights: upper bounds on the weights of `slots`.
-        slot_factors: for these, how the result of a call grows (`interpreter.growth`); 0 if that depends on more than
-            the callee.
+        slot_factors: for these, how the result of a call grows (`execution.size_bounds`); 0 if that depends on more
+            than the callee.
         factors: by primitive, how its results grow.
-        unbuilt_variants: by primitive, what gives the same value unbuilt if it can (`interpreter.primitives.unbuilt`).
+        unbuilt_variants: by primitive, what gives the same value unbuilt if it can (`primitives.unbuilt`).
         takes_unbuilt: by primitive, which argument may be unbuilt.
         drops_long_values: whether values that are long are undefined (mode "codeit").
     """

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from interpreter.outcome import SKIPPED, Grid, Outcome
-from interpreter.program import Program
-from interpreter.protocol import encode_chunk, encode_grid
+from interpreter.language.outcome import SKIPPED, Grid, Outcome
+from interpreter.language.program import Program
+from interpreter.pool.protocol import encode_chunk, encode_grid
 
 Results = list[list[list[Outcome]]]
 Progress = Callable[[int, int], None]

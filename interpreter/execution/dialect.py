@@ -4,7 +4,7 @@ from typing import Literal
 
 from interpreter.primitives import PRIMITIVES
 from interpreter.primitives.closures import as_primitive
-from interpreter.values import Value
+from interpreter.values.order import Value
 
 Mode = Literal["native", "codeit"]
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from interpreter.outcome import Grid, Outcome, Status
-from interpreter.protocol import ProtocolError, Reader, encode_grid
+from interpreter.language.outcome import Grid, Outcome, Status
+from interpreter.pool.protocol import ProtocolError, Reader, encode_grid
 
 MAX_MESSAGE_BYTES = 255
 

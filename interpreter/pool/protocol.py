@@ -1,7 +1,7 @@
 """Frames between a pool and its workers.
 
 A frame is a length (uint32, little endian) and that many bytes. To a worker goes a `Chunk`: input grids, wanted
-outputs and program texts. From a worker come a greeting and then `Answers` (`interpreter.answers`). Every count is
+outputs and program texts. From a worker come a greeting and then `Answers` (`pool.wire_outcomes`). Every count is
 checked against the bytes that are there, and nothing is unpickled: what a worker writes can be wrong, but it cannot do
 anything else.
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from interpreter.outcome import Grid
+from interpreter.language.outcome import Grid
 
 MAX_SIDE = 65_535
 MAX_TEXT_CHARACTERS = 65_535

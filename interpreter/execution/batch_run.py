@@ -1,9 +1,9 @@
 """Many programs on the same grids: every distinct call is made once.
 
 Two things are shared. Lines that are the same expression of the input, in whatever programs, have one number and are
-looked up by it; only expressions that are new on a grid go to its table of calls (`interpreter.call_table`), where they
+looked up by it; only expressions that are new on a grid go to its table of calls (`execution.call_table`), where they
 meet others with equal arguments. Each program gets the outcome and the work that it has alone, whatever else is in the
-batch: a call gives the same under the same line budget (`interpreter.machine`), and iteration orders are properties of
+batch: a call gives the same under the same line budget (`execution.machine`), and iteration orders are properties of
 the values.
 """
 
@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
 
-from interpreter.call_stack import call_with_room
-from interpreter.call_table import UNDEFINED_ID, CallTable
-from interpreter.limits import Limits
-from interpreter.machine import DEFAULT_LIMITS, PROGRAM_WORK_EXCEEDED, Failure, Machine, Metered
-from interpreter.outcome import SKIPPED, Grid, Outcome, Status
-from interpreter.program import Program
-from interpreter.slots import FIRST_LINE_SLOT
+from interpreter.execution.call_stack import call_with_room
+from interpreter.execution.call_table import UNDEFINED_ID, CallTable
+from interpreter.execution.machine import DEFAULT_LIMITS, PROGRAM_WORK_EXCEEDED, Failure, Machine, Metered
+from interpreter.language.limits import Limits
+from interpreter.language.outcome import SKIPPED, Grid, Outcome, Status
+from interpreter.language.program import Program
+from interpreter.language.slots import FIRST_LINE_SLOT
 
 TABLE_NODES = 8_000_000
 """About how many nodes of values the tables of a batch keep before they are emptied (about 30 bytes a node)."""

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from types import FunctionType
 
-from interpreter.values import Value, in_order, ordered
-from interpreter.work import METER, SizeExceeded
+from interpreter.values.meter import METER, SizeExceeded
+from interpreter.values.order import Value, in_order, ordered
 
 _FRAMES = 3  # of a higher-order primitive itself
 

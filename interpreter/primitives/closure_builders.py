@@ -4,8 +4,8 @@ Every call of a closure costs one unit, because closures that use a closure twic
 """
 
 from interpreter.primitives.closures import as_closure
-from interpreter.values import Value
-from interpreter.work import METER, SizeExceeded, WorkExceeded, charge
+from interpreter.values.meter import METER, SizeExceeded, WorkExceeded, charge
+from interpreter.values.order import Value
 
 _MAX_POWER = 500  # the language promises no more
 

@@ -7,10 +7,10 @@ their arguments came about. A failed call is kept like any other.
 from functools import cache
 from typing import Any
 
-from interpreter.limits import Limits, Mode
-from interpreter.machine import OUT_OF_MEMORY, UNDEFINED, Failure, Machine
-from interpreter.outcome import Grid, Outcome, Status
-from interpreter.output import finish
+from interpreter.execution.machine import OUT_OF_MEMORY, UNDEFINED, Failure, Machine
+from interpreter.execution.output import finish
+from interpreter.language.limits import Limits, Mode
+from interpreter.language.outcome import Grid, Outcome, Status
 from interpreter.primitives.unbuilt import Unbuilt
 
 UNDEFINED_ID = 0

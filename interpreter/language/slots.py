@@ -5,8 +5,8 @@ A slot is an index into this row.
 
 from typing import NamedTuple
 
-from interpreter.constants import CONSTANTS
-from interpreter.signatures import SIGNATURES
+from interpreter.language.constants import CONSTANTS
+from interpreter.language.signatures import SIGNATURES
 
 MAX_LINES = 64
 INPUT_NAME = "I"

@@ -4,8 +4,8 @@ import marshal
 from enum import IntEnum
 from typing import Any
 
-from interpreter.limits import Mode
-from interpreter.outcome import Grid, Outcome, Status
+from interpreter.language.limits import Mode
+from interpreter.language.outcome import Grid, Outcome, Status
 
 _COLORS = bytes(range(10))
 _TUPLE = frozenset({tuple})
@@ -13,7 +13,7 @@ _MOST_ROWS = 30
 
 
 class Unsure(IntEnum):
-    """What has to be looked for in an output, as far as the program doesn't tell (`interpreter.plan`)."""
+    """What has to be looked for in an output, as far as the program doesn't tell (`execution.plan`)."""
 
     SIZE = 0
     """It is a tuple of equally long tuples of colours, or no tuple."""

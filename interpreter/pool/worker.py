@@ -11,15 +11,15 @@ import os
 import sys
 import time
 
-from interpreter.answers import AnswerWriter
-from interpreter.batch import Batch, Expressions, Numbering
-from interpreter.call_stack import call_with_room
-from interpreter.limits import Limits
-from interpreter.machine import Metered
-from interpreter.outcome import Outcome, Status
-from interpreter.program import ProgramError, parse
-from interpreter.protocol import MAX_CHUNK_BYTES, Chunk, FrameBuffer, decode_chunk, encode_greeting, frame
-from interpreter.sandbox import confine
+from interpreter.execution.batch_run import Batch, Expressions, Numbering
+from interpreter.execution.call_stack import call_with_room
+from interpreter.execution.machine import Metered
+from interpreter.language.limits import Limits
+from interpreter.language.outcome import Outcome, Status
+from interpreter.language.program import ProgramError, parse
+from interpreter.pool.protocol import MAX_CHUNK_BYTES, Chunk, FrameBuffer, decode_chunk, encode_greeting, frame
+from interpreter.pool.sandbox import confine
+from interpreter.pool.wire_outcomes import AnswerWriter
 
 # Less than a portion takes, so that the pool gives the next one in time.
 _FLUSH_SECONDS = 0.005

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from interpreter.limits import Mode
-from interpreter.plan import Plan, plan_of
-from interpreter.signatures import SIGNATURES
-from interpreter.slots import (
+from interpreter.execution.plan import Plan, plan_of
+from interpreter.language.limits import Mode
+from interpreter.language.signatures import SIGNATURES
+from interpreter.language.slots import (
     FIRST_LINE_SLOT,
     FIXED_NAMES,
     FIXED_SLOTS,

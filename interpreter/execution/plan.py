@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from interpreter.constants import CONSTANTS
-from interpreter.growth import BUILDERS
-from interpreter.output import Unsure
+from interpreter.execution.output import Unsure
+from interpreter.execution.size_bounds import BUILDERS
+from interpreter.language.constants import CONSTANTS
+from interpreter.language.signatures import SIGNATURES
+from interpreter.language.slots import FIRST_LINE_SLOT, FIXED_SLOTS, INPUT_SLOT, MAX_LINES, Instruction
 from interpreter.primitives import TAKE_UNBUILT, UNBUILT_VARIANTS
-from interpreter.signatures import SIGNATURES
-from interpreter.slots import FIRST_LINE_SLOT, FIXED_SLOTS, INPUT_SLOT, MAX_LINES, Instruction
 
 UNBUILT_SLOTS = {FIXED_SLOTS[name]: FIRST_LINE_SLOT + MAX_LINES + k for k, name in enumerate(UNBUILT_VARIANTS)}
 """By slot of a primitive, the slot, beyond those of lines, of its variant that may leave the value unbuilt."""

@@ -7,7 +7,7 @@ verdict is `Status.DIED` or `Status.TIMEOUT`. The rest is run again. Outcomes do
 The pool has no thread of its own: it acts when it is called. While it is only polled it keeps more work at its workers,
 so that they do not wait for the next call.
 
-Not covered: a worker runs as the same user; see `interpreter.sandbox` for what it cannot do. Verdicts TIMEOUT and DIED
+Not covered: a worker runs as the same user; see `pool.sandbox` for what it cannot do. Verdicts TIMEOUT and DIED
 depend on the machine, unlike all others. The pool is not for several threads at once, and if the thread that started a
 worker ends, the kernel may end the worker (it is then replaced).
 """
@@ -26,22 +26,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from interpreter.jobs import Job, Pending, PoolError, Progress, Results
-from interpreter.limits import Limits
-from interpreter.machine import DEFAULT_LIMITS
-from interpreter.outcome import Outcome, Status
-from interpreter.process import Flight, WorkerDied, WorkerProcess
-from interpreter.sandbox import Protections
-from interpreter.schedule import Care, Schedule, after_death
+from interpreter.execution.machine import DEFAULT_LIMITS
+from interpreter.language.limits import Limits
+from interpreter.language.outcome import Outcome, Status
+from interpreter.pool.jobs import Job, Pending, PoolError, Progress, Results
+from interpreter.pool.process import Flight, WorkerDied, WorkerProcess
+from interpreter.pool.sandbox import Protections
+from interpreter.pool.schedule import Care, Schedule, after_death
 
 MAX_DEATHS_AT_START = 10
 _WAIT_SECONDS = 0.1
 # Executions at each worker: few while its answers are waited for, so that the end of the work is shared evenly.
 _AT_A_WORKER = 128
 _AT_A_WORKER_BETWEEN_POLLS = 1024
-_FOLDER = str(Path(__file__).resolve().parent.parent)
+_FOLDER = str(Path(__file__).resolve().parents[2])
 # The folder goes last, so that nothing in it can stand before the standard library.
-_BOOTSTRAP = "import sys; sys.path.append(sys.argv[1]); from interpreter.worker import main; main(sys.argv[2])"
+_BOOTSTRAP = "import sys; sys.path.append(sys.argv[1]); from interpreter.pool.worker import main; main(sys.argv[2])"
 
 
 @dataclass

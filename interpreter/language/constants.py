@@ -1,6 +1,6 @@
 """The 28 constants that a program can name."""
 
-from interpreter.values import Value
+from interpreter.values.order import Value
 
 CONSTANTS: dict[str, Value] = {
     "F": False,

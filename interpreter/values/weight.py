@@ -10,8 +10,8 @@ weigh.
 from collections.abc import Collection
 from itertools import chain
 
-from interpreter.values import Value
-from interpreter.work import METER, SizeExceeded, charge
+from interpreter.values.meter import METER, SizeExceeded, charge
+from interpreter.values.order import Value
 
 _ONE_MAPPING = 16  # frames of a higher-order primitive and of the short closure that it calls
 _CONTAINERS = {tuple, frozenset}

@@ -18,7 +18,7 @@ class Limits:
 
     Attributes:
         mode: "native" for today's DSL, "codeit" for the dialect, syntax rules and length limit of the CodeIt release.
-        work_per_line: work units (see `interpreter.work`) that one line may charge.
+        work_per_line: work units (see `values.meter`) that one line may charge.
         work_per_program: work units that all lines together may charge; each line costs one unit more than it charges.
         max_items: most elements of one value, counted at every level and as often as they occur.
         max_integer: largest magnitude of an integer.

@@ -12,14 +12,14 @@ from itertools import chain, islice
 from types import FunctionType
 from typing import Any
 
-from interpreter.signatures import SIGNATURES
-from interpreter.work import SizeExceeded
+from interpreter.language.signatures import SIGNATURES
+from interpreter.values.meter import SizeExceeded
 
 _CONTAINERS = frozenset({tuple, frozenset})
 
 # A primitive's result weighs at most FACTORS[name] times what its arguments weigh, and NODES_A_UNIT times its work,
 # and SLACK. A part of an argument occurs at most once in it, or twice counting the rows of a transposed grid; what
-# occurs more often is charged as often (see `interpreter.weight`), and so is a new index, which is three nodes.
+# occurs more often is charged as often (see `values.weight`), and so is a new index, which is three nodes.
 _USUAL_FACTOR = 2
 # These hold every part of an argument at most once, or charge for more, and for new indices and cells. Programs call
 # many of them one after the other: with factor 2 the bound would double until every result must be weighed.

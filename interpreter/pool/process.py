@@ -12,11 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import IO, cast
 
-from interpreter.answers import decode_head, decode_outcomes
-from interpreter.outcome import Outcome
-from interpreter.protocol import MAX_ANSWER_BYTES, FrameBuffer, ProtocolError, decode_greeting
-from interpreter.sandbox import Protections
-from interpreter.schedule import Care, Portion, Unit
+from interpreter.language.outcome import Outcome
+from interpreter.pool.protocol import MAX_ANSWER_BYTES, FrameBuffer, ProtocolError, decode_greeting
+from interpreter.pool.sandbox import Protections
+from interpreter.pool.schedule import Care, Portion, Unit
+from interpreter.pool.wire_outcomes import decode_head, decode_outcomes
 
 START_SECONDS = 60.0
 _MAX_FLIGHTS = 128
