@@ -8,10 +8,8 @@ the values.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from operator import itemgetter
 
-from interpreter.execution.call_stack import call_with_room
 from interpreter.execution.call_table import UNDEFINED_ID, CallTable
 from interpreter.execution.machine import DEFAULT_LIMITS, PROGRAM_WORK_EXCEEDED, Failure, Machine, Metered
 from interpreter.language.limits import Limits
@@ -92,7 +90,7 @@ def run_batch(
 
     # Unless a miss decides what is run, one grid after the other, so that its table may fill the memory.
     for group in [grids] if stop_at_first_miss else [[grid] for grid in grids]:
-        call_with_room(partial(run_on, group))
+        run_on(group)
     return [list(rows[program.lines]) for program in programs]
 
 

@@ -11,13 +11,15 @@ from interpreter.execution.machine import OUT_OF_MEMORY, UNDEFINED, Failure, Mac
 from interpreter.execution.output import finish
 from interpreter.language.limits import Limits, Mode
 from interpreter.language.outcome import Grid, Outcome, Status
-from interpreter.primitives.unbuilt import Unbuilt
+from interpreter.language.slots import INPUT_SLOT
+from interpreter.primitives.lazy_cells import LazyCells
+from interpreter.primitives.recolored_layers import LazyLayers
 
 UNDEFINED_ID = 0
 """The id of what a line that was not run yet stands for; only in mode "codeit" may a line name itself."""
 
 _ENTRY_NODES = 8
-_UNBUILT_NODES = 512
+_LAZY_NODES = 512
 
 
 Entry = tuple[int, int]
@@ -47,7 +49,7 @@ class CallTable:
         self._outcomes: dict[int, Outcome] = {}
         self._nodes = 0
         # Ids of values that are not built, and those of the same values built, or None as long as nobody needed them.
-        self._unbuilt: dict[int, int | None] = {}
+        self._lazy: dict[int, int | None] = {}
         self._fixed_ids = [*fixed_ids, self.add_grid(self._grid)]
 
     @property
@@ -70,7 +72,7 @@ class CallTable:
 
     def value(self, number: int) -> Any:
         """Return the value that an id stands for."""
-        return self._values[self._built(number) if number in self._unbuilt else number]
+        return self._values[self._built(number) if number in self._lazy else number]
 
     def call(self, key: tuple[int, ...]) -> int | None:
         """Make a call given as the ids of the callee and of the arguments, within `Machine.metered`.
@@ -93,7 +95,7 @@ class CallTable:
         return self._calls.get(key) or self._make(key)
 
     def _make(self, key: tuple[int, ...]) -> Entry | Failure:
-        if not self._unbuilt.keys().isdisjoint(key):
+        if not self._lazy.keys().isdisjoint(key):
             try:
                 built = self._with_built_arguments(key)
             except MemoryError:
@@ -106,7 +108,7 @@ class CallTable:
                 return entry
         values, weights = self._values, self._weights
         function, *arguments = [values[k] for k in key]
-        function = self._machine.unbuilt_variants.get(function, function)
+        function = self._machine.lazy_variants.get(function, function)
         result = self._machine.call(function, arguments, [weights[k] for k in key])
         if isinstance(result, Failure):
             if result is OUT_OF_MEMORY:  # no property of the call
@@ -117,9 +119,9 @@ class CallTable:
             return result
         value, work, weight = result
         number = self._intern(value, weight)
-        if isinstance(value, Unbuilt):
-            self._unbuilt.setdefault(number, None)
-            self._nodes += _UNBUILT_NODES
+        if isinstance(value, LazyCells | LazyLayers):
+            self._lazy.setdefault(number, None)
+            self._nodes += _LAZY_NODES
         else:
             # Both are upper bounds on what the call has allocated.
             self._nodes += (weight if weight < work else work) + _ENTRY_NODES
@@ -127,16 +129,16 @@ class CallTable:
         return entry
 
     def _with_built_arguments(self, key: tuple[int, ...]) -> tuple[int, ...]:
-        """Return a call's key with built values for unbuilt ones, but for one that the callee takes as it is."""
-        taking = self._machine.takes_unbuilt.get(self._values[key[0]])
-        return tuple([self._built(k) if k in self._unbuilt and n - 1 != taking else k for n, k in enumerate(key)])
+        """Return a call's key with built values for lazy ones, but for one that the callee takes as it is."""
+        taking = self._machine.takes_lazy.get(self._values[key[0]])
+        return tuple([self._built(k) if k in self._lazy and n - 1 != taking else k for n, k in enumerate(key)])
 
     def _built(self, number: int) -> int:
-        """Return the id of a built value, given that of the unbuilt one."""
-        built = self._unbuilt[number]
+        """Return the id of a built value, given that of the lazy one."""
+        built = self._lazy[number]
         if built is None:
             weight = self._weights[number]
-            built = self._unbuilt[number] = self._intern(self._values[number].built(), weight)
+            built = self._lazy[number] = self._intern(self._values[number].built(), weight)
             self._nodes += weight
         return built
 
@@ -162,7 +164,7 @@ def _fixed(mode: Mode) -> tuple[list[Any], list[int], dict[Any, int], list[int]]
     """Return values and weights by id, ids by value, and ids by slot, of what all grids have in common."""
     machine = Machine(Limits(mode=mode))
     ids: dict[Any, int] = {UNDEFINED: UNDEFINED_ID}
-    values = [int(value) if type(value) is bool else value for value in machine.environment]
+    values = [int(value) if type(value) is bool else value for value in machine.values[:INPUT_SLOT]]
     fixed_ids = [ids.setdefault(value, len(ids)) for value in values]
-    weights = dict(zip(fixed_ids, machine.weights, strict=True)) | {UNDEFINED_ID: 1}
+    weights = dict(zip(fixed_ids, machine.weights, strict=False)) | {UNDEFINED_ID: 1}
     return list(ids), [weights[number] for number in range(len(ids))], ids, fixed_ids

@@ -9,24 +9,32 @@ The work meter is one object per process: running programs in several threads at
 
 import gc
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from types import FunctionType
 from typing import Any, NamedTuple
 
 from interpreter.execution.dialect import primitives_for
-from interpreter.execution.size_bounds import BUILDERS, FACTORS, NO_BOUND, NODES_A_UNIT, SLACK, bound, weigh
+from interpreter.execution.size_bounds import (
+    BUILDERS,
+    CLOSURE_MAKERS,
+    FACTORS,
+    NO_BOUND,
+    NODES_A_UNIT,
+    SLACK,
+    bound,
+    weigh,
+)
 from interpreter.language.constants import CONSTANTS
 from interpreter.language.limits import CODEIT_LENGTH_LIMIT, Limits, Mode
 from interpreter.language.outcome import Outcome, Status
-from interpreter.language.slots import MAX_LINES
-from interpreter.primitives import TAKE_UNBUILT, UNBUILT_VARIANTS
-from interpreter.primitives.unbuilt import Unbuilt
-from interpreter.values.meter import METER, LimitExceeded, WorkExceeded
+from interpreter.language.slots import FIXED_NAMES, MAX_LINES
+from interpreter.primitives import LAZY_VARIANTS, TAKE_LAZY
+from interpreter.primitives.lazy_cells import LazyCells
+from interpreter.primitives.recolored_layers import LazyLayers
+from interpreter.values.meter import METER, LimitExceeded, SizeExceeded, WorkExceeded
 
 DEFAULT_LIMITS = Limits()
-
-_Function = Callable[..., Any]
 
 _RECURSION_LIMIT = 10_000
 
@@ -64,40 +72,29 @@ class Machine:
 
     Attributes:
         limits: the limits in force.
-        work_per_line, work_per_program, max_items: of these.
         metered: the context in which they are in force; afterwards primitives are unlimited plain functions again.
-        environment: values of the slots before the input grid: primitives and constants.
+        values: of all slots before a program runs: primitives, constants and what is not defined yet.
         weights: of these values.
-        slots: the row that programs run on, one at a time: the environment, the input grid, results of lines, and the
-            variants of primitives that may leave their values unbuilt.
-        slot_weights: upper bounds on the weights of `slots`.
-        slot_factors: for these, how the result of a call grows (`execution.size_bounds`); 0 if that depends on more
-            than the callee.
-        factors: by primitive, how its results grow.
-        unbuilt_variants: by primitive, what gives the same value unbuilt if it can (`primitives.unbuilt`).
-        takes_unbuilt: by primitive, which argument may be unbuilt.
-        drops_long_values: whether values that are long are undefined (mode "codeit").
+        factors: by slot, how the results of calls grow (`execution.size_bounds`); 0 where calls are for `Machine.call`
+            alone: of what may make or call closures, and all in mode "codeit", which has values to drop.
+        lazy_variants: by primitive, what gives the same value lazy if it can (`primitives.lazy_cells`).
+        takes_lazy: by primitive, which argument may be lazy.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.work_per_line, self.work_per_program = limits.work_per_line, limits.work_per_program
-        self.max_items = limits.max_items
         self.metered = Metered(limits)
-        self.environment, self.weights, self.factors, slot_factors = _environment(limits.mode)
         primitives = primitives_for(limits.mode)
-        # The older language drops long values, so all must be built.
-        variants = (
-            UNBUILT_VARIANTS if limits.mode == "native" else {name: primitives[name] for name in UNBUILT_VARIANTS}
-        )
-        self.unbuilt_variants = {primitives[name]: variant for name, variant in variants.items()}
-        self.takes_unbuilt = {primitives[name]: argument for name, argument in TAKE_UNBUILT.items()}
+        self.values, self.weights = _slot_values(limits.mode)
+        self.lazy_variants = {primitives[name]: variant for name, variant in LAZY_VARIANTS.items()}
+        self.takes_lazy = {primitives[name]: argument for name, argument in TAKE_LAZY.items()}
+        self._factors = {primitives[name]: factor for name, factor in FACTORS.items()}
+        usual = FACTORS if limits.mode == "native" else {}
+        self.factors = [0 if name in CLOSURE_MAKERS else usual.get(name, 0) for name in primitives]
+        self.factors += [0] * (len(FIXED_NAMES) + MAX_LINES - len(primitives))
         self._builders = frozenset(primitives[name] for name in BUILDERS)
-        num_others = 1 + MAX_LINES + len(variants)
-        self.slots = [*self.environment, *[UNDEFINED] * (1 + MAX_LINES), *variants.values()]
-        self.slot_weights = [*self.weights, *[1] * num_others]
-        self.slot_factors = [*slot_factors, *[0] * num_others]
-        self.drops_long_values = limits.mode == "codeit"
+        self._work_per_line, self._max_items = limits.work_per_line, limits.max_items
+        self._drops_long_values = limits.mode == "codeit"
 
     def call(self, function: Any, arguments: Sequence[Any], weights: Sequence[int]) -> Result | Failure:
         """Call a function within the budget of one line.
@@ -107,44 +104,44 @@ class Machine:
             arguments: its arguments.
             weights: upper bounds on the weights of the callee and of the arguments.
         """
-        if self.drops_long_values and (function is UNDEFINED or any(argument is UNDEFINED for argument in arguments)):
+        if self._drops_long_values and (function is UNDEFINED or any(value is UNDEFINED for value in arguments)):
             return _UNDEFINED_VARIABLE
-        budget = METER.left = self.work_per_line
+        budget = METER.left = self._work_per_line
         try:
             value = function(*arguments)
             work: int = 1 + budget - METER.left
             kind = type(value)
-            if kind is not tuple and kind is not frozenset:
-                return value, work, self.weight_of_one(value, function, sum(weights))
-            factor = self.factors.get(function)
-            if factor is None:
-                weight = bound(function, arguments, weights, work)
+            if kind is int or kind is bool:
+                return value, work, 1
+            if kind is tuple or kind is frozenset:
+                weight = self._weight_of(value, function, arguments, weights, work)
+            elif kind is FunctionType:
+                # Another function gives a closure out of one that it was given, or calls builders itself.
+                return value, work, sum(weights) if function in self._builders else NO_BOUND
+            elif kind is LazyCells or kind is LazyLayers:
+                weight = value.weight
+                if weight > self._max_items:
+                    raise SizeExceeded(f"value of more than {self._max_items} nodes")
             else:
-                weight = factor * sum(weights) + NODES_A_UNIT * work + SLACK
-            if weight > self.max_items:
-                weight = weigh(value, self.max_items)
+                return value, work, 1
         except Exception as error:
             return failure_of(error)
-        if self.drops_long_values and len(value) >= CODEIT_LENGTH_LIMIT:
+        if self._drops_long_values and len(value) >= CODEIT_LENGTH_LIMIT:
             return UNDEFINED, work, 1
         return value, work, weight
 
-    def weight_of_one(self, value: Any, function: Any, given: int) -> int:
-        """Return an upper bound on the weight of a call's result that is no container.
+    def _weight_of(self, value: Any, function: Any, arguments: Sequence[Any], weights: Sequence[int], work: int) -> int:
+        """Return an upper bound on the weight of a container that a call gave.
 
-        Args:
-            value: the result.
-            function: what was called.
-            given: the weight of what it was called with.
+        Raises:
+            SizeExceeded: it has more nodes than allowed.
         """
-        kind = type(value)
-        if kind is FunctionType:
-            # Another function gives a closure out of one that it was given, or calls builders itself.
-            return given if function in self._builders else NO_BOUND
-        if not issubclass(kind, Unbuilt):
-            return 1
-        weight: int = value.weight
-        return weight if weight <= self.max_items else weigh(value.built(), self.max_items)
+        factor = self._factors.get(function)
+        if factor is None:
+            weight = bound(function, arguments, weights, work)
+        else:
+            weight = factor * sum(weights) + NODES_A_UNIT * work + SLACK
+        return weight if weight <= self._max_items else weigh(value, self._max_items)
 
 
 def failure_of(error: Exception) -> Failure:
@@ -185,11 +182,7 @@ class Metered:
 
 
 @cache
-def _environment(
-    mode: Mode,
-) -> tuple[tuple[Any, ...], tuple[int, ...], dict[_Function, int], tuple[int, ...]]:
-    primitives = primitives_for(mode)
-    values = (*primitives.values(), *CONSTANTS.values())
-    factors = {primitives[name]: factor for name, factor in FACTORS.items()}
-    slot_factors = [FACTORS.get(name, 0) for name in primitives]
-    return values, tuple(map(weigh, values)), factors, (*slot_factors, *[0] * len(CONSTANTS))
+def _slot_values(mode: Mode) -> tuple[list[Any], list[int]]:
+    """Return the values of all slots before a program runs, and their weights."""
+    values = [*primitives_for(mode).values(), *CONSTANTS.values(), *[UNDEFINED] * (1 + MAX_LINES)]
+    return values, list(map(weigh, values))

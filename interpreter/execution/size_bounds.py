@@ -49,6 +49,12 @@ FACTORS = {
 BUILDERS = ("compose", "chain", "fork", "lbind", "matcher", "rbind")
 """What makes a new closure whenever it is called, which weighs what it was given."""
 
+CLOSURE_MAKERS = (
+    *BUILDERS,
+    *("power", "valmax", "valmin", "apply", "rapply", "mapply", "papply", "mpapply", "prapply"),
+)
+"""What makes closures, or calls functions that may and gives what they give."""
+
 NO_BOUND = 1 << 62
 _LONG = 64  # closures may share parts as values do, and are walked as trees
 

@@ -18,9 +18,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 
-from interpreter.execution.plan import Plan, plan_of
 from interpreter.language.limits import Mode
 from interpreter.language.signatures import SIGNATURES
 from interpreter.language.slots import (
@@ -89,11 +87,6 @@ class Program:
 
     lines: tuple[Instruction, ...]
     names: tuple[str, ...]
-
-    @cached_property
-    def plan(self) -> Plan:
-        """How the program is run by itself."""
-        return plan_of(self.lines)
 
     def name_of(self, slot: int) -> str:
         """Return the name that stands for `slot` in the text."""

@@ -59,12 +59,10 @@ def _collect() -> dict[str, Value]:
 
 PRIMITIVES: dict[str, Value] = _collect()
 
-UNBUILT_VARIANTS: dict[str, Value] = {
-    name: as_primitive(variant, name, PRIMITIVES[name].arity) for name, variant in mapping.UNBUILT_VARIANTS.items()
-}
-"""By name of a primitive, what does the same, but may leave the value unbuilt; no values of the language."""
+LAZY_VARIANTS: dict[str, Value] = {"mapply": as_primitive(mapping.mapply_lazy, "mapply", 2)}
+"""By name of a primitive, what does the same, but may leave the value lazy; no values of the language."""
 
-TAKE_UNBUILT: dict[str, int] = mapping.TAKE_UNBUILT
-"""By name of a primitive, which of its arguments (from 0) may be an unbuilt value."""
+TAKE_LAZY = {"fill": 2, "underfill": 2, "paint": 1, "underpaint": 1}
+"""By name of a primitive, which of its arguments (from 0) may be a lazy value."""
 
-__all__ = ["PRIMITIVES", "TAKE_UNBUILT", "UNBUILT_VARIANTS"]
+__all__ = ["LAZY_VARIANTS", "PRIMITIVES", "TAKE_LAZY"]

@@ -5,8 +5,9 @@ from operator import itemgetter
 
 from interpreter.primitives.bounds import components_of, listed_indices
 from interpreter.primitives.colors import count_cells, mostcolor
+from interpreter.primitives.lazy_cells import LazyCells
 from interpreter.primitives.patches import shift
-from interpreter.primitives.unbuilt import Unbuilt
+from interpreter.primitives.recolored_layers import LazyLayers
 from interpreter.values.meter import charge
 from interpreter.values.order import Value, in_order
 from interpreter.values.weight import weigh
@@ -48,10 +49,12 @@ def _charge_painting(grid: Value, value: Value, patch: Value) -> None:
 def fill(grid: Value, value: Value, patch: Value) -> Value:
     """Set the patch's indices to one colour."""
     _charge_painting(grid, value, patch)
-    if isinstance(patch, Unbuilt):
+    if isinstance(patch, LazyCells):
         filled = patch.filled(grid, value)
         if filled is not None:
             return filled
+        patch = patch.built()
+    elif isinstance(patch, LazyLayers):
         patch = patch.built()
     return _filled(grid, value, listed_indices(patch))
 
@@ -71,7 +74,11 @@ def _without_conflicts(obj: Value) -> Value:
 def paint(grid: Value, obj: Value) -> Value:
     """Set the object's cells; the last of conflicting cells stays."""
     charge(count_cells(grid) + len(obj))
-    if isinstance(obj, Unbuilt):
+    if isinstance(obj, LazyLayers):
+        for color, indices in obj.layers:
+            grid = _filled(grid, color, indices)
+        return grid
+    if isinstance(obj, LazyCells):
         painted = obj.painted(grid)
         if painted is not None:
             return painted
@@ -83,10 +90,12 @@ def underfill(grid: Value, value: Value, patch: Value) -> Value:
     """Set the patch's indices to one colour where the grid shows its background."""
     _charge_painting(grid, value, patch)
     background = mostcolor(grid)
-    if isinstance(patch, Unbuilt):
+    if isinstance(patch, LazyCells):
         filled = patch.filled(grid, value, background)
         if filled is not None:
             return filled
+        patch = patch.built()
+    elif isinstance(patch, LazyLayers):
         patch = patch.built()
     height, width = len(grid), len(grid[0])
     free = [(i, j) for i, j in listed_indices(patch) if 0 <= i < height and 0 <= j < width and grid[i][j] == background]
@@ -97,10 +106,12 @@ def underpaint(grid: Value, obj: Value) -> Value:
     """Set the object's cells where the grid shows its background; the first other colour of conflicting cells stays."""
     charge(count_cells(grid) + len(obj))
     background = mostcolor(grid)
-    if isinstance(obj, Unbuilt):
+    if isinstance(obj, LazyCells):
         painted = obj.underpainted(grid, background)
         if painted is not None:
             return painted
+        obj = obj.built()
+    elif isinstance(obj, LazyLayers):
         obj = obj.built()
     height, width = len(grid), len(grid[0])
     rows = [list(in_order(row)) for row in grid]

@@ -7,8 +7,6 @@ from typing import Any
 
 from interpreter.primitives.bounded_calls import call_each, enter, leave
 from interpreter.primitives.containers import kind_of, merge
-from interpreter.primitives.straight_lines import straight_lines
-from interpreter.primitives.unbuilt import Unbuilt
 from interpreter.values.meter import charge
 from interpreter.values.order import Value, compares_simply, first_of, in_order, last_of, ordered
 from interpreter.values.weight import weigh_nested
@@ -131,18 +129,11 @@ def sfilter(container: Value, condition: Value) -> Value:
     """Keep the elements that satisfy the condition."""
     kind = kind_of(container)
     charge(len(container))
-    if kind is frozenset and (lines := straight_lines(condition, container)) is not None:
-        return lines
     return kind(compress(container, call_each(condition, container)))
 
 
 def mfilter(container: Value, function: Value) -> Value:
     """Flatten the members that satisfy the condition."""
-    if isinstance(container, Unbuilt):
-        lines = container.merged_lines(function)
-        if lines is not None:
-            return lines
-        container = container.built()
     return merge(sfilter(container, function))
 
 

@@ -1,0 +1,89 @@
+"""Recolored patches that are not built: indices in one color each, of which no cells are made.
+
+Many programs recolor a patch for every object, with whatever function finds the patch, and paint them all.
+"""
+
+from itertools import chain, repeat
+from types import FunctionType
+
+from interpreter.primitives.bounded_calls import enter, leave, made_by
+from interpreter.primitives.bounds import integer_pairs, listed_indices
+from interpreter.primitives.lazy_cells import CELL_NODES
+from interpreter.primitives.moved_patterns import recolors
+from interpreter.values.meter import METER, charge, reserve
+from interpreter.values.order import Value
+
+_TOO_LONG = 11  # such functions watch what they nest (see `closures`)
+
+
+class LazyLayers:
+    """A set of cells as layers; what was charged for it is what the built set costs.
+
+    Args:
+        indices_of: the indices of each color.
+
+    Attributes:
+        layers: colors with their indices, in the canonical order of the cells.
+        weight: how many nodes the built set has (`execution.size_bounds`).
+    """
+
+    __slots__ = ("_size", "layers", "weight")
+
+    def __init__(self, indices_of: dict[int, frozenset[Value]]) -> None:
+        self.layers = sorted(indices_of.items())
+        self._size = sum([len(indices) for _, indices in self.layers])
+        self.weight = 1 + CELL_NODES * self._size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def built(self) -> Value:
+        """Return the set itself, charging nothing."""
+        return frozenset(chain.from_iterable([zip(repeat(color), indices) for color, indices in self.layers]))
+
+
+def recolored_layers(function: Value, elements: frozenset[Value]) -> LazyLayers | None:
+    """Return the union of function(x) for all elements x; None where it is to be found by calling the function.
+
+    Raises:
+        WorkExceeded, SizeExceeded: as the calls and the union would.
+    """
+    parts = _parts_of_recoloring(function)
+    if parts is None:
+        return None
+    color_of, patch_of, closures = parts
+    left = METER.left
+    frames = enter(function)
+    try:
+        charge(closures * len(elements))
+        colors = [color_of(element) for element in elements]
+        patches = [patch_of(element) for element in elements]
+        indices = [frozenset(listed_indices(patch)) for patch in patches]
+        if set(map(type, colors)) != {int} or integer_pairs(frozenset().union(*indices)) is None:
+            raise TypeError("colors or indices that are no integers")
+        charge(sum(map(len, patches)))
+        reserve(sum(map(len, indices)))
+    except MemoryError:
+        raise
+    except Exception:  # which call fails first is found out by making them in order
+        METER.left = left
+        return None
+    finally:
+        leave(frames)
+    sets_of: dict[int, list[frozenset[Value]]] = {}
+    for color, found in zip(colors, indices, strict=True):
+        sets_of.setdefault(color, []).append(found)
+    return LazyLayers({color: frozenset().union(*sets) for color, sets in sets_of.items()})
+
+
+def _parts_of_recoloring(function: Value) -> tuple[Value, Value, int] | None:
+    """Return what gives the color and the patch, and how many closures a call of the whole calls."""
+    if type(function) is not FunctionType or not function.parts or function.length >= _TOO_LONG:
+        return None
+    builder, parts = function.builder, function.parts
+    if builder == "fork" and made_by(parts[0], "recolor"):
+        return parts[1], parts[2], 1
+    if builder == "compose" and recolors(parts[0]):
+        color = parts[0].parts[1]
+        return lambda _: color, parts[1], 2
+    return None
