@@ -8,9 +8,11 @@ the values.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from operator import itemgetter
 
 from interpreter.execution.call_table import UNDEFINED_ID, CallTable
+from interpreter.execution.frame_room import call_with_room
 from interpreter.execution.machine import DEFAULT_LIMITS, PROGRAM_WORK_EXCEEDED, Failure, Machine, Metered
 from interpreter.language.limits import Limits
 from interpreter.language.outcome import SKIPPED, Grid, Outcome, Status
@@ -90,7 +92,7 @@ def run_batch(
 
     # Unless a miss decides what is run, one grid after the other, so that its table may fill the memory.
     for group in [grids] if stop_at_first_miss else [[grid] for grid in grids]:
-        run_on(group)
+        call_with_room(partial(run_on, group))
     return [list(rows[program.lines]) for program in programs]
 
 

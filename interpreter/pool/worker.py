@@ -12,6 +12,7 @@ import sys
 import time
 
 from interpreter.execution.batch_run import Batch, Expressions, Numbering
+from interpreter.execution.frame_room import call_with_room
 from interpreter.execution.machine import Metered
 from interpreter.language.limits import Limits
 from interpreter.language.outcome import Outcome, Status
@@ -39,7 +40,7 @@ def main(limits_json: str) -> None:
     protections = confine(limits.memory_bytes)
     worker = Worker(limits, incoming, outgoing)
     with Metered(limits):
-        worker.serve(encode_greeting(*protections))
+        call_with_room(lambda: worker.serve(encode_greeting(*protections)))
 
 
 def _take_pipes() -> tuple[int, int]:
