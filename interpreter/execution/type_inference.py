@@ -8,8 +8,6 @@ from interpreter.execution.single_run import execute
 from interpreter.language.limits import Limits
 from interpreter.language.outcome import Grid
 from interpreter.language.program import Program
-from interpreter.primitives.lazy_cells import LazyCells
-from interpreter.primitives.recolored_layers import LazyLayers
 
 
 def infer_types(program: Program, grids: Iterable[Grid], limits: Limits = DEFAULT_LIMITS) -> list[str | None]:
@@ -24,8 +22,7 @@ def infer_types(program: Program, grids: Iterable[Grid], limits: Limits = DEFAUL
     for grid in grids:
         values, _, _ = execute(program, grid, machine)
         types[known : len(values)] = [
-            type_name(value.built() if isinstance(value, (LazyCells, LazyLayers)) else value)
-            for value in values[known:]
+            type_name(value.built() if isinstance(value, LazyValue) else value) for value in values[known:]
         ]
         known = max(known, len(values))
         if known == len(types):

@@ -1,8 +1,4 @@
-"""Sets of indices or cells that are not built: bits and a color, with which grids are painted at once.
-
-A program often maps a function over many elements only to fill or paint the union of what it gives: hundreds of tuples
-would be made, hashed and walked once. Where a program does nothing else with the value, `mapply` may leave it lazy.
-"""
+"""Sets of indices or cells as bits and a color, with which grids are painted at once."""
 
 from collections.abc import Collection, Iterable
 from functools import cached_property, lru_cache, reduce
@@ -12,13 +8,12 @@ from typing import NamedTuple
 
 from interpreter.primitives.bounds import Box
 from interpreter.primitives.indices import Index, indices_in_box
+from interpreter.primitives.lazy_value import CELL_NODES, INDEX_NODES, LazyValue
 from interpreter.primitives.raster import GUARD, Raster, raster_of, selectors
 from interpreter.values.order import Value
 
 _BYTE = 255
 _FEW_BITS = 100
-INDEX_NODES, CELL_NODES = 3, 5
-"""What (row, column), and a color with such a pair, weigh."""
 
 
 class Indices:
@@ -74,50 +69,38 @@ class Window(NamedTuple):
         return compress(box, selectors(mask))
 
 
-class LazyCells:
-    """A set of indices, or of cells, as bits; what was charged for it is what the built set costs.
-
-    Methods that paint charge nothing. They return None where the set must be built to tell what they give.
+class LazyCells(LazyValue):
+    """A set of indices, or of cells, as bits.
 
     Args:
         window: what the bits of the masks mean.
         masks: by color; the only key None stands for indices.
-
-    Attributes:
-        weight: how many nodes the built set has (`execution.size_bounds`).
     """
 
-    __slots__ = ("_masks", "_size", "_window", "weight")
+    __slots__ = ("_masks", "_window")
 
     def __init__(self, window: Window, masks: dict[int | None, int]) -> None:
         self._window, self._masks = window, masks
-        self._size = sum([mask.bit_count() for mask in masks.values()])
-        self.weight = 1 + self._size * (INDEX_NODES if None in masks else CELL_NODES)
+        size = sum([mask.bit_count() for mask in masks.values()])
+        super().__init__(size, 1 + size * (INDEX_NODES if None in masks else CELL_NODES))
 
-    def __len__(self) -> int:
-        return self._size
-
-    def built(self) -> Value:
-        """Return the set itself, charging nothing."""
+    def built(self) -> frozenset[Value]:
         indices_of = {color: self._window.indices(mask) for color, mask in self._masks.items()}
         if None in indices_of:
             return frozenset(indices_of[None])
         return frozenset(chain.from_iterable([zip(repeat(color), found) for color, found in indices_of.items()]))
 
     def filled(self, grid: Value, value: Value, background: Value = None) -> Value | None:
-        """Return the grid with all indices in one color; given a background, only those that show it."""
         if not _is_byte(value):
             return None
         return self._painted(grid, [(value, reduce(or_, self._masks.values()))], background)
 
     def painted(self, grid: Value) -> Value | None:
-        """Return the grid with the cells painted; of conflicting ones the last, of the largest color, is on top."""
         if not all(map(_is_byte, self._masks)):
             return None
         return self._painted(grid, sorted(self._masks.items()))  # type: ignore[type-var]
 
     def underpainted(self, grid: Value, background: Value) -> Value | None:
-        """Return the grid with the cells painted where it shows its background; the first of another color stays."""
         if not all(map(_is_byte, self._masks)):
             return None
         colors = sorted([color for color in self._masks if color is not None and color != background], reverse=True)

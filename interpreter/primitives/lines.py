@@ -1,12 +1,10 @@
 """Lines, frames and boxes of indices."""
 
 from functools import lru_cache
-from itertools import chain
 
-from interpreter.primitives.bounded_calls import enter, leave
-from interpreter.primitives.bounds import bounds, indices_of, integer_pairs
+from interpreter.primitives.bounds import bounds, indices_of
 from interpreter.primitives.indices import indices_in_box, indices_on_line
-from interpreter.values.meter import METER, charge, reserve
+from interpreter.values.meter import charge, reserve
 from interpreter.values.order import Value
 from interpreter.values.weight import reserve_copies
 
@@ -50,31 +48,6 @@ def _connection(row_a: Value, column_a: Value, row_b: Value, column_b: Value) ->
         return frozenset()
     reserve(max(down, right) + 1)
     return segment(row_a, column_a, row_b, column_b)
-
-
-def connections(a: Value, b: Value) -> frozenset[Value] | None:
-    """Return the segments between all indices of two sets, as `connect` gives them; None for other values.
-
-    Of three hundred by three hundred indices few pairs are aligned, so most calls of `connect` would find nothing.
-    """
-    if type(a) is not frozenset or type(b) is not frozenset:
-        return None
-    starts, stops = integer_pairs(a), integer_pairs(b)
-    if starts is None or stops is None or 2 * max(map(abs, chain.from_iterable(starts + stops))) >= METER.max_items:
-        return None
-    leave(enter(connect))
-    cells, aligned = 0, []
-    for i, j in starts:
-        for k, m in stops:
-            down, right = k - i, m - j
-            if not down or not right or down == right or down == -right:
-                cells += max(abs(down), abs(right)) + 1
-                aligned.append((i, j, k, m))
-    charge(cells)
-    segments = {segment(*ends) for ends in aligned}
-    if len(aligned) < len(starts) * len(stops):
-        segments.add(frozenset())
-    return frozenset(segments)
 
 
 def segment(row_a: int, column_a: int, row_b: int, column_b: int) -> frozenset[Value]:

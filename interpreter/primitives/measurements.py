@@ -1,6 +1,6 @@
 """Extent, corners, centres and periods of pieces, and how two patches lie to each other."""
 
-from interpreter.primitives.bounds import along, bounds, indices_of, integer_pairs, side, span
+from interpreter.primitives.bounds import along, bounds, indices_of, side, span
 from interpreter.primitives.patches import normalize
 from interpreter.values.meter import charge
 from interpreter.values.order import Value
@@ -51,25 +51,14 @@ def square(piece: Value) -> Value:
 
 def vline(patch: Value) -> Value:
     """Tell whether the patch is one unbroken column."""
-    return _is_line(patch, 0)
+    rows, columns = shape(patch)
+    return rows == len(patch) and columns == 1
 
 
 def hline(patch: Value) -> Value:
     """Tell whether the patch is one unbroken row."""
-    return _is_line(patch, 1)
-
-
-def _is_line(patch: Value, axis: int) -> bool:
-    """Return whether the patch is an unbroken line along an axis; of many patches two indices rule out nearly all."""
-    pairs = integer_pairs(patch) if type(patch) is frozenset and patch else None
-    if pairs is None:
-        sides = shape(patch)
-        return bool(sides[axis] == len(patch) and sides[1 - axis] == 1)
-    charge(len(pairs))
-    if pairs[0][1 - axis] != pairs[-1][1 - axis]:
-        return False
-    across, along = {pair[1 - axis] for pair in pairs}, [pair[axis] for pair in pairs]
-    return len(across) == 1 and max(along) - min(along) == len(pairs) - 1
+    rows, columns = shape(patch)
+    return columns == len(patch) and rows == 1
 
 
 def uppermost(patch: Value) -> Value:

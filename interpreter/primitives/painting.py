@@ -5,27 +5,14 @@ from operator import itemgetter
 
 from interpreter.primitives.bounds import components_of, listed_indices
 from interpreter.primitives.colors import count_cells, mostcolor
-from interpreter.primitives.lazy_cells import LazyCells
+from interpreter.primitives.indices import fill_indices
+from interpreter.primitives.lazy_value import LazyValue
 from interpreter.primitives.patches import shift
-from interpreter.primitives.recolored_layers import LazyLayers
 from interpreter.values.meter import charge
 from interpreter.values.order import Value, in_order
 from interpreter.values.weight import weigh
 
 _TUPLE = {tuple}
-
-
-def _filled(grid: Value, value: Value, indices: Iterable[Value]) -> Value:
-    """Paint one colour; apart from `_painted` because unpacking cells would cost a third more."""
-    height, width = len(grid), len(grid[0])
-    rows: list[Value] = list(grid)
-    for i, j in indices:
-        if 0 <= i < height and 0 <= j < width:
-            row = rows[i]
-            if type(row) is not list:
-                row = rows[i] = list(row)
-            row[j] = value
-    return tuple([row if type(row) is tuple else tuple(row) for row in rows])
 
 
 def _painted(grid: Value, cells: Iterable[tuple[Value, Value]]) -> Value:
@@ -49,14 +36,12 @@ def _charge_painting(grid: Value, value: Value, patch: Value) -> None:
 def fill(grid: Value, value: Value, patch: Value) -> Value:
     """Set the patch's indices to one colour."""
     _charge_painting(grid, value, patch)
-    if isinstance(patch, LazyCells):
+    if isinstance(patch, LazyValue):
         filled = patch.filled(grid, value)
         if filled is not None:
             return filled
         patch = patch.built()
-    elif isinstance(patch, LazyLayers):
-        patch = patch.built()
-    return _filled(grid, value, listed_indices(patch))
+    return fill_indices(grid, value, listed_indices(patch))
 
 
 def _without_conflicts(obj: Value) -> Value:
@@ -74,11 +59,7 @@ def _without_conflicts(obj: Value) -> Value:
 def paint(grid: Value, obj: Value) -> Value:
     """Set the object's cells; the last of conflicting cells stays."""
     charge(count_cells(grid) + len(obj))
-    if isinstance(obj, LazyLayers):
-        for color, indices in obj.layers:
-            grid = _filled(grid, color, indices)
-        return grid
-    if isinstance(obj, LazyCells):
+    if isinstance(obj, LazyValue):
         painted = obj.painted(grid)
         if painted is not None:
             return painted
@@ -90,28 +71,24 @@ def underfill(grid: Value, value: Value, patch: Value) -> Value:
     """Set the patch's indices to one colour where the grid shows its background."""
     _charge_painting(grid, value, patch)
     background = mostcolor(grid)
-    if isinstance(patch, LazyCells):
+    if isinstance(patch, LazyValue):
         filled = patch.filled(grid, value, background)
         if filled is not None:
             return filled
         patch = patch.built()
-    elif isinstance(patch, LazyLayers):
-        patch = patch.built()
     height, width = len(grid), len(grid[0])
     free = [(i, j) for i, j in listed_indices(patch) if 0 <= i < height and 0 <= j < width and grid[i][j] == background]
-    return _filled(grid, value, free)
+    return fill_indices(grid, value, free)
 
 
 def underpaint(grid: Value, obj: Value) -> Value:
     """Set the object's cells where the grid shows its background; the first other colour of conflicting cells stays."""
     charge(count_cells(grid) + len(obj))
     background = mostcolor(grid)
-    if isinstance(obj, LazyCells):
+    if isinstance(obj, LazyValue):
         painted = obj.underpainted(grid, background)
         if painted is not None:
             return painted
-        obj = obj.built()
-    elif isinstance(obj, LazyLayers):
         obj = obj.built()
     height, width = len(grid), len(grid[0])
     rows = [list(in_order(row)) for row in grid]
@@ -124,7 +101,7 @@ def underpaint(grid: Value, obj: Value) -> Value:
 def cover(grid: Value, patch: Value) -> Value:
     """Fill the patch's indices with the background colour."""
     charge(count_cells(grid) + len(patch))
-    return _filled(grid, mostcolor(grid), listed_indices(patch))
+    return fill_indices(grid, mostcolor(grid), listed_indices(patch))
 
 
 def move(grid: Value, obj: Value, offset: Value) -> Value:

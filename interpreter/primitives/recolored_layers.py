@@ -8,7 +8,8 @@ from types import FunctionType
 
 from interpreter.primitives.bounded_calls import enter, leave, made_by
 from interpreter.primitives.bounds import integer_pairs, listed_indices
-from interpreter.primitives.lazy_cells import CELL_NODES
+from interpreter.primitives.indices import fill_indices
+from interpreter.primitives.lazy_value import CELL_NODES, LazyValue
 from interpreter.primitives.moved_patterns import recolors
 from interpreter.values.meter import METER, charge, reserve
 from interpreter.values.order import Value
@@ -16,30 +17,27 @@ from interpreter.values.order import Value
 _TOO_LONG = 11  # such functions watch what they nest (see `closures`)
 
 
-class LazyLayers:
-    """A set of cells as layers; what was charged for it is what the built set costs.
+class LazyLayers(LazyValue):
+    """A set of cells as layers, which are painted one over the other.
 
     Args:
         indices_of: the indices of each color.
-
-    Attributes:
-        layers: colors with their indices, in the canonical order of the cells.
-        weight: how many nodes the built set has (`execution.size_bounds`).
     """
 
-    __slots__ = ("_size", "layers", "weight")
+    __slots__ = ("_layers",)
 
     def __init__(self, indices_of: dict[int, frozenset[Value]]) -> None:
-        self.layers = sorted(indices_of.items())
-        self._size = sum([len(indices) for _, indices in self.layers])
-        self.weight = 1 + CELL_NODES * self._size
+        self._layers = sorted(indices_of.items())  # in the canonical order of the cells
+        size = sum([len(indices) for _, indices in self._layers])
+        super().__init__(size, 1 + CELL_NODES * size)
 
-    def __len__(self) -> int:
-        return self._size
+    def built(self) -> frozenset[Value]:
+        return frozenset(chain.from_iterable([zip(repeat(color), indices) for color, indices in self._layers]))
 
-    def built(self) -> Value:
-        """Return the set itself, charging nothing."""
-        return frozenset(chain.from_iterable([zip(repeat(color), indices) for color, indices in self.layers]))
+    def painted(self, grid: Value) -> Value | None:
+        for color, indices in self._layers:
+            grid = fill_indices(grid, color, indices)
+        return grid
 
 
 def recolored_layers(function: Value, elements: frozenset[Value]) -> LazyLayers | None:
