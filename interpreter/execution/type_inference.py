@@ -8,6 +8,7 @@ from interpreter.execution.single_run import execute
 from interpreter.language.limits import Limits
 from interpreter.language.outcome import Grid
 from interpreter.language.program import Program
+from interpreter.primitives.lazy_value import LazyValue
 
 
 def infer_types(program: Program, grids: Iterable[Grid], limits: Limits = DEFAULT_LIMITS) -> list[str | None]:
