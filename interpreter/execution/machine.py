@@ -10,7 +10,6 @@ The work meter is one object per process: running programs in several threads at
 import gc
 import sys
 from collections.abc import Sequence
-from functools import cache
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -26,7 +25,7 @@ from interpreter.execution.size_bounds import (
     weigh,
 )
 from interpreter.language.constants import CONSTANTS
-from interpreter.language.limits import CODEIT_LENGTH_LIMIT, Limits, Mode
+from interpreter.language.limits import CODEIT_LENGTH_LIMIT, Limits
 from interpreter.language.outcome import Outcome, Status
 from interpreter.language.slots import FIXED_NAMES, MAX_LINES
 from interpreter.primitives import LAZY_VARIANTS, TAKE_LAZY
@@ -72,8 +71,8 @@ class Machine:
     Attributes:
         limits: the limits in force.
         metered: the context in which they are in force; afterwards primitives are unlimited plain functions again.
-        values: of all slots before a program runs: primitives, constants and what is not defined yet.
-        weights: of these values.
+        values: of all slots: primitives, constants, and what the running program adds.
+        weights: upper bounds on the weights of the values.
         factors: by slot, how the results of calls grow (`execution.size_bounds`); 0 where calls are for `Machine.call`
             alone: of what may make or call closures, and all in mode "codeit", which has values to drop.
         lazy_variants: by primitive, what gives the same value lazy if it can (`primitives.lazy_cells`).
@@ -84,7 +83,8 @@ class Machine:
         self.limits = limits
         self.metered = Metered(limits)
         primitives = primitives_for(limits.mode)
-        self.values, self.weights = _slot_values(limits.mode)
+        self.values = [*primitives.values(), *CONSTANTS.values(), *[UNDEFINED] * (1 + MAX_LINES)]
+        self.weights = list(map(weigh, self.values))
         self.lazy_variants = {primitives[name]: variant for name, variant in LAZY_VARIANTS.items()}
         self.takes_lazy = {primitives[name]: argument for name, argument in TAKE_LAZY.items()}
         self._factors = {primitives[name]: factor for name, factor in FACTORS.items()}
@@ -178,10 +178,3 @@ class Metered:
         sys.setrecursionlimit(frames)
         if collects:
             gc.enable()
-
-
-@cache
-def _slot_values(mode: Mode) -> tuple[list[Any], list[int]]:
-    """Return the values of all slots before a program runs, and their weights."""
-    values = [*primitives_for(mode).values(), *CONSTANTS.values(), *[UNDEFINED] * (1 + MAX_LINES)]
-    return values, list(map(weigh, values))

@@ -13,6 +13,7 @@ from interpreter.execution.machine import (
     PROGRAM_WORK_EXCEEDED,
     Failure,
     Machine,
+    UNDEFINED,
     Result,
     failure_of,
 )
@@ -21,12 +22,14 @@ from interpreter.execution.size_bounds import NO_BOUND, NODES_A_UNIT, SLACK, wei
 from interpreter.language.limits import Limits
 from interpreter.language.outcome import Grid, Outcome
 from interpreter.language.program import Program
-from interpreter.language.slots import FIRST_LINE_SLOT, FIXED_SLOTS, INPUT_SLOT, Instruction
+from interpreter.language.slots import FIRST_LINE_SLOT, FIXED_SLOTS, INPUT_SLOT, MAX_LINES, Instruction
 from interpreter.primitives import LAZY_VARIANTS, TAKE_LAZY
 from interpreter.values.meter import METER
 
 _MAY_STAY_LAZY = frozenset(FIXED_SLOTS[name] for name in LAZY_VARIANTS)
 _TAKE_LAZY = {FIXED_SLOTS[name]: argument for name, argument in TAKE_LAZY.items()}
+
+_UNDEFINED_VALUES = [UNDEFINED] * (1 + MAX_LINES)
 
 _Calls = list[tuple[Any, list[Any], Result | Failure]]  # callee, arguments, what came of it
 
@@ -39,10 +42,15 @@ def run(program: Program, grid: Grid, limits: Limits = DEFAULT_LIMITS) -> Outcom
         grid: the value of `I`, a tuple of equally long tuples of integers.
         limits: the budgets, and the dialect.
     """
-    values, failure, work = execute(program, grid, _machine_for(limits))
-    if failure is not None:
-        return failure.outcome(len(values) + 1, work)
-    return finish(values[-1], work, limits.mode)
+    machine = _machine_for(limits)
+    values = machine.values
+    try:
+        slot, failure, work = _run_lines(program.lines, grid, machine)
+        if failure is not None:
+            return failure.outcome(slot - FIRST_LINE_SLOT + 1, work)
+        return finish(values[slot], work, limits.mode)
+    finally:
+        values[INPUT_SLOT:] = _UNDEFINED_VALUES
 
 
 def execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any], Failure | None, int]:
@@ -52,8 +60,21 @@ def execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any], 
         The values of the completed lines, of which some may be lazy, the failure of the next one if any, and the work
         of the completed lines.
     """
-    lines, limits, factors = program.lines, machine.limits, machine.factors
-    values, weights = machine.values.copy(), machine.weights.copy()
+    values = machine.values
+    try:
+        slot, failure, work = _run_lines(program.lines, grid, machine)
+        return values[FIRST_LINE_SLOT : slot + (failure is None)], failure, work
+    finally:
+        values[INPUT_SLOT:] = _UNDEFINED_VALUES
+
+
+def _run_lines(lines: Sequence[Instruction], grid: Grid, machine: Machine) -> tuple[int, Failure | None, int]:
+    """Run lines on the machine's own row of values: to copy it would touch each of its 200 objects.
+
+    Returns:
+        The slot of the last line, or of the one that fails; why it fails; the work of the completed lines.
+    """
+    values, weights, factors, limits = machine.values, machine.weights, machine.factors, machine.limits
     values[INPUT_SLOT], weights[INPUT_SLOT] = grid, 1 + len(grid) * (1 + len(grid[0])) if grid else 1
     budget, max_work, max_items = limits.work_per_line, limits.work_per_program, limits.max_items
     calls: _Calls = []
@@ -78,15 +99,15 @@ def execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any], 
                 else:
                     result = _call(machine, lines[target - FIRST_LINE_SLOT], lines, values, weights, calls)
                     if isinstance(result, Failure):
-                        return values[FIRST_LINE_SLOT:target], result, work
+                        return target, result, work
                     value, taken, weight = result
                 if work + taken > max_work:
-                    return values[FIRST_LINE_SLOT:target], PROGRAM_WORK_EXCEEDED, work
+                    return target, PROGRAM_WORK_EXCEEDED, work
                 work += taken
                 values[target], weights[target] = value, weight
     except Exception as error:
-        return values[FIRST_LINE_SLOT:target], failure_of(error), work
-    return values[FIRST_LINE_SLOT : target + 1], None, work
+        return target, failure_of(error), work
+    return target, None, work
 
 
 def _call(
