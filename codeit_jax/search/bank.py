@@ -21,7 +21,7 @@ class Entry:
         slot: the name's slot, or that of the callee.
         arguments: of the call; empty for a name.
         values: the values themselves, for calls outside the table.
-        weights: of the values (`interpreter.execution.size_bounds.weigh`).
+        weights: of the values (`interpreter.execution.size_bounds.tree_size`).
         is_constant: it is a constant that is no function.
         function: its type, if it is a function.
     """

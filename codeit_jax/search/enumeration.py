@@ -22,7 +22,7 @@ from codeit_jax.search.functions import built_type, primitive_types
 from codeit_jax.search.grammar import Production, constants_for, productions
 from interpreter.execution.call_table import CallTable
 from interpreter.execution.machine import Failure, Machine
-from interpreter.execution.size_bounds import weigh
+from interpreter.execution.size_bounds import tree_size
 from interpreter.execution.type_inference import type_name
 from interpreter.language.outcome import Status
 from interpreter.language.slots import FIXED_NAMES, INPUT_SLOT
@@ -212,7 +212,7 @@ class _Search:
 
     def _weight(self, number: int) -> int:
         if number not in self._weights:
-            self._weights[number] = weigh(self._table.value(number), LIMITS.max_items)
+            self._weights[number] = tree_size(self._table.value(number), LIMITS.max_items)
         return self._weights[number]
 
     def _keep_value(

@@ -104,6 +104,9 @@ class Batch:
         limits: as for `run_batch`.
         numbering: what numbers the expressions of the programs.
         expected, stop_at_first_miss: as for `run_batch`.
+
+    Attributes:
+        machine: what makes the calls.
     """
 
     def __init__(
@@ -117,9 +120,9 @@ class Batch:
     ) -> None:
         if stop_at_first_miss and (expected is None or len(expected) != len(grids)):
             raise ValueError("stop_at_first_miss needs one expected grid for each grid")
-        self._machine = Machine(limits)
+        self.machine = Machine(limits)
         self._goals = expected if stop_at_first_miss else None
-        self._inputs = [_Input(grid, self._machine, numbering, TABLE_NODES // len(grids)) for grid in grids]
+        self._inputs = [_Input(grid, self.machine, numbering, TABLE_NODES // len(grids)) for grid in grids]
 
     def run(self, expressions: Expressions) -> list[Outcome]:
         """Run a program, given as its expressions, on all grids, within `Metered`."""

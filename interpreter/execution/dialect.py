@@ -60,7 +60,7 @@ def occurrences(grid: Value, obj: Value) -> Value:
 
 
 def canvas(value: Value, dimensions: Value) -> Value:
-    """Return a grid of one colour, or none if rows times columns exceed 1000."""
+    """Return a grid of one color, or none if rows times columns exceed 1000."""
     if dimensions[0] * dimensions[1] > _MAX_CANVAS:
         return None
     return PRIMITIVES["canvas"](value, dimensions)

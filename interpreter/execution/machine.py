@@ -9,7 +9,8 @@ The work meter is one object per process: running programs in several threads at
 
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -22,12 +23,12 @@ from interpreter.execution.size_bounds import (
     NODES_A_UNIT,
     SLACK,
     bound,
-    weigh,
+    tree_size,
 )
 from interpreter.language.constants import CONSTANTS
-from interpreter.language.limits import CODEIT_LENGTH_LIMIT, Limits
+from interpreter.language.limits import CODEIT_LENGTH_LIMIT, Limits, Mode
 from interpreter.language.outcome import Outcome, Status
-from interpreter.language.slots import FIXED_NAMES, MAX_LINES
+from interpreter.language.slots import FIXED_NAMES, MAX_LINES, NUM_PRIMITIVES
 from interpreter.primitives import LAZY_VARIANTS, TAKE_LAZY
 from interpreter.primitives.lazy_value import LazyValue
 from interpreter.values.meter import METER, LimitExceeded, SizeExceeded, WorkExceeded
@@ -35,6 +36,8 @@ from interpreter.values.meter import METER, LimitExceeded, SizeExceeded, WorkExc
 DEFAULT_LIMITS = Limits()
 
 _RECURSION_LIMIT = 10_000
+_FIXED_WEIGHTS = [*[1] * NUM_PRIMITIVES, *map(tree_size, CONSTANTS.values())]
+_SLOT_FACTORS = [0 if name in CLOSURE_MAKERS else FACTORS.get(name, 0) for name in FIXED_NAMES] + [0] * MAX_LINES
 
 
 class _Undefined:
@@ -75,6 +78,7 @@ class Machine:
         weights: upper bounds on the weights of the values.
         factors: by slot, how the results of calls grow (`execution.size_bounds`); 0 where calls are for `Machine.call`
             alone: of what may make or call closures, and all in mode "codeit", which has values to drop.
+        usual_factors: the same by primitive, of all.
         lazy_variants: by primitive, what gives the same value lazy if it can (`primitives.lazy_cells`).
         takes_lazy: by primitive, which argument may be lazy.
     """
@@ -84,13 +88,11 @@ class Machine:
         self.metered = Metered(limits)
         primitives = primitives_for(limits.mode)
         self.values = [*primitives.values(), *CONSTANTS.values(), *[UNDEFINED] * (1 + MAX_LINES)]
-        self.weights = list(map(weigh, self.values))
+        self.weights = [*_FIXED_WEIGHTS, *[1] * (1 + MAX_LINES)]
         self.lazy_variants = {primitives[name]: variant for name, variant in LAZY_VARIANTS.items()}
         self.takes_lazy = {primitives[name]: argument for name, argument in TAKE_LAZY.items()}
-        self._factors = {primitives[name]: factor for name, factor in FACTORS.items()}
-        usual = FACTORS if limits.mode == "native" else {}
-        self.factors = [0 if name in CLOSURE_MAKERS else usual.get(name, 0) for name in primitives]
-        self.factors += [0] * (len(FIXED_NAMES) + MAX_LINES - len(primitives))
+        self.factors = _SLOT_FACTORS if limits.mode == "native" else [0] * len(_SLOT_FACTORS)
+        self.usual_factors = _factors(limits.mode)
         self._builders = frozenset(primitives[name] for name in BUILDERS)
         self._work_per_line, self._max_items = limits.work_per_line, limits.max_items
         self._drops_long_values = limits.mode == "codeit"
@@ -135,12 +137,12 @@ class Machine:
         Raises:
             SizeExceeded: it has more nodes than allowed.
         """
-        factor = self._factors.get(function)
+        factor = self.usual_factors.get(function)
         if factor is None:
             weight = bound(function, arguments, weights, work)
         else:
             weight = factor * sum(weights) + NODES_A_UNIT * work + SLACK
-        return weight if weight <= self._max_items else weigh(value, self._max_items)
+        return weight if weight <= self._max_items else tree_size(value, self._max_items)
 
 
 def failure_of(error: Exception) -> Failure:
@@ -178,3 +180,10 @@ class Metered:
         sys.setrecursionlimit(frames)
         if collects:
             gc.enable()
+
+
+@cache
+def _factors(mode: Mode) -> Mapping[Callable[..., Any], int]:
+    """Return how the results of primitives grow."""
+    primitives = primitives_for(mode)
+    return {primitives[name]: factor for name, factor in FACTORS.items()}

@@ -11,14 +11,14 @@ from typing import Any
 from interpreter.execution.machine import (
     DEFAULT_LIMITS,
     PROGRAM_WORK_EXCEEDED,
+    UNDEFINED,
     Failure,
     Machine,
-    UNDEFINED,
     Result,
     failure_of,
 )
 from interpreter.execution.output import finish
-from interpreter.execution.size_bounds import NO_BOUND, NODES_A_UNIT, SLACK, weigh
+from interpreter.execution.size_bounds import NO_BOUND, NODES_A_UNIT, SLACK, tree_size
 from interpreter.language.limits import Limits
 from interpreter.language.outcome import Grid, Outcome
 from interpreter.language.program import Program
@@ -42,7 +42,7 @@ def run(program: Program, grid: Grid, limits: Limits = DEFAULT_LIMITS) -> Outcom
         grid: the value of `I`, a tuple of equally long tuples of integers.
         limits: the budgets, and the dialect.
     """
-    machine = _machine_for(limits)
+    machine = _latest_machine(limits)
     values = machine.values
     try:
         slot, failure, work = _run_lines(program.lines, grid, machine)
@@ -93,7 +93,7 @@ def _run_lines(lines: Sequence[Instruction], grid: Grid, machine: Machine) -> tu
                         given = sum([weights[k] for k in arguments])
                         weight = factor * (1 + given) + NODES_A_UNIT * taken + SLACK
                         if weight > max_items:
-                            weight = weigh(value, max_items)
+                            weight = tree_size(value, max_items)
                     else:
                         weight = 1 if kind is int or kind is bool else NO_BOUND
                 else:
@@ -146,13 +146,14 @@ class _Latest:
     machine = Machine(DEFAULT_LIMITS)
 
 
-def _machine_for(limits: Limits) -> Machine:
+def _latest_machine(limits: Limits) -> Machine:
     machine = _Latest.machine
     if machine.limits is not limits:  # hashing them would take as long as a line
-        machine = _Latest.machine = _machine(limits)
+        machine = _Latest.machine = machine_for(limits)
     return machine
 
 
 @lru_cache(maxsize=16)
-def _machine(limits: Limits) -> Machine:
+def machine_for(limits: Limits) -> Machine:
+    """Return the machine of this process for some limits."""
     return Machine(limits)

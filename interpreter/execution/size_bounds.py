@@ -17,13 +17,13 @@ from interpreter.values.meter import SizeExceeded
 
 _CONTAINERS = frozenset({tuple, frozenset})
 
-# A primitive's result weighs at most FACTORS[name] times what its arguments weigh, and NODES_A_UNIT times its work,
+# A primitive's result weighs at most FACTORS[name] times what its arguments tree_size, and NODES_A_UNIT times its work,
 # and SLACK. A part of an argument occurs at most once in it, or twice counting the rows of a transposed grid; what
 # occurs more often is charged as often (see `values.weight`), and so is a new index, which is three nodes.
 _USUAL_FACTOR = 2
 # These hold every part of an argument at most once, or charge for more, and for new indices and cells. Programs call
 # many of them one after the other: with factor 2 the bound would double until every result must be weighed.
-_KEEPING = (
+KEEPING = (
     *("asindices", "asobject", "ofcolor", "toobject", "toindices", "recolor", "shift", "normalize"),
     *("fill", "underfill", "paint", "underpaint", "replace", "switch", "crop", "subgrid"),
     *("hmirror", "vmirror", "hconcat", "vconcat", "identity", "branch"),
@@ -31,7 +31,7 @@ _KEEPING = (
 )
 NODES_A_UNIT = 4
 SLACK = 32
-# Every cell of the grid gives at most two cells (colour, (row, column)), each perhaps in a set of its own.
+# Every cell of the grid gives at most two cells (color, (row, column)), each perhaps in a set of its own.
 _TAKING_APART = ("objects", "partition", "fgpartition", "frontiers")
 # How often a part of the first argument is in the result: so many times multiplied by the second.
 _UPSCALING = {"upscale": 2, "hupscale": 1, "vupscale": 1}
@@ -41,7 +41,7 @@ _OTHERS = (
     *("apply", "rapply", "mapply", "papply", "mpapply", "prapply"),
 )
 FACTORS = {
-    name: 12 if name in _TAKING_APART else 1 if name in _KEEPING else _USUAL_FACTOR
+    name: 12 if name in _TAKING_APART else 1 if name in KEEPING else _USUAL_FACTOR
     for name in SIGNATURES
     if name not in _OTHERS and name not in _UPSCALING
 }
@@ -80,7 +80,7 @@ def bound(function: Any, arguments: Sequence[Any], weights: Sequence[int], work:
         times: int = max(arguments[1], 1) ** _UPSCALING[name]
         return 1 + weights[1] * times
     if name == "cover" or name == "move":
-        return sum(weights) + weights[1] * len(arguments[1])  # the background colour may be any value
+        return sum(weights) + weights[1] * len(arguments[1])  # the background color may be any value
     if name == "apply" or name == "mapply":
         mapped, container = arguments
         return 1 + _bound_of_all(mapped, weights[2], len(container), charged, weights[1])
@@ -121,7 +121,7 @@ def _bound_of_all(function: Any, weight: int, number: int, charged: int, fixed: 
     return weight
 
 
-def weigh(value: Any, max_weight: int = sys.maxsize) -> int:
+def tree_size(value: Any, max_weight: int = sys.maxsize) -> int:
     """Return the number of nodes of `value` as a tree.
 
     Raises:

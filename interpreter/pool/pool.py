@@ -71,12 +71,13 @@ class InterpreterPool:
 
     Attributes:
         num_workers: processes that run at once.
+        workers: the processes.
         stats: what happened to them.
         protections: which kernel protections the workers have; None before one was ready.
     """
 
     def __init__(
-        self, num_workers: int | None = None, limits: Limits = DEFAULT_LIMITS, *, _command: Sequence[str] | None = None
+        self, num_workers: int | None = None, limits: Limits = DEFAULT_LIMITS, *, command: Sequence[str] | None = None
     ) -> None:
         if num_workers is not None and num_workers < 0:
             raise ValueError(f"num_workers is {num_workers}, expected a positive number, or 0 for one a CPU")
@@ -84,8 +85,8 @@ class InterpreterPool:
         self.stats = PoolStats()
         self.protections: Protections | None = None
         self._limits = limits
-        self._command = _command or _worker_command(limits)
-        self._workers: list[WorkerProcess] = []
+        self._command = command or _worker_command(limits)
+        self.workers: list[WorkerProcess] = []
         self._selector = selectors.DefaultSelector()
         self._schedule = Schedule()
         self._pending: list[Pending] = []
@@ -103,8 +104,8 @@ class InterpreterPool:
 
     def close(self) -> None:
         """End all workers and give up what they have not answered; a later submission starts new ones."""
-        while self._workers:
-            self._remove(self._workers[0])
+        while self.workers:
+            self._remove(self.workers[0])
         for pending in self._pending:
             pending.give_up()
         self._pending = []
@@ -123,7 +124,7 @@ class InterpreterPool:
         return self.submit(jobs).result(on_progress)
 
     def submit(self, jobs: Sequence[Job]) -> Pending:
-        """Have jobs run, behind all that were submitted before; workers begin at once.
+        """Queue jobs behind all that were submitted before; workers begin at once.
 
         Args:
             jobs: each a `Job` or a plain (programs, grids) pair.
@@ -176,14 +177,14 @@ class InterpreterPool:
             self._feed(at_a_worker)
 
     def _start_workers(self, number: int) -> None:
-        while len(self._workers) < number:
+        while len(self.workers) < number:
             worker = WorkerProcess(self._command, self._limits.wall_seconds)
             self.stats.started += 1
-            self._workers.append(worker)
+            self.workers.append(worker)
             self._selector.register(worker.stdout, selectors.EVENT_READ, worker)
 
     def _remove(self, worker: WorkerProcess) -> str:
-        self._workers.remove(worker)
+        self.workers.remove(worker)
         self._selector.unregister(worker.stdout)
         if worker.stdin in self._selector.get_map():
             self._selector.unregister(worker.stdin)
@@ -193,7 +194,7 @@ class InterpreterPool:
         """Give each worker portions until it has so many executions waiting; the one with the fewest comes first."""
         self._start_workers(self.num_workers)
         fed = set()
-        while takers := [w for w in self._workers if w.takes_more and w.num_waiting < at_a_worker]:
+        while takers := [w for w in self.workers if w.takes_more and w.num_waiting < at_a_worker]:
             # The newest one first: what a worker died of must not go to one that was killed with it.
             worker = min(reversed(takers), key=lambda w: w.num_waiting)
             given = self._schedule.next(worker.unit)
@@ -218,7 +219,7 @@ class InterpreterPool:
     def _collect(self, seconds: float) -> None:
         for key, events in self._selector.select(seconds):
             worker: WorkerProcess = key.data
-            if worker not in self._workers:
+            if worker not in self.workers:
                 continue
             if events & selectors.EVENT_WRITE:
                 self._send(worker)
@@ -235,7 +236,7 @@ class InterpreterPool:
 
     def _replace_overdue(self) -> None:
         now = time.monotonic()
-        for worker in [worker for worker in self._workers if worker.is_overdue(now)]:
+        for worker in [worker for worker in self.workers if worker.is_overdue(now)]:
             self.stats.timeouts += 1
             self._bury(worker, Status.TIMEOUT, f"no answer within {self._limits.wall_seconds:g} s")
 

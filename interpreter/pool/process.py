@@ -81,6 +81,11 @@ class WorkerProcess:
         self._deadline = time.monotonic() + START_SECONDS
 
     @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    @property
     def takes_more(self) -> bool:
         """Whether it may be given another portion while it is at others."""
         if not self.flights:
@@ -166,7 +171,7 @@ class WorkerProcess:
         self._deadline = time.monotonic() + self._execution_seconds * executions
 
     def is_overdue(self, now: float) -> bool:
-        """Tell whether a program, or the start, takes too long."""
+        """Return whether a program, or the start, takes too long."""
         return now > self._deadline and (bool(self.flights) or self.protections is None)
 
     def kill(self) -> str:

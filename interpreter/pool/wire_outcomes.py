@@ -106,7 +106,7 @@ def _encode_output(grid: Grid) -> bytes:
 
 
 def decode_head(content: bytes) -> Head:
-    """Tell what is answered, to be compared with what is due before the rest is decoded.
+    """Return what is answered, to be compared with what is due before the rest is decoded.
 
     Raises:
         ProtocolError: the bytes are no answers.

@@ -22,8 +22,8 @@ from interpreter.pool.sandbox import confine
 from interpreter.pool.wire_outcomes import AnswerWriter
 
 # Less than a portion takes, so that the pool gives the next one in time.
-_FLUSH_SECONDS = 0.005
-_FLUSH_BYTES = 1 << 16
+FLUSH_SECONDS = 0.005
+FLUSH_BYTES = 1 << 16
 _PARSED_TEXTS = 20_000
 _NUMBERED_EXPRESSIONS = 200_000
 _READ_BYTES = 1 << 20
@@ -53,12 +53,16 @@ def _take_pipes() -> tuple[int, int]:
 
 
 class Worker:
-    """Answers chunks; tables are kept as long as the grids stay the same."""
+    """Answers chunks; tables are kept as long as the grids stay the same.
+
+    Attributes:
+        outgoing: the descriptor that answers are written to.
+    """
 
     def __init__(self, limits: Limits, incoming: int, outgoing: int) -> None:
         self._limits = limits
         self._incoming = incoming
-        self._outgoing = outgoing
+        self.outgoing = outgoing
         self._unsent = bytearray()
         self._sent_at = time.monotonic()
         self._batch: Batch | None = None
@@ -73,24 +77,25 @@ class Worker:
         while True:
             content = frames.next()
             if content is not None:
-                self._answer(decode_chunk(content))
+                self.answer(decode_chunk(content))
                 continue
-            self._send()
+            self.send()
             data = os.read(self._incoming, _READ_BYTES)
             if not data:
                 return
             frames.feed(data)
 
-    def _answer(self, chunk: Chunk) -> None:
+    def answer(self, chunk: Chunk) -> None:
+        """Run the programs of a chunk and write what comes of them."""
         if self._batch_grids != (chunk.grids, chunk.expected):
             self._batch = None  # frees the old tables before new ones are made
         answers = AnswerWriter(chunk.sequence, 0, len(chunk.grids))
         for number, text in enumerate(chunk.texts):
             answers.add(self._run(text, chunk))
-            late = time.monotonic() - self._sent_at > _FLUSH_SECONDS
-            if chunk.prompt or late or answers.num_bytes > _FLUSH_BYTES:
+            late = time.monotonic() - self._sent_at > FLUSH_SECONDS
+            if chunk.prompt or late or answers.num_bytes > FLUSH_BYTES:
                 self._unsent += frame(answers.content())
-                self._send()
+                self.send()
                 answers = AnswerWriter(chunk.sequence, number + 1, len(chunk.grids))
         if answers.num_programs:
             self._unsent += frame(answers.content())
@@ -128,10 +133,11 @@ class Worker:
             self._parsed[text] = known
         return known
 
-    def _send(self) -> None:
+    def send(self) -> None:
+        """Write all answers that wait."""
         with memoryview(self._unsent) as unsent:
             sent = 0
             while sent < len(unsent):
-                sent += os.write(self._outgoing, unsent[sent:])
+                sent += os.write(self.outgoing, unsent[sent:])
         self._unsent.clear()
         self._sent_at = time.monotonic()

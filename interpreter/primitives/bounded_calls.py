@@ -16,7 +16,7 @@ class _Walk:
 
 
 def made_by(function: Value, builder: str) -> bool:
-    """Tell whether a value is what this primitive makes (see `closures`), or is the primitive itself."""
+    """Return whether a value is what this primitive makes (see `closures`), or is the primitive itself."""
     return type(function) is FunctionType and function.__dict__.get("builder") == builder
 
 

@@ -16,7 +16,7 @@ _second = itemgetter(1)
 
 
 def holds_cells(patch: Value) -> bool:
-    """Tell whether a non-empty patch counts as an object: the second component of its first element is a tuple."""
+    """Return whether a non-empty patch counts as an object: the second component of its first element is a tuple."""
     if type(patch) is tuple:
         return type(patch[0][1]) is tuple
     try:

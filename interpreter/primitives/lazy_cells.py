@@ -98,7 +98,8 @@ class LazyCells(LazyValue):
     def painted(self, grid: Value) -> Value | None:
         if not all(map(_is_byte, self._masks)):
             return None
-        return self._painted(grid, sorted(self._masks.items()))  # type: ignore[type-var]
+        colors = sorted([color for color in self._masks if color is not None])
+        return self._painted(grid, [(color, self._masks[color]) for color in colors])
 
     def underpainted(self, grid: Value, background: Value) -> Value | None:
         if not all(map(_is_byte, self._masks)):

@@ -8,7 +8,7 @@ from interpreter.primitives.recolored_layers import recolored_layers
 from interpreter.primitives.segments import all_segments
 from interpreter.values.meter import METER, charge, reserve
 from interpreter.values.order import Value, in_order
-from interpreter.values.weight import nesting_compounds, weigh_nested
+from interpreter.values.weight import charge_nested, nesting_compounds
 
 _SET = frozenset({frozenset})
 FEW_INDICES = 150
@@ -20,7 +20,7 @@ def apply(function: Value, container: Value) -> Value:
     kind = kind_of(container)
     charge(len(container))
     results = call_each(function, container)
-    weigh_nested(results)
+    charge_nested(results)
     return kind(results)
 
 
@@ -35,7 +35,7 @@ def rapply(functions: Value, value: Value) -> Value:
             results.append(function(value))
         finally:
             leave(frames)
-    weigh_nested(results)
+    charge_nested(results)
     return kind(results)
 
 
@@ -51,7 +51,7 @@ def mapply(function: Value, container: Value) -> Value:
     if kind is frozenset and _SET.issuperset(map(type, results)):
         reserve(sum(map(len, results)))
         return frozenset().union(*results)
-    weigh_nested(results)
+    charge_nested(results)
     return merge(kind(results))
 
 
@@ -78,7 +78,7 @@ def papply(function: Value, a: Value, b: Value) -> Value:
         results = [function(x, y) for x, y in zip(in_order(a), in_order(b), strict=False)]
     finally:
         leave(frames)
-    weigh_nested(results)
+    charge_nested(results)
     return tuple(results)
 
 
@@ -101,5 +101,5 @@ def prapply_lazy(function: Value, a: Value, b: Value) -> LazyValue | Value:
     if (segments := all_segments(function, a, b)) is not None:
         return segments
     results = call_combinations(function, a, b)
-    weigh_nested(results)
+    charge_nested(results)
     return frozenset(results)

@@ -10,7 +10,7 @@ from interpreter.primitives.lazy_value import LazyValue
 from interpreter.primitives.patches import shift
 from interpreter.values.meter import charge
 from interpreter.values.order import Value, in_order
-from interpreter.values.weight import weigh
+from interpreter.values.weight import charge_tree_size
 
 _TUPLE = {tuple}
 
@@ -30,11 +30,11 @@ def _painted(grid: Value, cells: Iterable[tuple[Value, Value]]) -> Value:
 def _charge_painting(grid: Value, value: Value, patch: Value) -> None:
     charge(count_cells(grid) + len(patch))
     if type(value) is not int:
-        weigh((value,), copies=len(patch))
+        charge_tree_size((value,), copies=len(patch))
 
 
 def fill(grid: Value, value: Value, patch: Value) -> Value:
-    """Set the patch's indices to one colour."""
+    """Set the patch's indices to one color."""
     _charge_painting(grid, value, patch)
     if isinstance(patch, LazyValue):
         filled = patch.filled(grid, value)
@@ -51,7 +51,7 @@ def _without_conflicts(obj: Value) -> Value:
         if len(indices) == len(obj):
             return obj
         if type(obj) is frozenset and _TUPLE.issuperset(map(type, obj)) and {type(cell[0]) for cell in obj} == {int}:
-            return sorted(obj, key=itemgetter(0))  # cells of one index differ in their colours only
+            return sorted(obj, key=itemgetter(0))  # cells of one index differ in their colors only
     cells = [components_of(cell) for cell in in_order(obj)]
     return [(value, components_of(index)) for value, index in cells]
 
@@ -68,7 +68,7 @@ def paint(grid: Value, obj: Value) -> Value:
 
 
 def underfill(grid: Value, value: Value, patch: Value) -> Value:
-    """Set the patch's indices to one colour where the grid shows its background."""
+    """Set the patch's indices to one color where the grid shows its background."""
     _charge_painting(grid, value, patch)
     background = mostcolor(grid)
     if isinstance(patch, LazyValue):
@@ -82,7 +82,7 @@ def underfill(grid: Value, value: Value, patch: Value) -> Value:
 
 
 def underpaint(grid: Value, obj: Value) -> Value:
-    """Set the object's cells where the grid shows its background; the first other colour of conflicting cells stays."""
+    """Set the object's cells where the grid shows its background; the first other color of conflicting cells stays."""
     charge(count_cells(grid) + len(obj))
     background = mostcolor(grid)
     if isinstance(obj, LazyValue):
@@ -99,7 +99,7 @@ def underpaint(grid: Value, obj: Value) -> Value:
 
 
 def cover(grid: Value, patch: Value) -> Value:
-    """Fill the patch's indices with the background colour."""
+    """Fill the patch's indices with the background color."""
     charge(count_cells(grid) + len(patch))
     return fill_indices(grid, mostcolor(grid), listed_indices(patch))
 

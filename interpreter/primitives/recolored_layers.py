@@ -76,9 +76,10 @@ def recolored_layers(function: Value, elements: frozenset[Value]) -> LazyLayers 
 
 def _parts_of_recoloring(function: Value) -> tuple[Value, Value, int] | None:
     """Return what gives the color and the patch, and how many closures a call of the whole calls."""
-    if type(function) is not FunctionType or not function.parts or function.length >= _TOO_LONG:
+    described = function.__dict__ if type(function) is FunctionType else {}
+    builder, parts = described.get("builder"), described.get("parts")
+    if not parts or described["length"] >= _TOO_LONG:
         return None
-    builder, parts = function.builder, function.parts
     if builder == "fork" and made_by(parts[0], "recolor"):
         return parts[1], parts[2], 1
     if builder == "compose" and recolors(parts[0]):

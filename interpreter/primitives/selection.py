@@ -10,7 +10,7 @@ from interpreter.primitives.containers import kind_of, merge
 from interpreter.primitives.lazy_value import LazyValue
 from interpreter.values.meter import charge
 from interpreter.values.order import Value, compares_simply, first_of, in_order, last_of, ordered
-from interpreter.values.weight import weigh_nested
+from interpreter.values.weight import charge_nested
 
 _NUMBERS = {int, bool}
 
@@ -110,7 +110,7 @@ def _by_frequency(container: Value, extreme: Any) -> Value:
     if type(container) is not tuple:
         raise TypeError("frequencies are counted in tuples")
     charge(len(container))
-    weigh_nested(container)
+    charge_nested(container)
     counts = Counter(container)
     best = extreme(counts.values())
     return first_of(frozenset([value for value, count in counts.items() if count == best]))

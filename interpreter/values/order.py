@@ -15,7 +15,7 @@ Value = Any  # int, bool, None, tuple, frozenset or function: nothing else exist
 
 _NUMBERS = {int, bool}
 _PLAIN = {int, bool, tuple}
-_LEVELS_TRIED = 3  # a set of cells has three levels: cells, colours and indices, coordinates
+_LEVELS_TRIED = 3  # a set of cells has three levels: cells, colors and indices, coordinates
 
 
 def ordered(values: frozenset[Value]) -> list[Value]:
@@ -92,12 +92,12 @@ def canonical_key(value: Value, nesting: int = 0) -> tuple[Any, ...]:
 
 
 def compares_simply(values: Collection[Value]) -> bool:
-    """Tell whether the values hold numbers and tuples only, so that extrema do not depend on iteration order."""
+    """Return whether the values hold numbers and tuples only, so that extrema do not depend on iteration order."""
     return _orders_natively(values)
 
 
 def _orders_natively(values: Collection[Value]) -> bool:
-    """Tell whether Python's own `<` sorts these values canonically, or else fails with TypeError.
+    """Return whether Python's own `<` sorts these values canonically, or else fails with TypeError.
 
     Sets are what must be excluded, at any level: Python compares them by inclusion, silently.
     """

@@ -17,7 +17,7 @@ _ONE_MAPPING = 16  # frames of a higher-order primitive and of the short closure
 _CONTAINERS = {tuple, frozenset}
 
 
-def weigh(values: Collection[Value], copies: int = 1) -> None:
+def charge_tree_size(values: Collection[Value], copies: int = 1) -> None:
     """Charge the elements inside `values`, at every level and as often as they occur, times `copies`.
 
     Raises:
@@ -43,11 +43,11 @@ def weigh(values: Collection[Value], copies: int = 1) -> None:
 
 
 def nesting_compounds() -> bool:
-    """Tell whether values nested one level deeper must be weighed here (see the module's docstring)."""
+    """Return whether values nested one level deeper must be weighed here (see the module's docstring)."""
     return METER.compounding > 0 or METER.depth > _ONE_MAPPING
 
 
-def weigh_nested(values: Collection[Value]) -> None:
+def charge_nested(values: Collection[Value]) -> None:
     """Weigh values that a primitive nests one level deeper, where such calls may compound.
 
     Raises:
@@ -55,7 +55,7 @@ def weigh_nested(values: Collection[Value]) -> None:
         WorkExceeded: the budget is used up.
     """
     if nesting_compounds():
-        weigh(values)
+        charge_tree_size(values)
 
 
 def reserve_copies(value: Value, copies: int) -> None:
@@ -69,4 +69,4 @@ def reserve_copies(value: Value, copies: int) -> None:
         raise SizeExceeded(f"{copies} elements, at most {METER.max_items}")
     charge(max(copies, 0))
     if type(value) is not int and copies > 0:
-        weigh((value,), copies)
+        charge_tree_size((value,), copies)

@@ -52,72 +52,72 @@ def exhaust_memory(server, chunk):
 
 
 def close_pipe(server, chunk):
-    os.close(server._outgoing)
+    os.close(server.outgoing)
     time.sleep(1000)
 
 
 def garbage(server, chunk):
-    os.write(server._outgoing, b"\xff" * 1000)
+    os.write(server.outgoing, b"\xff" * 1000)
     time.sleep(1000)
 
 
 def small_garbage(server, chunk):
-    os.write(server._outgoing, struct.pack("<I", 7) + b"garbage")
+    os.write(server.outgoing, struct.pack("<I", 7) + b"garbage")
     time.sleep(1000)
 
 
 def half_frame(server, chunk):
     whole = errors(chunk)
-    os.write(server._outgoing, whole[: len(whole) // 2])
+    os.write(server.outgoing, whole[: len(whole) // 2])
     time.sleep(1000)
 
 
 def dribble(server, chunk):
-    os.write(server._outgoing, struct.pack("<I", 1 << 24))
+    os.write(server.outgoing, struct.pack("<I", 1 << 24))
     while True:
-        os.write(server._outgoing, b"0")
+        os.write(server.outgoing, b"0")
         time.sleep(0.02)
 
 
 def half_frame_and_leave(server, chunk):
-    os.write(server._outgoing, struct.pack("<I", 100) + b"half")
+    os.write(server.outgoing, struct.pack("<I", 100) + b"half")
     os._exit(0)
 
 
 def flood(server, chunk):
     while True:
-        os.write(server._outgoing, bytes(1 << 20))
+        os.write(server.outgoing, bytes(1 << 20))
 
 
 def answer_for_another(server, chunk):
-    os.write(server._outgoing, errors(chunk, program=1000))
+    os.write(server.outgoing, errors(chunk, program=1000))
     time.sleep(1000)
 
 
 def answer_for_a_later_chunk(server, chunk):
-    os.write(server._outgoing, errors(chunk, sequence=1))
+    os.write(server.outgoing, errors(chunk, sequence=1))
     time.sleep(1000)
 
 
 def answer_for_too_many(server, chunk):
-    os.write(server._outgoing, errors(chunk, number=len(chunk.texts) + 1))
+    os.write(server.outgoing, errors(chunk, number=len(chunk.texts) + 1))
     time.sleep(1000)
 
 
 def answer_for_none(server, chunk):
     while True:
-        os.write(server._outgoing, errors(chunk, number=0))
+        os.write(server.outgoing, errors(chunk, number=0))
 
 
 def answer_with_many_verdicts(server, chunk):
     verdict = struct.pack("<BBHH", 0, 0, 65_535, 0)
     head = struct.pack("<IIIHI", chunk.sequence, 0, 1, len(chunk.grids), 100_000)
-    os.write(server._outgoing, frame(head + struct.pack("<I", len(verdict)) * 100_000 + verdict * 100_000))
+    os.write(server.outgoing, frame(head + struct.pack("<I", len(verdict)) * 100_000 + verdict * 100_000))
     time.sleep(1000)
 
 
 def answer_with_too_few(server, chunk):
-    os.write(server._outgoing, errors(chunk, num_grids=0))
+    os.write(server.outgoing, errors(chunk, num_grids=0))
     time.sleep(1000)
 
 

@@ -8,11 +8,9 @@ from primitive_arguments import arguments_of, odd_arguments_of, resolve
 from program_texts import program_text
 
 from interpreter import Status, parse, run, run_batch
-from interpreter.execution import machine
-from interpreter.execution import single_run as execution
-from interpreter.execution import size_bounds as growth
+from interpreter.execution import machine, single_run, size_bounds
 from interpreter.execution.machine import Failure, Machine
-from interpreter.execution.size_bounds import weigh
+from interpreter.execution.size_bounds import tree_size
 from interpreter.language.limits import Limits
 from interpreter.primitives import PRIMITIVES
 from interpreter.values.meter import SizeExceeded
@@ -45,7 +43,7 @@ def test_a_bound_is_never_below_the_weight(name, data):
     assert_bounded(name, data)
 
 
-@pytest.mark.parametrize("name", growth._KEEPING)
+@pytest.mark.parametrize("name", size_bounds.KEEPING)
 @given(data=st.data())
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_tight_bound_is_never_below_the_weight(name, data):
@@ -59,12 +57,12 @@ def assert_bounded(name, data):
         result = MACHINE.call(PRIMITIVES[name], arguments, [1, *map(weight_with_fixed, arguments)])
     if not isinstance(result, Failure):
         value, _, weight = result
-        assert weight >= weigh(value)
+        assert weight >= tree_size(value)
 
 
 def weight_with_fixed(value):
     """Weigh a closure with all that its builders were given."""
-    return 1 + sum(map(weight_with_fixed, value.parts)) if callable(value) else weigh(value)
+    return 1 + sum(map(weight_with_fixed, value.parts)) if callable(value) else tree_size(value)
 
 
 def test_every_size_verdict_is_that_of_the_exact_weight(monkeypatch):
@@ -78,18 +76,16 @@ def test_every_size_verdict_is_that_of_the_exact_weight(monkeypatch):
     assert all(too_large[: len(CLOSURES)])
     assert 50 < sum(too_large) < len(programs)
 
-    for module in (execution, machine):
-        monkeypatch.setattr(module, "bound", lambda *_: growth.NO_BOUND)
-    always_weighing = [Machine(each) for each in limits]
-    for each in always_weighing:
-        each.factors, each.slot_factors = {}, [0] * len(each.slot_factors)
-    monkeypatch.setattr(execution, "_machine_for", lambda each: always_weighing[limits.index(each)])
+    monkeypatch.setattr(machine, "bound", lambda *_: size_bounds.NO_BOUND)
+    for each in limits:  # so that every result is weighed
+        single_run.machine_for(each).factors = [0] * len(single_run.machine_for(each).factors)
+        monkeypatch.setattr(single_run.machine_for(each), "usual_factors", {})
     assert outcomes == [[run(program, grid, each) for each in limits] for program in programs]
 
 
 def test_a_long_program_is_run_without_weighing_its_results(monkeypatch):
     weighed = []
-    monkeypatch.setattr(machine, "weigh", lambda value, *limit: weighed.append(value) or weigh(value, *limit))
+    monkeypatch.setattr(machine, "tree_size", lambda value, *limit: weighed.append(value) or tree_size(value, *limit))
     lines = ["x1 = asobject(I)", *[f"x{k} = shift(x{k - 1}, UNITY)" for k in range(2, 60)]]
     grid = tuple(tuple((i * j) % 3 for j in range(20)) for i in range(20))
     program = parse("\n".join([*lines, "O = paint(I, x59)"]))
@@ -99,7 +95,7 @@ def test_a_long_program_is_run_without_weighing_its_results(monkeypatch):
 
 
 def test_what_has_a_tight_bound_is_a_primitive():
-    assert set(growth._KEEPING) <= set(PRIMITIVES)
+    assert set(size_bounds.FACTORS) <= set(PRIMITIVES)
 
 
 def test_bounding_a_tower_of_closures_ends():
@@ -115,8 +111,8 @@ def test_weighing_stops_at_the_limit():
     for _ in range(60):
         value = (value, value)
     with pytest.raises(SizeExceeded):
-        weigh(value, 1000)
-    assert weigh((HEAVY, frozenset({HEAVY}), 3)) == 1 + 61 + 1 + 61 + 1
+        tree_size(value, 1000)
+    assert tree_size((HEAVY, frozenset({HEAVY}), 3)) == 1 + 61 + 1 + 61 + 1
 
 
 @pytest.mark.parametrize("name", ["product", "upscale", "hupscale", "vupscale"])
@@ -124,7 +120,7 @@ def test_weighing_stops_at_the_limit():
 def test_bounding_changes_no_verdict_on_nothing(name, second):
     for empty in ((), frozenset()):
         with MACHINE.metered:
-            result = MACHINE.call(PRIMITIVES[name], [empty, second], [1, 1, weigh(second)])
+            result = MACHINE.call(PRIMITIVES[name], [empty, second], [1, 1, tree_size(second)])
         failure = None
         try:
             expected = PRIMITIVES[name](empty, second)

@@ -11,11 +11,13 @@ from program_texts import program_text
 from interpreter import PRIMITIVES, Limits, parse
 from interpreter.execution.machine import Machine
 from interpreter.execution.single_run import execute
-from interpreter.execution.size_bounds import weigh
-from interpreter.primitives import mapping
+from interpreter.execution.size_bounds import tree_size
+from interpreter.primitives import mapping, segments
 from interpreter.primitives.lazy_cells import LazyCells
-from interpreter.primitives.mapping import mapply_lazy
+from interpreter.primitives.lazy_value import LazyValue
+from interpreter.primitives.mapping import mapply_lazy, prapply_lazy
 from interpreter.primitives.recolored_layers import LazyLayers
+from interpreter.primitives.segments import Segments
 
 P = PRIMITIVES
 coordinates = st.integers(-3, 12)
@@ -50,9 +52,12 @@ def small_values_too():
     """Leave values lazy that would sooner be built."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mapping, "FEW_INDICES", 1)
+        patch.setattr(segments, "FEW_PAIRS", 1)
         yield
 
 
+EITHER = P["fork"](P["either"], P["vline"], P["hline"])
+CONDITIONS = [P["hline"], P["vline"], EITHER, P["size"]]
 BOXES = [P["box"], P["inbox"], P["outbox"]]
 
 
@@ -93,7 +98,7 @@ def functions(draw):
 
 
 def is_lazy(value):
-    return isinstance(value, LazyCells | LazyLayers)
+    return isinstance(value, LazyValue)
 
 
 def built(value):
@@ -112,7 +117,7 @@ def test_a_lazy_value_is_as_large_and_charged_as_the_built_one(function, contain
     assert (built(lazy[0]), lazy[1]) == value
     if is_lazy(lazy[0]):
         assert len(lazy[0]) == len(value[0])
-        assert lazy[0].weight == weigh(value[0])
+        assert lazy[0].weight == tree_size(value[0])
 
 
 @settings(deadline=None, max_examples=400)
@@ -122,9 +127,32 @@ def test_lazy_values_are_painted_as_built_ones(function, container, grid, color,
         lazy = mapply_lazy(function, container)
     except Exception:
         return
-    for name, before in {"fill": (color,), "underfill": (color,), "paint": (), "underpaint": ()}.items():
-        twins = [outcome(partial(P[name], grid, *before, x), budget, 10**6) for x in (lazy, built(lazy))]
+    paints_the_same(lazy, grid, color, budget)
+
+
+def paints_the_same(lazy, grid, color, budget):
+    """Check that all primitives that take lazy values give for this one what they give for the built one."""
+    calls = [
+        *[(name, (grid, color), ()) for name in ("fill", "underfill")],
+        *[(name, (grid,), ()) for name in ("paint", "underpaint")],
+        ("merge", (), ()),
+        *[("mfilter", (), (condition,)) for condition in CONDITIONS],
+    ]
+    for name, before, after in calls:
+        twins = [outcome(partial(P[name], *before, x, *after), budget, 10**6) for x in (lazy, built(lazy))]
         assert twins[0] == twins[1]
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.sampled_from(["connect", "shoot"]), st.frozensets(pairs), st.frozensets(pairs | directions), grids, budgets)
+def test_segments(name, a, b, grid, budget):
+    lazy = outcome(lambda: prapply_lazy(P[name], a, b), budget, 10**6)
+    value = outcome(lambda: frozenset(P[name](x, y) for x in a for y in b), 10**9, 10**6)
+    if isinstance(lazy[0], Segments):
+        assert lazy[0].built() == value[0]
+        assert lazy[0].weight == tree_size(value[0])
+        assert len(lazy[0]) == len(value[0])
+        paints_the_same(lazy[0], grid, 5, budget)
 
 
 def test_conflicting_cells():

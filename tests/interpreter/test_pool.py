@@ -116,7 +116,7 @@ def test_a_worker_refuses_to_hold_jax(tmp_path):
 
 
 def test_workers_that_cannot_start_end_the_run_with_one_line():
-    with InterpreterPool(2, _command=[sys.executable, "-c", "raise SystemExit(7)"]) as pool:
+    with InterpreterPool(2, command=[sys.executable, "-c", "raise SystemExit(7)"]) as pool:
         with pytest.raises(PoolError, match=r"^10 workers in a row died before they were ready \(exit status 7\)$"):
             pool.run([Job(["O = hmirror(I)"], GRIDS)])
         assert pool.stats.started <= 12

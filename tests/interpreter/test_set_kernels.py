@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from metered_calls import outcome
 
 from interpreter import PRIMITIVES
-from interpreter.primitives import lines, mapping
+from interpreter.primitives import lines, mapping, segments
 from interpreter.primitives.moved_patterns import lazy_images
 from interpreter.values.meter import METER
 
@@ -89,9 +89,10 @@ def test_mapply_at_once_is_mapply_one_by_one(function, container, budget, max_it
     sizes,
 )
 def test_prapply_at_once_is_prapply_one_by_one(function, a, b, budget, max_items):
-    at_once = outcome(lambda: P["prapply"](function, a, b), budget, max_items)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mapping, "connections", lambda a, b: None)
+        patch.setattr(segments, "FEW_PAIRS", 2)
+        at_once = outcome(lambda: P["prapply"](function, a, b), budget, max_items)
+        patch.setattr(segments, "FEW_PAIRS", math.inf)
         assert at_once == outcome(lambda: P["prapply"](function, a, b), budget, max_items)
 
 
@@ -112,7 +113,8 @@ def test_the_forms_that_are_treated_at_once():
     ]
     for function, container in treated:
         assert lazy_images(function, container, few_indices=1) is not None
-    assert lines.connections(places, places) is not None
+    for name in ("connect", "shoot"):
+        assert segments.all_segments(P[name], places, places) is not None
 
 
 @settings(deadline=None, max_examples=200)

@@ -1,4 +1,4 @@
-"""Grids and colours: cutting, turning, splitting, painting, finding objects."""
+"""Grids and colors: cutting, turning, splitting, painting, finding objects."""
 
 from codeit_jax.bench.plain.order import Value, elements_of, head, listed
 from codeit_jax.bench.plain.patches import (
