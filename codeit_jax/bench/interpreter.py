@@ -11,9 +11,11 @@ from functools import partial
 from operator import itemgetter
 
 import interpreter
+from codeit_jax.arc import load_tasks
 from codeit_jax.bench import interpreter_pool
 from codeit_jax.bench.contest import OURS, BenchReport, take_turns
 from codeit_jax.bench.interpreter_calls import count_calls
+from codeit_jax.bench.interpreter_cold import time_cold
 from codeit_jax.bench.interpreter_work import (
     LIMITS,
     NUM_SAMPLED_TASKS,
@@ -26,6 +28,7 @@ from codeit_jax.bench.interpreter_work import (
     task_mutant_workloads,
 )
 from codeit_jax.bench.plain import evaluate
+from codeit_jax.programs import load_programs
 from interpreter import Grid, Program
 
 PLAIN, UNSHARED, ALLOWED = "plain", "unshared", "allowed"
@@ -38,7 +41,8 @@ def run(arguments: argparse.Namespace) -> BenchReport:
     """Time everything."""
     turns = arguments.repeats
     report = BenchReport(bench="interpreter", work={"turns": turns})
-    _time_seeds(report, turns)  # first, since each of its many timings walks all objects there are
+    time_cold(report, load_programs(arguments.programs), load_tasks(arguments.tasks), turns)
+    _time_seeds(report, turns)  # early, since each of its many timings walks all objects there are
     mutants, samples = mutant_workload(), sample_workloads()
     _time_mutants(report, mutants, turns)
     _time_samples(report, samples, turns)

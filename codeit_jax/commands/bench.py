@@ -27,6 +27,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     sampling.add_argument("--tokenizer-path", type=Path, metavar="DIR", help="BPE files for the lengths; else native")
     _finish(sampling, _run, turns=3)
     interpreter = verbs.add_parser("interpreter", help="programs alone, in batches and through the pool")
+    interpreter.add_argument("--programs", default="builtin", metavar="FILE", help="run once each; default: builtin")
+    interpreter.add_argument("--tasks", default="arc1/training", metavar="SOURCE", help="of these programs")
     _finish(interpreter, _run, turns=3)
 
 

@@ -98,7 +98,7 @@ def _bound_of_all(function: Any, weight: int, number: int, charged: int, fixed: 
         function: what is called.
         weight: of all arguments together.
         number: of calls.
-        charged: nodes that the calls may have made anew.
+        charged: nodes that the calls may have newly made.
         fixed: weight of what is fixed in the function.
     """
     if type(function) is not FunctionType or function.__dict__["length"] > _LONG:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from interpreter.language.outcome import SKIPPED, Grid, Outcome
 from interpreter.language.program import Program
-from interpreter.pool.protocol import encode_chunk, encode_grid
+from interpreter.pool.protocol import encode_grid, encode_request
 
 Results = list[list[list[Outcome]]]
 Progress = Callable[[int, int], None]
@@ -95,11 +95,11 @@ class PendingJob:
         if job.stop_at_first_miss and len(self._expected) != len(self._grids):
             raise ValueError("stop_at_first_miss needs one expected grid for each grid")
 
-    def chunk(self, sequence: int, prompt: bool, programs: range, grids: range) -> bytes:
+    def request(self, sequence: int, prompt: bool, programs: range, grids: range) -> bytes:
         """Encode what a worker needs for some of the programs on some of the grids."""
         chosen = slice(grids.start, grids.stop)
         texts = [str(self.job.programs[k]) for k in programs]
-        return encode_chunk(sequence, prompt, self._grids[chosen], self._expected[chosen], texts)
+        return encode_request(sequence, prompt, self._grids[chosen], self._expected[chosen], texts)
 
     def store(self, programs: range, grids: range, outcomes: Sequence[Outcome]) -> None:
         """Take the outcomes of some of the programs on some of the grids, one program after the other."""

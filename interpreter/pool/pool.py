@@ -30,9 +30,9 @@ from interpreter.execution.machine import DEFAULT_LIMITS
 from interpreter.language.limits import Limits
 from interpreter.language.outcome import Outcome, Status
 from interpreter.pool.jobs import Job, Pending, PoolError, Progress, Results
-from interpreter.pool.process import Flight, WorkerDied, WorkerProcess
+from interpreter.pool.process import InFlight, WorkerDied, WorkerProcess
 from interpreter.pool.sandbox import Protections
-from interpreter.pool.schedule import Care, Schedule, after_death
+from interpreter.pool.schedule import RetryLevel, Schedule, chunks_to_retry
 
 MAX_DEATHS_AT_START = 10
 _WAIT_SECONDS = 0.1
@@ -191,7 +191,7 @@ class InterpreterPool:
         return worker.kill()
 
     def _feed(self, at_a_worker: int) -> None:
-        """Give each worker portions until it has so many executions waiting; the one with the fewest comes first."""
+        """Give each worker chunks until it has so many executions waiting; the one with the fewest comes first."""
         self._start_workers(self.num_workers)
         fed = set()
         while takers := [w for w in self.workers if w.takes_more and w.num_waiting < at_a_worker]:
@@ -200,10 +200,10 @@ class InterpreterPool:
             given = self._schedule.next(worker.unit)
             if given is None:
                 break
-            portion, worker.unit = given
+            chunk, worker.unit = given
             sequence = next(self._sequence)
-            chunk = portion.job.chunk(sequence, portion.care is not Care.NONE, portion.programs, portion.grids)
-            worker.give(Flight(sequence, portion), chunk)
+            request = chunk.job.request(sequence, chunk.retry_level is not RetryLevel.NONE, chunk.programs, chunk.grids)
+            worker.give(InFlight(sequence, chunk), request)
             fed.add(worker)
         for worker in fed:
             self._send(worker)
@@ -225,11 +225,11 @@ class InterpreterPool:
                 self._send(worker)
                 continue
             try:
-                for portion, programs, outcomes in worker.receive():
-                    portion.job.store(programs, portion.grids, outcomes)
+                for chunk, programs, outcomes in worker.receive():
+                    chunk.job.store(programs, chunk.grids, outcomes)
             except WorkerDied as death:
                 self.stats.deaths += 1
-                self._bury(worker, Status.DIED, str(death))
+                self._reap(worker, Status.DIED, str(death))
             if worker.protections is not None:
                 self.protections = worker.protections
                 self._deaths_at_start = 0
@@ -238,9 +238,9 @@ class InterpreterPool:
         now = time.monotonic()
         for worker in [worker for worker in self.workers if worker.is_overdue(now)]:
             self.stats.timeouts += 1
-            self._bury(worker, Status.TIMEOUT, f"no answer within {self._limits.wall_seconds:g} s")
+            self._reap(worker, Status.TIMEOUT, f"no answer within {self._limits.wall_seconds:g} s")
 
-    def _bury(self, worker: WorkerProcess, verdict: Status, reason: str) -> None:
+    def _reap(self, worker: WorkerProcess, verdict: Status, reason: str) -> None:
         """Kill a worker and see to what it had been given."""
         end = self._remove(worker)
         if worker.protections is None:
@@ -248,14 +248,14 @@ class InterpreterPool:
             if self._deaths_at_start >= MAX_DEATHS_AT_START:
                 raise PoolError(f"{MAX_DEATHS_AT_START} workers in a row died before they were ready ({end})")
             self._schedule.put_back(worker.unanswered)
-        elif worker.flights:
-            culprit, again = after_death(worker.unanswered)
+        elif worker.in_flight:
+            suspect, again = chunks_to_retry(worker.unanswered)
             self._schedule.put_back(again)
-            if culprit is None:
+            if suspect is None:
                 self.stats.retries += 1
             else:
                 outcome = Outcome(verdict, None, f"{reason} ({end})")
-                culprit.job.store(culprit.programs[:1], culprit.grids, [outcome] * len(culprit.grids))
+                suspect.job.store(suspect.programs[:1], suspect.grids, [outcome] * len(suspect.grids))
 
 
 def _worker_command(limits: Limits) -> list[str]:

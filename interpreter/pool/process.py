@@ -15,26 +15,26 @@ from typing import IO, cast
 from interpreter.language.outcome import Outcome
 from interpreter.pool.protocol import MAX_ANSWER_BYTES, FrameBuffer, ProtocolError, decode_greeting
 from interpreter.pool.sandbox import Protections
-from interpreter.pool.schedule import Care, Portion, Unit
+from interpreter.pool.schedule import Chunk, RetryLevel, Unit
 from interpreter.pool.wire_outcomes import decode_head, decode_outcomes
 
 START_SECONDS = 60.0
-_MAX_FLIGHTS = 128
+_MAX_IN_FLIGHT = 128
 _PIPE_BYTES = 1 << 20  # room for answers while nobody reads
 
 
 @dataclass(slots=True)
-class Flight:
-    """A portion that a worker has been given.
+class InFlight:
+    """A chunk that a worker has been given.
 
     Attributes:
-        sequence: number of its chunk.
-        portion: the programs and grids.
+        sequence: number of its request.
+        chunk: the programs and grids.
         num_answered: programs that were answered; answers come in order.
     """
 
     sequence: int
-    portion: Portion
+    chunk: Chunk
     num_answered: int = 0
 
 
@@ -47,8 +47,8 @@ class WorkerProcess:
 
     Attributes:
         unit: where in the schedule the worker is.
-        flights: the portions that it has been given, in order.
-        num_waiting: executions of these portions that it has not answered.
+        in_flight: the chunks that it has been given, in order.
+        num_waiting: executions of these chunks that it has not answered.
         protections: what it said of itself when it was ready; None before.
     """
 
@@ -71,7 +71,7 @@ class WorkerProcess:
             with suppress(OSError):  # the user has used up what the kernel allows
                 fcntl.fcntl(self.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self.unit: Unit | None = None
-        self.flights: deque[Flight] = deque()
+        self.in_flight: deque[InFlight] = deque()
         self.num_waiting = 0
         self.protections: Protections | None = None
         self._execution_seconds = execution_seconds
@@ -87,16 +87,17 @@ class WorkerProcess:
 
     @property
     def takes_more(self) -> bool:
-        """Whether it may be given another portion while it is at others."""
-        if not self.flights:
+        """Whether it may be given another chunk while it is at others."""
+        if not self.in_flight:
             return True
-        return self.flights[-1].portion.care is not Care.ALONE and len(self.flights) < _MAX_FLIGHTS
+        return self.in_flight[-1].chunk.retry_level is not RetryLevel.ALONE and len(self.in_flight) < _MAX_IN_FLIGHT
 
     @property
-    def unanswered(self) -> list[Portion]:
-        """What is left of the portions that it has been given."""
+    def unanswered(self) -> list[Chunk]:
+        """What is left of the chunks that it has been given."""
         return [
-            replace(flight.portion, programs=flight.portion.programs[flight.num_answered :]) for flight in self.flights
+            replace(request.chunk, programs=request.chunk.programs[request.num_answered :])
+            for request in self.in_flight
         ]
 
     @property
@@ -104,12 +105,12 @@ class WorkerProcess:
         """Whether the pipe was too full for all that was to be sent."""
         return bool(self._unsent)
 
-    def give(self, flight: Flight, chunk: bytes) -> None:
-        """Send a portion."""
-        self.flights.append(flight)
-        self.num_waiting += flight.portion.num_executions
-        self._unsent += chunk
-        if len(self.flights) == 1:
+    def give(self, request: InFlight, content: bytes) -> None:
+        """Queue a request, as encoded for the pipe; `send` writes it."""
+        self.in_flight.append(request)
+        self.num_waiting += request.chunk.num_executions
+        self._unsent += content
+        if len(self.in_flight) == 1:
             self._extend_deadline()
 
     def send(self) -> None:
@@ -125,8 +126,8 @@ class WorkerProcess:
             self._extend_deadline()  # until now the worker may have waited for this, and not been slow
         self._was_blocked = self.has_unsent
 
-    def receive(self) -> Iterator[tuple[Portion, range, list[Outcome]]]:
-        """Read what is there, and yield the answers as (portion, programs of the job, outcomes).
+    def receive(self) -> Iterator[tuple[Chunk, range, list[Outcome]]]:
+        """Read what is there, and yield the answers as (chunk, programs of the job, outcomes).
 
         Raises:
             WorkerDied: see there; after the good answers were yielded.
@@ -148,31 +149,31 @@ class WorkerProcess:
         except ProtocolError as error:
             raise WorkerDied(f"it broke the protocol: {error}") from None
 
-    def _accept(self, content: bytes) -> tuple[Portion, range, list[Outcome]]:
-        if not self.flights:
+    def _accept(self, content: bytes) -> tuple[Chunk, range, list[Outcome]]:
+        if not self.in_flight:
             raise ProtocolError("nothing was asked")
         head = decode_head(content)
-        flight = self.flights[0]
-        portion = flight.portion
-        programs = portion.programs[flight.num_answered : flight.num_answered + head.num_programs]
-        if not programs or head != (flight.sequence, flight.num_answered, len(programs), len(portion.grids)):
+        request = self.in_flight[0]
+        chunk = request.chunk
+        programs = chunk.programs[request.num_answered : request.num_answered + head.num_programs]
+        if not programs or head != (request.sequence, request.num_answered, len(programs), len(chunk.grids)):
             raise ProtocolError("not the answers that are due")
         outcomes = decode_outcomes(content)
-        flight.num_answered += len(programs)
+        request.num_answered += len(programs)
         self.num_waiting -= len(outcomes)
-        if flight.num_answered == len(portion.programs):
-            self.flights.popleft()
-        return portion, programs, outcomes
+        if request.num_answered == len(chunk.programs):
+            self.in_flight.popleft()
+        return chunk, programs, outcomes
 
     def _extend_deadline(self) -> None:
         if self.protections is None:
             return  # it is still starting
-        executions = len(self.flights[0].portion.grids) if self.flights else 1
+        executions = len(self.in_flight[0].chunk.grids) if self.in_flight else 1
         self._deadline = time.monotonic() + self._execution_seconds * executions
 
     def is_overdue(self, now: float) -> bool:
         """Return whether a program, or the start, takes too long."""
-        return now > self._deadline and (bool(self.flights) or self.protections is None)
+        return now > self._deadline and (bool(self.in_flight) or self.protections is None)
 
     def kill(self) -> str:
         """End the process and everything it started; return how it ended."""

@@ -1,6 +1,6 @@
 """Frames between a pool and its workers.
 
-A frame is a length (uint32, little endian) and that many bytes. To a worker goes a `Chunk`: input grids, wanted
+A frame is a length (uint32, little endian) and that many bytes. To a worker goes a `RunRequest`: input grids, wanted
 outputs and program texts. From a worker come a greeting and then `Answers` (`pool.wire_outcomes`). Every count is
 checked against the bytes that are there, and nothing is unpickled: what a worker writes can be wrong, but it cannot do
 anything else.
@@ -15,11 +15,11 @@ from interpreter.language.outcome import Grid
 
 MAX_SIDE = 65_535
 MAX_TEXT_CHARACTERS = 65_535
-MAX_CHUNK_BYTES = 1 << 28
+MAX_REQUEST_BYTES = 1 << 28
 MAX_ANSWER_BYTES = 1 << 24
 
 _LENGTH = struct.Struct("<I")
-_CHUNK = struct.Struct("<I?HHI")  # sequence number, prompt, grids, wanted outputs, programs
+_REQUEST = struct.Struct("<I?HHI")  # sequence number, prompt, grids, wanted outputs, programs
 _GREETING = struct.Struct("<8s??")  # name and version of the protocol, landlock, seccomp
 _SIDES = struct.Struct("<HH")
 _NUMBER_BYTES = {"I": 4, "Q": 8}
@@ -30,11 +30,11 @@ class ProtocolError(ValueError):
     """Bytes that are no frame, or not the one that is due."""
 
 
-class Chunk(NamedTuple):
+class RunRequest(NamedTuple):
     """Programs to run on grids.
 
     Attributes:
-        sequence: number of the chunk, repeated in the answers.
+        sequence: number of the request, repeated in the answers.
         prompt: each answer is sent before the next program is run, so that a death can be put down to one program.
         grids: inputs.
         expected: wanted outputs, one a grid, if each program shall stop at its first miss; else empty.
@@ -83,11 +83,11 @@ def frame(content: bytes) -> bytes:
     return _LENGTH.pack(len(content)) + content
 
 
-def encode_chunk(
+def encode_request(
     sequence: int, prompt: bool, grids: Sequence[bytes], expected: Sequence[bytes], texts: Sequence[str]
 ) -> bytes:
-    """Encode a chunk, given its grids as `encode_grid` returns them."""
-    head = _CHUNK.pack(sequence, prompt, len(grids), len(expected), len(texts))
+    """Encode a request, given its grids as `encode_grid` returns them."""
+    head = _REQUEST.pack(sequence, prompt, len(grids), len(expected), len(texts))
     # A text that is too long for any grammar is cut, and refused all the same.
     texts = [text[:MAX_TEXT_CHARACTERS] for text in texts]
     lengths = struct.pack(f"<{len(texts)}I", *map(len, texts))
@@ -107,14 +107,14 @@ def encode_grid(grid: Grid) -> bytes:
     return _SIDES.pack(height, width) + b"".join(rows)
 
 
-def decode_chunk(content: bytes) -> Chunk:
-    """Decode a chunk.
+def decode_request(content: bytes) -> RunRequest:
+    """Decode a request.
 
     Raises:
-        ProtocolError: the bytes are no chunk.
+        ProtocolError: the bytes are no request.
     """
     reader = Reader(content)
-    sequence, prompt, num_grids, num_expected, num_texts = reader.take(_CHUNK)
+    sequence, prompt, num_grids, num_expected, num_texts = reader.take(_REQUEST)
     grids = tuple([reader.grid() for _ in range(num_grids)])
     expected = tuple([reader.grid() for _ in range(num_expected)])
     ends = list(accumulate(reader.numbers("I", num_texts), initial=0))
@@ -122,7 +122,7 @@ def decode_chunk(content: bytes) -> Chunk:
     if ends[-1] != len(joined):
         raise ProtocolError(f"texts of {len(joined)} characters, expected {ends[-1]}")
     texts = tuple([joined[start:end] for start, end in pairwise(ends)])
-    return Chunk(sequence, bool(prompt), grids, expected, texts)
+    return RunRequest(sequence, bool(prompt), grids, expected, texts)
 
 
 def encode_greeting(landlock: bool, seccomp: bool) -> bytes:

@@ -13,7 +13,7 @@ from interpreter.pool.protocol import ProtocolError, Reader, encode_grid
 
 MAX_MESSAGE_BYTES = 255
 
-_HEAD = struct.Struct("<IIIH")  # sequence number of the chunk, first program, programs, grids
+_HEAD = struct.Struct("<IIIH")  # sequence number of the request, first program, programs, grids
 _COUNT = struct.Struct("<I")  # different verdicts
 _VERDICT = struct.Struct("<BB")  # status, bytes of the message
 _OUTCOME_BYTES = 12
@@ -30,10 +30,10 @@ _Verdict = tuple[Status, Grid | None, str]
 
 
 class Head(NamedTuple):
-    """What is answered: consecutive programs of a chunk.
+    """What is answered: consecutive programs of a request.
 
     Attributes:
-        sequence: number of the chunk.
+        sequence: number of the request.
         first: the first of the programs.
         num_programs: how many they are.
         num_grids: how many outcomes each has.
@@ -45,11 +45,11 @@ class Head(NamedTuple):
     num_grids: int
 
 
-class AnswerWriter:
+class OutcomeWriter:
     """Takes the outcomes of one program after the other.
 
     Args:
-        sequence: number of the chunk.
+        sequence: number of the request.
         first: the first of the programs.
         num_grids: how many outcomes each has.
 

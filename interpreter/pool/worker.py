@@ -1,4 +1,4 @@
-"""The process that runs programs for a pool: reads chunks from its standard input, writes answers to its standard
+"""The process that runs programs for a pool: reads requests from its standard input, writes answers to its standard
 output.
 
 It imports nothing but the interpreter and the standard library, so that it starts fast and holds little that could be
@@ -17,11 +17,11 @@ from interpreter.execution.machine import Metered
 from interpreter.language.limits import Limits
 from interpreter.language.outcome import Outcome, Status
 from interpreter.language.program import ProgramError, parse
-from interpreter.pool.protocol import MAX_CHUNK_BYTES, Chunk, FrameBuffer, decode_chunk, encode_greeting, frame
+from interpreter.pool.protocol import MAX_REQUEST_BYTES, FrameBuffer, RunRequest, decode_request, encode_greeting, frame
 from interpreter.pool.sandbox import confine
-from interpreter.pool.wire_outcomes import AnswerWriter
+from interpreter.pool.wire_outcomes import OutcomeWriter
 
-# Less than a portion takes, so that the pool gives the next one in time.
+# Less than a chunk takes, so that the pool gives the next one in time.
 FLUSH_SECONDS = 0.005
 FLUSH_BYTES = 1 << 16
 _PARSED_TEXTS = 20_000
@@ -53,7 +53,7 @@ def _take_pipes() -> tuple[int, int]:
 
 
 class Worker:
-    """Answers chunks; tables are kept as long as the grids stay the same.
+    """Answers requests; tables are kept as long as the grids stay the same.
 
     Attributes:
         outgoing: the descriptor that answers are written to.
@@ -73,11 +73,11 @@ class Worker:
     def serve(self, greeting: bytes) -> None:
         """Greet, then answer until the pipe is closed."""
         self._unsent += greeting
-        frames = FrameBuffer(MAX_CHUNK_BYTES)
+        frames = FrameBuffer(MAX_REQUEST_BYTES)
         while True:
             content = frames.next()
             if content is not None:
-                self.answer(decode_chunk(content))
+                self.answer(decode_request(content))
                 continue
             self.send()
             data = os.read(self._incoming, _READ_BYTES)
@@ -85,39 +85,39 @@ class Worker:
                 return
             frames.feed(data)
 
-    def answer(self, chunk: Chunk) -> None:
-        """Run the programs of a chunk and write what comes of them."""
-        if self._batch_grids != (chunk.grids, chunk.expected):
+    def answer(self, request: RunRequest) -> None:
+        """Run the programs of a request and write what comes of them."""
+        if self._batch_grids != (request.grids, request.expected):
             self._batch = None  # frees the old tables before new ones are made
-        answers = AnswerWriter(chunk.sequence, 0, len(chunk.grids))
-        for number, text in enumerate(chunk.texts):
-            answers.add(self._run(text, chunk))
+        answers = OutcomeWriter(request.sequence, 0, len(request.grids))
+        for number, text in enumerate(request.texts):
+            answers.add(self._run(text, request))
             late = time.monotonic() - self._sent_at > FLUSH_SECONDS
-            if chunk.prompt or late or answers.num_bytes > FLUSH_BYTES:
+            if request.prompt or late or answers.num_bytes > FLUSH_BYTES:
                 self._unsent += frame(answers.content())
                 self.send()
-                answers = AnswerWriter(chunk.sequence, number + 1, len(chunk.grids))
+                answers = OutcomeWriter(request.sequence, number + 1, len(request.grids))
         if answers.num_programs:
             self._unsent += frame(answers.content())
 
-    def _run(self, text: str, chunk: Chunk) -> list[Outcome]:
+    def _run(self, text: str, request: RunRequest) -> list[Outcome]:
         expressions = self._expressions(text)
         if isinstance(expressions, ProgramError):
-            return [Outcome(Status.SYNTAX, None, str(expressions))] * len(chunk.grids)
+            return [Outcome(Status.SYNTAX, None, str(expressions))] * len(request.grids)
         try:
-            return (self._batch or self._new_batch(chunk)).run(expressions)
+            return (self._batch or self._new_batch(request)).run(expressions)
         except MemoryError:
             self._batch = None
-            return [Outcome(Status.DIED, None, "out of memory")] * len(chunk.grids)
+            return [Outcome(Status.DIED, None, "out of memory")] * len(request.grids)
 
-    def _new_batch(self, chunk: Chunk) -> Batch:
-        self._batch_grids = chunk.grids, chunk.expected
+    def _new_batch(self, request: RunRequest) -> Batch:
+        self._batch_grids = request.grids, request.expected
         self._batch = Batch(
-            chunk.grids,
+            request.grids,
             self._limits,
             self._numbering,
-            expected=chunk.expected,
-            stop_at_first_miss=len(chunk.expected) > 0,
+            expected=request.expected,
+            stop_at_first_miss=len(request.expected) > 0,
         )
         return self._batch
 

@@ -44,7 +44,7 @@ def as_closure(
 
 
 def _compounding(function: Callable[..., Value]) -> Callable[..., Value]:
-    """Tell the primitives that run inside the function to weigh what they nest."""
+    """Make the primitives that run inside the function charge for what they nest."""
 
     def watched(*arguments: Value) -> Value:
         METER.compounding += 1

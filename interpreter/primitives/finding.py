@@ -31,7 +31,7 @@ def objects(grid: Value, univalued: Value, diagonal: Value, without_bg: Value) -
         return _objects_by_cell(grid, univalued, _ALL_AROUND if diagonal else _SIDES, background)
     charge(4 * len(raster.cells))
     question = "objects", not univalued, not diagonal, not without_bg
-    known = raster.answers.get(question)
+    known = raster.kept.get(question)
     if known is not None:
         return known
     return raster.keep(question, _objects(raster, counts, univalued, diagonal, without_bg))
@@ -120,7 +120,7 @@ def _of_colors(grid: Value, colors: Value) -> Value:
 def _of_all_colors(raster: Raster, counts: list[int], background: int = GUARD) -> Value:
     """Return one object for each color of the grid but the background."""
     question = "of all colors", background
-    known = raster.answers.get(question)
+    known = raster.kept.get(question)
     if known is not None:
         return known
     height, width = raster.height, raster.width

@@ -45,7 +45,7 @@ def asobject(grid: Value) -> Value:
     reserve(count_cells(grid))
     raster = raster_of(grid)
     if raster is not None:
-        known = raster.answers.get("object")
+        known = raster.kept.get("object")
         if known is None:
             cells = chain.from_iterable(grid)
             known = raster.keep("object", frozenset(zip(cells, index_table(raster.height, raster.width), strict=True)))
@@ -60,7 +60,7 @@ def ofcolor(grid: Value, value: Value) -> Value:
     raster = raster_of(grid) if is_color(value) else None
     if raster is not None:
         charge(raster.height * raster.width)
-        known = raster.answers.get(value)
+        known = raster.kept.get(value)
         if known is None:
             indices = raster.select(value, padded_index_table(raster.height, raster.width))
             known = raster.keep(value, frozenset(indices))

@@ -8,7 +8,7 @@ Where a program does nothing else with the value, the primitives that end in `_l
 from interpreter.values.order import Value
 
 INDEX_NODES, CELL_NODES = 3, 5
-"""What (row, column), and a color with such a pair, weigh."""
+"""What (row, column), and a color with such a pair, count as nodes."""
 
 
 class LazyValue:

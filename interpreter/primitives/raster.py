@@ -34,15 +34,15 @@ class Raster:
         cells: its colors, 0 to 254, and `GUARD`.
         height: number of rows.
         width: number of columns, without the guard.
-        answers: what was found out about the grid, by the question; `keep` adds to it.
+        kept: what was found out about the grid, by the question; `keep` adds to it.
     """
 
-    __slots__ = ("_counts", "answers", "cells", "grid", "height", "width")
+    __slots__ = ("_counts", "cells", "grid", "height", "kept", "width")
 
     def __init__(self, grid: Value, cells: bytes) -> None:
         self.grid, self.cells, self.height, self.width = grid, cells, len(grid), len(grid[0])
         self._counts: list[int] | None = None
-        self.answers: dict[Hashable, Value] = {}
+        self.kept: dict[Hashable, Value] = {}
 
     def keep(self, question: Hashable, answer: Value) -> Value:
         """Keep a set of cells or indices, or of sets of them in which no cell is twice, and return it."""
@@ -50,7 +50,7 @@ class Raster:
         _cells_kept += len(self.cells)
         if _cells_kept > MAX_KEPT_CELLS:
             _forget()
-        self.answers[question] = answer
+        self.kept[question] = answer
         return answer
 
     @property

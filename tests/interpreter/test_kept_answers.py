@@ -56,6 +56,6 @@ def test_what_is_kept_is_bounded():
         grid = random_grid(rng, 60, 60, (0, 1, 2))
         for question in QUESTIONS:
             answer(question, grid)
-        kept = sum(len(known.cells) * len(known.answers) for known in raster.recent.values())
+        kept = sum(len(known.cells) * len(known.kept) for known in raster.recent.values())
         assert len(raster.recent) <= raster.MAX_RECENT
         assert kept <= raster.MAX_KEPT_CELLS

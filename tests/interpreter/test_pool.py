@@ -29,7 +29,7 @@ def test_the_cut_of_big_jobs_does_not_show(monkeypatch):
     jobs = [Job(texts[:120], GRIDS), Job(texts[120:], GRIDS[:1])]
     expected = [alone(job, Limits()) for job in jobs]
     monkeypatch.setattr(schedule, "SMALL_JOB_EXECUTIONS", 50)
-    monkeypatch.setattr(schedule, "PORTION_PROGRAMS", 7)
+    monkeypatch.setattr(schedule, "CHUNK_PROGRAMS", 7)
     with InterpreterPool(3) as pool:
         assert pool.run(jobs) == expected
 
@@ -46,7 +46,7 @@ def test_a_miss_skips_the_remaining_grids(monkeypatch):
     expected = [GRIDS[0], GRIDS[1][::-1], GRIDS[2]]
     job = Job(["O = identity(I)", "O = hmirror(I)"] * 20, GRIDS, expected, stop_at_first_miss=True)
     monkeypatch.setattr(schedule, "SMALL_JOB_EXECUTIONS", 10)
-    monkeypatch.setattr(schedule, "PORTION_PROGRAMS", 6)
+    monkeypatch.setattr(schedule, "CHUNK_PROGRAMS", 6)
     with InterpreterPool(2) as pool:
         (rows,) = pool.run([job])
     assert [[outcome.status for outcome in row] for row in rows] == 20 * [

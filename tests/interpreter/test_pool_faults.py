@@ -1,4 +1,4 @@
-"""Exact tests with workers that really misbehave: only the culprit gets a verdict, nothing is lost or moved."""
+"""Exact tests with workers that really misbehave: only the suspect gets a verdict, nothing is lost or moved."""
 
 import dataclasses
 import json
@@ -96,7 +96,7 @@ def test_what_a_worker_died_of_is_tried_again_in_a_new_one(before):
         for worker in pool.workers:
             os.kill(worker.pid, signal.SIGSTOP)
         pending = pool.submit([Job([GOOD], GRIDS)])
-        busy, idle = sorted(pool.workers, key=lambda worker: not worker.flights)
+        busy, idle = sorted(pool.workers, key=lambda worker: not worker.in_flight)
         os.kill(busy.pid, signal.SIGKILL)
         os.waitid(os.P_PID, busy.pid, os.WEXITED | os.WNOWAIT)
         pool.poll()
@@ -215,7 +215,7 @@ def test_killing_workers_at_random_loses_nothing_and_leaves_a_fifth_of_the_rate(
         while time.monotonic() - started < seconds:
             for rows in pool.run([Job(texts, GRIDS)] * 20):
                 for row, good in zip(rows, expected, strict=True):
-                    # A program that is hit twice, the second time alone, cannot be told from a culprit.
+                    # A program that is hit twice, the second time alone, cannot be told from a suspect.
                     assert all(a in (b, Status.DIED) for a, b in zip(statuses(row), good, strict=True))
             number += 1
         return number / (time.monotonic() - started)

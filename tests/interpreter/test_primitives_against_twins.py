@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from primitive_arguments import anything, arguments_of, odd_arguments_of, resolve
 
 from codeit_jax.bench.plain import PRIMITIVES as PLAIN
-from codeit_jax.bench.plain.order import key
+from codeit_jax.bench.plain.plain_order import key
 from interpreter.language.signatures import SIGNATURES
 from interpreter.primitives import PRIMITIVES
 from interpreter.primitives.raster import known_raster_of, raster_of

@@ -6,7 +6,7 @@ import pytest
 
 from interpreter import Limits, parse, run
 from interpreter.pool import worker as worker_module
-from interpreter.pool.protocol import Chunk, FrameBuffer
+from interpreter.pool.protocol import FrameBuffer, RunRequest
 from interpreter.pool.wire_outcomes import decode_head, decode_outcomes
 from interpreter.pool.worker import Worker
 
@@ -29,7 +29,7 @@ def test_answers_come_in_order_in_one_frame_or_several(prompt, flush_seconds, fl
     reading, writing = os.pipe()
     worker = Worker(Limits(), incoming=-1, outgoing=writing)
     with worker_module.Metered(Limits()):
-        worker.answer(Chunk(9, prompt, GRIDS, (), TEXTS))
+        worker.answer(RunRequest(9, prompt, GRIDS, (), TEXTS))
     worker.send()
     frames = FrameBuffer(1 << 20)
     frames.feed(os.read(reading, 1 << 20))

@@ -1,7 +1,7 @@
 """Programs, one line after the other."""
 
-from codeit_jax.bench.plain.order import Value
-from codeit_jax.bench.plain.primitives import PRIMITIVES
+from codeit_jax.bench.plain.plain_order import Value
+from codeit_jax.bench.plain.plain_primitives import PRIMITIVES
 from interpreter import CONSTANTS, Grid, Program
 
 _FIXED = [*PRIMITIVES.values(), *CONSTANTS.values()]

@@ -1,7 +1,7 @@
 """Grids and colors: cutting, turning, splitting, painting, finding objects."""
 
-from codeit_jax.bench.plain.order import Value, elements_of, head, listed
-from codeit_jax.bench.plain.patches import (
+from codeit_jax.bench.plain.plain_order import Value, elements_of, head, listed
+from codeit_jax.bench.plain.plain_patches import (
     is_object,
     leftmost,
     lowermost,

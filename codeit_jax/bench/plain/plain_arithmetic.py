@@ -2,7 +2,7 @@
 
 import operator
 
-from codeit_jax.bench.plain.order import Value
+from codeit_jax.bench.plain.plain_order import Value
 
 
 def _both(operation: Value, a: Value, b: Value) -> Value:

@@ -1,6 +1,6 @@
 """Patches: where they are, what they measure, moving and building them."""
 
-from codeit_jax.bench.plain.order import Value, head, listed
+from codeit_jax.bench.plain.plain_order import Value, head, listed
 
 
 def is_object(patch: Value) -> Value:

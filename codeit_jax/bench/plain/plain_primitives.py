@@ -1,10 +1,10 @@
 """The table of the plain primitives."""
 
-from codeit_jax.bench.plain import arithmetic, containers, functions, grids, patches
-from codeit_jax.bench.plain.order import Value
+from codeit_jax.bench.plain import plain_arithmetic, plain_containers, plain_functions, plain_grids, plain_patches
+from codeit_jax.bench.plain.plain_order import Value
 from interpreter import SIGNATURES
 
-_FAMILIES = (arithmetic, containers, functions, patches, grids)
+_FAMILIES = (plain_arithmetic, plain_containers, plain_functions, plain_patches, plain_grids)
 
 
 def _collect() -> dict[str, Value]:

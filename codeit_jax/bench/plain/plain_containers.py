@@ -1,6 +1,6 @@
 """Tuples and sets: building, joining, filtering, picking elements."""
 
-from codeit_jax.bench.plain.order import Value, elements_of, head, key, listed, same_kind
+from codeit_jax.bench.plain.plain_order import Value, elements_of, head, key, listed, same_kind
 
 
 def size(container: Value) -> Value:

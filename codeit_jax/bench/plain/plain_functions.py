@@ -3,8 +3,8 @@
 from functools import reduce
 from itertools import count
 
-from codeit_jax.bench.plain.containers import merge
-from codeit_jax.bench.plain.order import Value, listed, same_kind
+from codeit_jax.bench.plain.plain_containers import merge
+from codeit_jax.bench.plain.plain_order import Value, listed, same_kind
 
 _serial = count()
 
