@@ -35,6 +35,7 @@ def _time_start(report: BenchReport, turns: int) -> None:
     """From nothing to the first answer of one worker."""
 
     def start() -> None:
+        """Start a worker and run one program."""
         with InterpreterPool(1, LIMITS) as pool:
             pool.run([Job(["O = hmirror(I)"], [((1,),)])])
 

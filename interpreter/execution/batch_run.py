@@ -79,11 +79,13 @@ def run_batch(
     Returns:
         For each program a list of an outcome for each grid, as `interpreter.run` gives them.
     """
+    # By lines, not by program: programs that differ in their variables' names only are run once.
     numbering = Numbering()
     expressions = {program.lines: numbering.of(program) for program in programs}
     rows: dict[object, list[Outcome]] = {lines: [] for lines in expressions}
 
     def run_on(group: Sequence[Grid]) -> None:
+        """Run all programs on some of the grids."""
         with Metered(limits):
             batch = Batch(group, limits, numbering, expected=expected, stop_at_first_miss=stop_at_first_miss)
             for lines, numbers in expressions.items():
@@ -159,6 +161,7 @@ class _Input:
         ids, works, most_work = self._ids, self._works, self._work_per_program
         work = 0
         for line, number in enumerate(expressions, 1):
+            # No work is zero, so that "or" tells what is new.
             taken = works.get(number) or self._evaluate(number)
             if taken == _FAILED:
                 return self._failures[number].outcome(line, work)

@@ -45,6 +45,7 @@ class CallTable:
         values, weights, ids, fixed_ids = _fixed(self._machine.limits.mode)
         self._values, self._weights, self._ids = [*values], [*weights], ids.copy()
         self._calls: dict[tuple[int, ...], Entry | Failure] = {}
+        # By id of the last line's value: half of the outputs of a batch are the same again.
         self._outcomes: dict[int, Outcome] = {}
         self._nodes = 0
         # Ids of values that are not built, and those of the same values built, or None as long as nobody needed them.
@@ -144,6 +145,7 @@ class CallTable:
     def _intern(self, value: Any, weight: int) -> int:
         if type(value) is bool:
             value = int(value)  # True equals 1 and gets its id, and the primitives' fast paths are for plain integers
+        # One look-up: hashing a grid takes as long as many a call.
         number = self._ids.setdefault(value, len(self._values))
         if number == len(self._values):
             self._values.append(value)

@@ -35,6 +35,7 @@ from interpreter.values.meter import METER, LimitExceeded, SizeExceeded, WorkExc
 
 DEFAULT_LIMITS = Limits()
 
+# The meter bounds the frames of closures by 600; the rest is for the caller, however deep it is.
 _RECURSION_LIMIT = 10_000
 _FIXED_WEIGHTS = [*[1] * NUM_PRIMITIVES, *map(tree_size, CONSTANTS.values())]
 _SLOT_FACTORS = [0 if name in CLOSURE_MAKERS else FACTORS.get(name, 0) for name in FIXED_NAMES] + [0] * MAX_LINES
@@ -107,9 +108,11 @@ class Machine:
         """
         if self._drops_long_values and (function is UNDEFINED or any(value is UNDEFINED for value in arguments)):
             return _UNDEFINED_VARIABLE
+        # Each call starts with the whole budget of a line, whoever asks for it: only so may calls be shared.
         budget = METER.left = self._work_per_line
         try:
             value = function(*arguments)
+            # A line costs one unit beyond what it charges, so that programs of free calls end too.
             work: int = 1 + budget - METER.left
             kind = type(value)
             if kind is int or kind is bool:
@@ -125,6 +128,7 @@ class Machine:
                     raise SizeExceeded(f"value of more than {self._max_items} nodes")
             else:
                 return value, work, 1
+        # Whatever a primitive raises is the program's failure. Interrupts of the process are no `Exception`.
         except Exception as error:
             return failure_of(error)
         if self._drops_long_values and len(value) >= CODEIT_LENGTH_LIMIT:
@@ -151,8 +155,10 @@ def failure_of(error: Exception) -> Failure:
         return _LINE_WORK_EXCEEDED
     if isinstance(error, LimitExceeded):
         return Failure(Status.SIZE, str(error) or "size limit")
+    # Depends on the machine, unlike all others: it is never kept as what a call gives.
     if isinstance(error, MemoryError):
         return OUT_OF_MEMORY
+    # The type alone: messages of Python's exceptions differ between its versions, and may name addresses.
     return Failure(Status.ERROR, type(error).__name__)
 
 

@@ -50,7 +50,7 @@ def run(program: Program, grid: Grid, limits: Limits = DEFAULT_LIMITS) -> Outcom
             return failure.outcome(slot - FIRST_LINE_SLOT + 1, work)
         return finish(values[slot], work, limits.mode)
     finally:
-        values[INPUT_SLOT:] = _UNDEFINED_VALUES
+        values[INPUT_SLOT:] = _UNDEFINED_VALUES  # frees them, and a line that names itself must find nothing
 
 
 def execute(program: Program, grid: Grid, machine: Machine) -> tuple[list[Any], Failure | None, int]:
@@ -77,6 +77,7 @@ def _run_lines(lines: Sequence[Instruction], grid: Grid, machine: Machine) -> tu
     values, weights, factors, limits = machine.values, machine.weights, machine.factors, machine.limits
     values[INPUT_SLOT], weights[INPUT_SLOT] = grid, 1 + len(grid) * (1 + len(grid[0])) if grid else 1
     budget, max_work, max_items = limits.work_per_line, limits.work_per_program, limits.max_items
+    # Linear search suffices: a program makes few closures, and most comparisons end at the callee.
     calls: _Calls = []
     work, target = 0, FIRST_LINE_SLOT
     try:
@@ -101,6 +102,7 @@ def _run_lines(lines: Sequence[Instruction], grid: Grid, machine: Machine) -> tu
                     if isinstance(result, Failure):
                         return target, result, work
                     value, taken, weight = result
+                # The line that goes over the budget is not counted: `work` is that of the completed ones.
                 if work + taken > max_work:
                     return target, PROGRAM_WORK_EXCEEDED, work
                 work += taken
@@ -142,6 +144,7 @@ def _stays_lazy(slot: int, lines: Sequence[Instruction]) -> bool:
     return True
 
 
+# A loop runs all programs under the same limits.
 class _Latest:
     machine = Machine(DEFAULT_LIMITS)
 

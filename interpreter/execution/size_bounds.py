@@ -69,6 +69,7 @@ def bound(function: Any, arguments: Sequence[Any], weights: Sequence[int], work:
             builders were given.
         work: the units that the call charged.
     """
+    # Every bound is a sum of what the arguments weigh and what was charged: no result is looked at.
     charged = NODES_A_UNIT * work
     name = function.__dict__["builder"]
     if (name == "product" or name in _UPSCALING) and not arguments[0]:

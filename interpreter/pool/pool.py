@@ -35,7 +35,7 @@ from interpreter.pool.sandbox import Protections
 from interpreter.pool.schedule import RetryLevel, Schedule, chunks_to_retry
 
 MAX_DEATHS_AT_START = 10
-_WAIT_SECONDS = 0.1
+_WAIT_SECONDS = 0.1  # between looks at the workers' deadlines
 # Executions at each worker: few while its answers are waited for, so that the end of the work is shared evenly.
 _AT_A_WORKER = 128
 _AT_A_WORKER_BETWEEN_POLLS = 1024
@@ -87,6 +87,7 @@ class InterpreterPool:
         self._limits = limits
         self._command = command or _worker_command(limits)
         self.workers: list[WorkerProcess] = []
+        # Pipes are watched in this thread: a thread of its own would hold the GIL that the caller's own work needs.
         self._selector = selectors.DefaultSelector()
         self._schedule = Schedule()
         self._pending: list[Pending] = []
@@ -243,6 +244,7 @@ class InterpreterPool:
     def _reap(self, worker: WorkerProcess, verdict: Status, reason: str) -> None:
         """Kill a worker and see to what it had been given."""
         end = self._remove(worker)
+        # A worker that never got ready says something about this machine and nothing about a program.
         if worker.protections is None:
             self._deaths_at_start += 1
             if self._deaths_at_start >= MAX_DEATHS_AT_START:
@@ -259,4 +261,6 @@ class InterpreterPool:
 
 
 def _worker_command(limits: Limits) -> list[str]:
+    # A program of its own, not a fork: JAX's threads hold locks that a forked child would wait for in vain, and the
+    # child would hold all of the parent's memory. -I and -S keep the user's environment and site-packages out.
     return [sys.executable, "-I", "-S", "-c", _BOOTSTRAP, _FOLDER, json.dumps(dataclasses.asdict(limits))]

@@ -58,10 +58,10 @@ class WorkerProcess:
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
+            stderr=subprocess.DEVNULL,  # a full pipe that nobody reads would stop the worker
+            cwd="/",  # which can neither be removed nor hold modules
             env={} if library_path is None else {"LD_LIBRARY_PATH": library_path},
-            start_new_session=True,
+            start_new_session=True,  # Ctrl-C goes to the pool alone, and a kill takes all that the worker started
             bufsize=0,
         )
         self.stdin, self.stdout = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
@@ -117,6 +117,7 @@ class WorkerProcess:
         """Write what the pipe takes; that the process has ended shows when reading."""
         try:
             sent = os.write(self.stdin.fileno(), self._unsent)
+        # Writing blocks where both sides wait for the other to read; so what doesn't fit waits here.
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -179,7 +180,7 @@ class WorkerProcess:
         """End the process and everything it started; return how it ended."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        code = self._process.wait()
+        code = self._process.wait()  # else it would stay as a zombie
         self.stdin.close()
         self.stdout.close()
         return f"signal {-code}" if code < 0 else f"exit status {code}"

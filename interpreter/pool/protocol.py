@@ -150,6 +150,11 @@ class Reader:
         self._position = 0
 
     def take(self, form: struct.Struct) -> tuple[int, ...]:
+        """Take a fixed form.
+
+        Raises:
+            ProtocolError: the frame ends early.
+        """
         position = self._position
         self._position += form.size
         try:
@@ -158,9 +163,15 @@ class Reader:
             raise ProtocolError("frame ends early") from None
 
     def rest(self) -> bytes:
+        """Take all bytes that are left."""
         return self.bytes(len(self._content) - self._position)
 
     def bytes(self, length: int) -> bytes:
+        """Take so many bytes.
+
+        Raises:
+            ProtocolError: the frame ends early.
+        """
         position = self._position
         self._position += length
         if self._position > len(self._content):
@@ -172,6 +183,7 @@ class Reader:
         return struct.unpack(f"<{number}{kind}", self.bytes(number * _NUMBER_BYTES[kind]))
 
     def grid(self) -> Grid:
+        """Take a grid."""
         height, width = self.take(_SIDES)
         cells = self.bytes(height * (width or 1))  # an empty row takes a byte, for no few bytes may become many rows
         if width == 0:
@@ -179,5 +191,10 @@ class Reader:
         return tuple([tuple(cells[start : start + width]) for start in range(0, height * width, width)])
 
     def end(self) -> None:
+        """Check that nothing is left.
+
+        Raises:
+            ProtocolError: something is.
+        """
         if self._position != len(self._content):
             raise ProtocolError("frame too long")

@@ -49,13 +49,15 @@ class Protections(NamedTuple):
 def confine(memory_bytes: int) -> Protections:
     """Give up what running programs does not need. Everything must have been imported before."""
     _die_with_parent()
+    # Soft and hard limits alike, so that nothing can raise them again.
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash at 1 GiB would fill the disk
     if sys.platform != "linux":
         return Protections(landlock=False, seccomp=False)
     libc = ctypes.CDLL(None, use_errno=True)
+    # Without it an unprivileged process may install neither landlock nor seccomp.
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         return Protections(landlock=False, seccomp=False)
     return Protections(landlock=_forbid_files(libc), seccomp=_forbid_calls(libc))

@@ -37,6 +37,7 @@ def main(limits_json: str) -> None:
     incoming, outgoing = _take_pipes()
     # Values are immutable and cannot form cycles, while a collection would walk all values of the tables.
     gc.disable()
+    # After all imports: from here on no file can be opened.
     protections = confine(limits.memory_bytes)
     worker = Worker(limits, incoming, outgoing)
     with Metered(limits):
@@ -45,6 +46,7 @@ def main(limits_json: str) -> None:
 
 def _take_pipes() -> tuple[int, int]:
     """Move the pipes to private descriptors; what is printed by accident goes nowhere."""
+    # Else a stray print of any library would be taken for an answer, and the worker be killed for it.
     incoming, outgoing = os.dup(0), os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):

@@ -46,12 +46,13 @@ def call_each(function: Value, container: Value) -> list[Value]:
     with that order, so that nested failures do not multiply the repetitions.
     """
     frames = enter(function)
-    left = METER.left
+    left = METER.left  # what the repetition starts from
     try:
         if _Walk.canonical and type(container) is frozenset:
             result_of = {value: function(value) for value in ordered(container)}
             return [result_of[value] for value in container]
         return [function(value) for value in container]
+    # No property of the program: to repeat the calls would only run out of memory again.
     except MemoryError:
         raise
     except Exception:

@@ -26,6 +26,7 @@ def objects(grid: Value, univalued: Value, diagonal: Value, without_bg: Value) -
     """Return the connected components of equal (univalued) or any foreground colors; the empty grid fails."""
     raster = raster_of(grid)
     counts = None if raster is None else raster.counts
+    # Grids with other values than colors come up when programs put patches or booleans in them.
     if raster is None or counts is None:
         background = mostcolor(grid) if without_bg else None
         return _objects_by_cell(grid, univalued, _ALL_AROUND if diagonal else _SIDES, background)

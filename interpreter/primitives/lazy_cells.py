@@ -85,23 +85,27 @@ class LazyCells(LazyValue):
         super().__init__(size, 1 + size * (INDEX_NODES if None in masks else CELL_NODES))
 
     def built(self) -> frozenset[Value]:
+        """Return the set itself."""
         indices_of = {color: self._window.indices(mask) for color, mask in self._masks.items()}
         if None in indices_of:
             return frozenset(indices_of[None])
         return frozenset(chain.from_iterable([zip(repeat(color), found) for color, found in indices_of.items()]))
 
     def filled(self, grid: Value, value: Value, background: Value = None) -> Value | None:
+        """Fill all indices by arithmetic on the whole grid."""
         if not _is_byte(value):
             return None
         return self._painted(grid, [(value, reduce(or_, self._masks.values()))], background)
 
     def painted(self, grid: Value) -> Value | None:
+        """Paint color after color, the largest last."""
         if not all(map(_is_byte, self._masks)):
             return None
         colors = sorted([color for color in self._masks if color is not None])
         return self._painted(grid, [(color, self._masks[color]) for color in colors])
 
     def underpainted(self, grid: Value, background: Value) -> Value | None:
+        """Paint color after color, the least one last."""
         if not all(map(_is_byte, self._masks)):
             return None
         colors = sorted([color for color in self._masks if color is not None and color != background], reverse=True)

@@ -20,7 +20,7 @@ from interpreter.primitives.patches import dneighbors, ineighbors, neighbors
 from interpreter.values.meter import METER, LimitExceeded, charge, reserve
 from interpreter.values.order import Value
 
-_MAX_BITS = 1 << 16
+_MAX_BITS = 1 << 16  # of a window; operations on longer integers lose to lists of indices
 _MAX_RAY = 10_000
 _TOO_LONG = 11  # such functions watch what they nest (see `closures`)
 _KEPT_RAY = 6  # takes as long as so many new indices, because rays are kept (see `lines`)
@@ -92,7 +92,7 @@ def lazy_images(function: Value, elements: frozenset[Value], few_indices: int) -
 
 def _images_or_none(function: Value, elements: list[Value]) -> Images | None:
     """Return what the function gives for all elements, or None if that is unknown; some of the work is charged."""
-    left = METER.left
+    left = METER.left  # given back if the calls must be made after all: they charge themselves
     frames = enter(function)
     try:
         return _images(function, elements)

@@ -95,6 +95,7 @@ def _forget() -> None:
 
 def raster_of(grid: Value) -> Raster | None:
     """Return the raster; None unless the grid is regular, of ordinary size, and of colors 0 to 254."""
+    # Grids are immutable, so the same object is the same grid; to hash it would take as long as many a primitive.
     known = recent.get(id(grid))
     if known is not None:
         return known

@@ -32,9 +32,11 @@ class LazyLayers(LazyValue):
         super().__init__(size, 1 + CELL_NODES * size)
 
     def built(self) -> frozenset[Value]:
+        """Return the set itself."""
         return frozenset(chain.from_iterable([zip(repeat(color), indices) for color, indices in self._layers]))
 
     def painted(self, grid: Value) -> Value | None:
+        """Return the grid with the layers painted."""
         for color, indices in self._layers:
             grid = fill_indices(grid, color, indices)
         return grid

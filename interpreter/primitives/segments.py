@@ -46,16 +46,19 @@ class Segments(LazyValue):
         super().__init__(number, 1 + number + INDEX_NODES * self._num_indices)
 
     def built(self) -> frozenset[Value]:
+        """Return the set itself."""
         segments = {segment(*both) for both in self._ends}
         if self._has_empty:
             segments.add(frozenset())
         return frozenset(segments)
 
     def merged(self) -> frozenset[Value] | None:
+        """Return the union of the segments."""
         reserve(self._num_indices + len(self))
         return _union(self._ends)
 
     def merged_lines(self, condition: Value) -> frozenset[Value] | None:
+        """Return the union of the rows or columns among the segments, as the condition asks."""
         is_fork = made_by(condition, "fork") and made_by(condition.parts[0], "either")
         tests = condition.parts[1:] if is_fork else (condition,)
         rows, columns = [any(made_by(test, name) for test in tests) for name in ("hline", "vline")]

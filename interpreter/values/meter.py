@@ -37,6 +37,7 @@ class Meter:
     __slots__ = ("compounding", "depth", "left", "max_depth", "max_integer", "max_items", "max_nesting")
 
     def __init__(self) -> None:
+        # Infinite outside the machine; inside it is an integer and stays one: no charge depends on floats.
         self.left: float = math.inf
         self.max_items: int = 1_000_000
         self.max_integer: int = 1 << 64
@@ -46,6 +47,7 @@ class Meter:
         self.max_nesting: int = 150
 
 
+# One a process, so that primitives stay functions of plain values; two threads that run programs would mix charges.
 METER = Meter()
 
 
@@ -55,6 +57,7 @@ def charge(units: int) -> None:
     Raises:
         WorkExceeded: the budget is used up.
     """
+    # Taken even if it is too much: the line has failed, and what is left is set again before the next one.
     METER.left -= units
     if METER.left < 0:
         raise WorkExceeded
@@ -67,6 +70,7 @@ def reserve(items: int) -> None:
         SizeExceeded: more elements than one container may hold.
         WorkExceeded: the budget is used up.
     """
+    # The size comes first: which of two limits is named must not depend on which was nearer.
     if items > METER.max_items:
         raise SizeExceeded(f"{items} elements, at most {METER.max_items}")
     METER.left -= items

@@ -22,6 +22,7 @@ def ordered(values: frozenset[Value]) -> list[Value]:
     """List the elements in canonical order."""
     if len(values) < 2:
         return list(values)
+    # Python's own comparison runs in C, many times as fast as keys; but it is the canonical one for some kinds only.
     try:
         if _orders_natively(values):
             return sorted(values)
@@ -76,6 +77,7 @@ def canonical_key(value: Value, nesting: int = 0) -> tuple[Any, ...]:
         SizeExceeded: nested too deeply to be compared.
         WorkExceeded: the budget is used up, at one unit a node.
     """
+    # Charged node by node, because values that share parts can be exponentially larger as trees than in memory.
     charge(1)
     if value is None:
         return (0,)
@@ -103,6 +105,7 @@ def _orders_natively(values: Collection[Value]) -> bool:
     """
     level: Collection[Value] = values
     for _ in range(_LEVELS_TRIED):
+        # A whole level at a time: one pass in C instead of a Python call for every element.
         kinds = set(map(type, level))
         if kinds <= _NUMBERS:
             return True

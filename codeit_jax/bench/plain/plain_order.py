@@ -52,6 +52,7 @@ def elements_of(container: Value) -> Value:
 
 
 def same_kind(container: Value, elements: Value) -> Value:
+    """Return the elements in a container of the same kind."""
     if not isinstance(container, (tuple, frozenset)):
         raise TypeError("not a container")
     return type(container)(elements)

@@ -13,6 +13,7 @@ def is_object(patch: Value) -> Value:
 
 
 def toindices(patch: Value) -> Value:
+    """Return the indices of an object; indices stay as they are."""
     if len(patch) == 0:
         return frozenset()
     return frozenset(index for _, index in patch) if is_object(patch) else patch
@@ -27,100 +28,123 @@ def _columns(patch: Value) -> Value:
 
 
 def uppermost(patch: Value) -> Value:
+    """Return the first row; empty fails."""
     return min(_rows(patch))
 
 
 def lowermost(patch: Value) -> Value:
+    """Return the last row; empty fails."""
     return max(_rows(patch))
 
 
 def leftmost(patch: Value) -> Value:
+    """Return the first column; empty fails."""
     return min(_columns(patch))
 
 
 def rightmost(patch: Value) -> Value:
+    """Return the last column; empty fails."""
     return max(_columns(patch))
 
 
 def height(piece: Value) -> Value:
+    """Count the rows of a grid or of a patch's bounding box."""
     if isinstance(piece, tuple) or len(piece) == 0:
         return len(piece)
     return lowermost(piece) - uppermost(piece) + 1
 
 
 def width(piece: Value) -> Value:
+    """Count the columns of a grid or of a patch's bounding box."""
     if len(piece) == 0:
         return 0
     return len(piece[0]) if isinstance(piece, tuple) else rightmost(piece) - leftmost(piece) + 1
 
 
 def shape(piece: Value) -> Value:
+    """Return height and width."""
     return (height(piece), width(piece))
 
 
 def portrait(piece: Value) -> Value:
+    """Return whether it is higher than wide."""
     return height(piece) > width(piece)
 
 
 def square(piece: Value) -> Value:
+    """Return whether a grid is square, or a patch a completely filled square."""
     if isinstance(piece, tuple):
         return len(piece) == len(piece[0])
     return height(piece) == width(piece) and height(piece) * width(piece) == len(piece)
 
 
 def vline(patch: Value) -> Value:
+    """Return whether the patch is one unbroken column."""
     return height(patch) == len(patch) and width(patch) == 1
 
 
 def hline(patch: Value) -> Value:
+    """Return whether the patch is one unbroken row."""
     return width(patch) == len(patch) and height(patch) == 1
 
 
 def ulcorner(patch: Value) -> Value:
+    """Return the upper left corner of the bounding box; () for an empty patch."""
     return (uppermost(patch), leftmost(patch)) if len(patch) else ()
 
 
 def urcorner(patch: Value) -> Value:
+    """Return the upper right corner of the bounding box; () for an empty patch."""
     return (uppermost(patch), rightmost(patch)) if len(patch) else ()
 
 
 def llcorner(patch: Value) -> Value:
+    """Return the lower left corner of the bounding box; () for an empty patch."""
     return (lowermost(patch), leftmost(patch)) if len(patch) else ()
 
 
 def lrcorner(patch: Value) -> Value:
+    """Return the lower right corner of the bounding box; () for an empty patch."""
     return (lowermost(patch), rightmost(patch)) if len(patch) else ()
 
 
 def corners(patch: Value) -> Value:
+    """Return the four corners; the set of () for an empty patch."""
     return frozenset([ulcorner(patch), urcorner(patch), llcorner(patch), lrcorner(patch)])
 
 
 def center(patch: Value) -> Value:
+    """Return the middle of the bounding box, the lower right of two; empty fails."""
     return (uppermost(patch) + height(patch) // 2, leftmost(patch) + width(patch) // 2)
 
 
 def centerofmass(patch: Value) -> Value:
+    """Return the mean index, rounded down; () for an empty patch."""
     return tuple(sum(axis) // len(patch) for axis in zip(*toindices(patch), strict=False))
 
 
 def hmatching(a: Value, b: Value) -> Value:
+    """Return whether two patches share a row."""
     return not set(_rows(a)).isdisjoint(_rows(b))
 
 
 def vmatching(a: Value, b: Value) -> Value:
+    """Return whether two patches share a column."""
     return not set(_columns(a)).isdisjoint(_columns(b))
 
 
 def manhattan(a: Value, b: Value) -> Value:
+    """Return the smallest distance between two patches, in rows plus columns; empty fails."""
     return min(abs(i - k) + abs(j - m) for i, j in toindices(a) for k, m in toindices(b))
 
 
 def adjacent(a: Value, b: Value) -> Value:
+    """Return whether the distance of two patches is exactly one; empty fails."""
     return manhattan(a, b) == 1
 
 
 def bordering(patch: Value, grid: Value) -> Value:
+    """Return whether the bounding box touches the edge of the grid; empty fails."""
     return (
         uppermost(patch) == 0
         or leftmost(patch) == 0
@@ -130,6 +154,7 @@ def bordering(patch: Value, grid: Value) -> Value:
 
 
 def position(a: Value, b: Value) -> Value:
+    """Return the direction from a's center to b's; (0, -1) where they coincide."""
     (i, j), (k, m) = center(toindices(a)), center(toindices(b))
     if i == k:
         return (0, 1 if j < m else -1)
@@ -139,10 +164,12 @@ def position(a: Value, b: Value) -> Value:
 
 
 def recolor(value: Value, patch: Value) -> Value:
+    """Return the object with the patch's indices in one color."""
     return frozenset((value, index) for index in toindices(patch))
 
 
 def shift(patch: Value, directions: Value) -> Value:
+    """Translate by rows and columns; an empty patch is returned as it is."""
     if len(patch) == 0:
         return patch
     down, right = listed(directions)
@@ -152,10 +179,12 @@ def shift(patch: Value, directions: Value) -> Value:
 
 
 def normalize(patch: Value) -> Value:
+    """Translate to the origin; an empty patch is returned as it is."""
     return shift(patch, (-uppermost(patch), -leftmost(patch))) if len(patch) else patch
 
 
 def hperiod(obj: Value) -> Value:
+    """Return the smallest shift to the left that maps the object into itself, or its width; wide indices fail."""
     obj = normalize(obj)
     for p in range(1, width(obj)):
         if frozenset((v, (i, j - p)) for v, (i, j) in obj if j - p >= 0) <= obj:
@@ -164,6 +193,7 @@ def hperiod(obj: Value) -> Value:
 
 
 def vperiod(obj: Value) -> Value:
+    """Return the smallest shift upwards that maps the object into itself, or its height; high indices fail."""
     obj = normalize(obj)
     for p in range(1, height(obj)):
         if frozenset((v, (i - p, j)) for v, (i, j) in obj if i - p >= 0) <= obj:
@@ -172,26 +202,32 @@ def vperiod(obj: Value) -> Value:
 
 
 def dneighbors(loc: Value) -> Value:
+    """Return the four side neighbors."""
     return frozenset([(loc[0] + d, loc[1]) for d in (-1, 1)] + [(loc[0], loc[1] + d) for d in (-1, 1)])
 
 
 def ineighbors(loc: Value) -> Value:
+    """Return the four diagonal neighbors."""
     return frozenset((loc[0] + d, loc[1] + e) for d in (-1, 1) for e in (-1, 1))
 
 
 def neighbors(loc: Value) -> Value:
+    """Return all eight neighbors."""
     return dneighbors(loc) | ineighbors(loc)
 
 
 def vfrontier(location: Value) -> Value:
+    """Return rows 0 to 29 of the location's column."""
     return frozenset((i, location[1]) for i in range(30))
 
 
 def hfrontier(location: Value) -> Value:
+    """Return columns 0 to 29 of the location's row."""
     return frozenset((location[0], j) for j in range(30))
 
 
 def connect(a: Value, b: Value) -> Value:
+    """Return the straight segment between two indices, empty if it is neither axis-parallel nor diagonal."""
     (i, j), (k, m) = a[:2], b[:2]
     if not (i == k or j == m or abs(i - k) == abs(j - m)):
         return frozenset()
@@ -201,10 +237,12 @@ def connect(a: Value, b: Value) -> Value:
 
 
 def shoot(start: Value, direction: Value) -> Value:
+    """Return the segment from the start to 42 times the direction away."""
     return connect(start, (start[0] + 42 * direction[0], start[1] + 42 * direction[1]))
 
 
 def backdrop(patch: Value) -> Value:
+    """Return all indices of the bounding box; empty for an empty patch."""
     if len(patch) == 0:
         return frozenset()
     rows, columns = range(uppermost(patch), lowermost(patch) + 1), range(leftmost(patch), rightmost(patch) + 1)
@@ -212,6 +250,7 @@ def backdrop(patch: Value) -> Value:
 
 
 def delta(patch: Value) -> Value:
+    """Return the indices of the bounding box that the patch leaves free."""
     return backdrop(patch).difference(toindices(patch)) if len(patch) else frozenset()
 
 
@@ -223,18 +262,22 @@ def _outline(patch: Value, grown: Value) -> Value:
 
 
 def box(patch: Value) -> Value:
+    """Return the outline of the bounding box; an empty patch is returned as it is."""
     return _outline(patch, 0) if len(patch) else patch
 
 
 def outbox(patch: Value) -> Value:
+    """Return the outline one step outside the bounding box; empty fails."""
     return _outline(patch, 1)
 
 
 def inbox(patch: Value) -> Value:
+    """Return the outline one step inside the bounding box; empty fails."""
     return _outline(patch, -1)
 
 
 def gravitate(source: Value, destination: Value) -> Value:
+    """Return the offset that moves the source towards the destination until they are adjacent, 42 steps at most."""
     if vmatching(source, destination):
         direction = (1 if center(source)[0] < center(destination)[0] else -1, 0)
     else:
