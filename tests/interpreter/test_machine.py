@@ -238,3 +238,13 @@ def test_deep_closures_do_not_turn_to_the_system_for_every_call():
 
     page_faults()
     assert page_faults() < 1000  # without room for their frames 12,000
+
+
+@pytest.mark.parametrize("text", ["O = hmirror(I)", "O = identity(I)", "x1 = even(ONE)\nO = canvas(x1, UNITY)"])
+def test_cells_come_out_as_plain_integers(text):
+    for outcome in (
+        run(parse(text), ((True, 0), (1, False))),
+        run_batch([parse(text)], [((True, 0), (1, False))])[0][0],
+    ):
+        assert outcome.status is Status.OK
+        assert {type(cell) for row in outcome.grid for cell in row} == {int}
