@@ -15,7 +15,7 @@ from codeit_jax.arc import load_tasks
 from codeit_jax.bench import interpreter_pool
 from codeit_jax.bench.contest import OURS, BenchReport, take_turns
 from codeit_jax.bench.interpreter_calls import count_calls
-from codeit_jax.bench.interpreter_cold import time_cold
+from codeit_jax.bench.interpreter_cold import geometric_mean, time_cold
 from codeit_jax.bench.interpreter_work import (
     LIMITS,
     NUM_SAMPLED_TASKS,
@@ -73,7 +73,7 @@ def run_unshared(programs: Sequence[Program], grids: Sequence[Grid]) -> None:
             interpreter.run(program, grid, LIMITS)
 
 
-def _seconds(
+def seconds_taken(
     ways: Mapping[str, _Way], workloads: Sequence[Workload], turns: int, collecting: bool = True
 ) -> dict[str, float]:
     """Return how long each way to run programs takes for some workloads."""
@@ -90,19 +90,19 @@ def _run_each(way: _Way, workloads: Sequence[Workload]) -> None:
 def _time_seeds(report: BenchReport, turns: int) -> None:
     """I1: one program on one input."""
     workloads = seed_workloads()
-    rows = [row for workload in workloads for row in _seconds_a_run([workload], turns)]
+    rows = [row for workload in workloads for row in seconds_a_run([workload], turns)]
     rows.sort(key=itemgetter(PLAIN))
     kept = rows[: math.floor(0.95 * len(rows))]
     report.work["seed programs"] = len(rows)
-    report.figures["I1 seed programs, geometric mean"] = _geometric_means(rows)
+    report.figures["I1 seed programs, geometric mean"] = geometric_means(rows)
     report.figures["I1 seed programs, total"] = {name: sum(row[name] for row in kept) for name in (OURS, PLAIN)}
     report.goals["I1 seed programs, geometric mean", PLAIN] = (1.5, 2.5)
     report.goals["I1 seed programs, total", PLAIN] = (3, 8)
     for quarter in range(4):
         part = rows[quarter * len(rows) // 4 : (quarter + 1) * len(rows) // 4]
-        report.figures[f"I1 quarter {quarter + 1} by plain time, geometric mean"] = _geometric_means(part)
-    mixed = _seconds_a_run(workloads, turns)
-    report.figures["I1 all others run in between, geometric mean"] = _geometric_means(mixed)
+        report.figures[f"I1 quarter {quarter + 1} by plain time, geometric mean"] = geometric_means(part)
+    mixed = seconds_a_run(workloads, turns)
+    report.figures["I1 all others run in between, geometric mean"] = geometric_means(mixed)
     report.notes["I1"] = (
         "mean time a run of each program; a ratio of geometric means is the geometric mean of the programs' ratios; "
         "the total leaves out the slowest 5 % by the plain time; a program's turns follow one another, so that from "
@@ -110,7 +110,7 @@ def _time_seeds(report: BenchReport, turns: int) -> None:
     )
 
 
-def _seconds_a_run(workloads: Sequence[Workload], turns: int) -> list[dict[str, float]]:
+def seconds_a_run(workloads: Sequence[Workload], turns: int) -> list[dict[str, float]]:
     """Return ours and the plain time of a run of each workload; each turn goes through all of them."""
     ways: dict[str, _Way] = {OURS: run_unshared, PLAIN: run_plainly}
     contenders = {
@@ -125,17 +125,18 @@ def _seconds_a_run(workloads: Sequence[Workload], turns: int) -> list[dict[str, 
     ]
 
 
-def _geometric_means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {name: math.exp(sum(math.log(row[name]) for row in rows) / len(rows)) for name in rows[0]}
+def geometric_means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the geometric mean over all rows for each way to run programs."""
+    return {name: geometric_mean([row[name] for row in rows]) for name in rows[0]}
 
 
 def _time_mutants(report: BenchReport, mutants: Workload, turns: int) -> None:
     """I2: mutants on foreign inputs, in one batch."""
     ways: dict[str, _Way] = {OURS: run_shared, PLAIN: run_plainly, UNSHARED: run_unshared}
     report.work["I2"] = f"{len(mutants.programs)} mutants x {len(mutants.grids)} inputs"
-    report.figures["I2 mutants"] = _seconds(ways, [mutants], turns)
+    report.figures["I2 mutants"] = seconds_taken(ways, [mutants], turns)
     report.goals["I2 mutants", PLAIN] = (5, 12)
-    report.figures["I2 mutants, no garbage collector"] = _seconds(
+    report.figures["I2 mutants, no garbage collector"] = seconds_taken(
         {OURS: run_shared, PLAIN: run_plainly}, [mutants], turns, collecting=False
     )
     report.notes["I2 mutants, no garbage collector"] = (
@@ -147,8 +148,8 @@ def _time_mutants(report: BenchReport, mutants: Workload, turns: int) -> None:
 def _time_samples(report: BenchReport, samples: Sequence[Workload], turns: int) -> None:
     """I4: what a policy sampled for a task, on its demonstrations; and mutants instead, which have more in common."""
     ways: dict[str, _Way] = {OURS: run_shared, UNSHARED: run_unshared}
-    report.figures["I4 samples"] = _seconds(ways | {PLAIN: run_plainly}, samples, turns)
-    report.figures["I4 mutants of a task's program"] = _seconds(ways, task_mutant_workloads(), turns)
+    report.figures["I4 samples"] = seconds_taken(ways | {PLAIN: run_plainly}, samples, turns)
+    report.figures["I4 mutants of a task's program"] = seconds_taken(ways, task_mutant_workloads(), turns)
     report.goals["I4 samples", UNSHARED] = (2, 4)
     num_programs = sum(len(workload.programs) for workload in samples)
     report.work["I4"] = f"{num_programs} programs among {SAMPLES_A_TASK} samples x {NUM_SAMPLED_TASKS} tasks"

@@ -31,7 +31,7 @@ def time_cold(report: BenchReport, seeds: Sequence[SeedProgram], tasks: TaskSet,
     known = [seed for seed in seeds if seed.task_id in tasks]
     rows = cold_seconds(known, tasks, {OURS: _run, PLAIN: _run_plainly}, turns)
     pairs = list(zip(rows[OURS], rows[PLAIN], strict=True))
-    means = {OURS: _geometric_mean(rows[OURS]), PLAIN: _geometric_mean(rows[PLAIN])}
+    means = {OURS: geometric_mean(rows[OURS]), PLAIN: geometric_mean(rows[PLAIN])}
     report.figures["cold single runs, geometric mean"] = means
     report.figures["cold single runs, total"] = {OURS: sum(rows[OURS]), PLAIN: sum(rows[PLAIN])}
     report.goals["cold single runs, geometric mean", PLAIN] = (1.0, 1.5)
@@ -94,5 +94,6 @@ def _run_plainly(program: Program, grid: Grid) -> object:
         return None  # whatever the functions raise is the program's failure
 
 
-def _geometric_mean(seconds: Sequence[float]) -> float:
+def geometric_mean(seconds: Sequence[float]) -> float:
+    """Return the geometric mean of positive numbers."""
     return math.exp(sum(map(math.log, seconds)) / len(seconds))

@@ -13,8 +13,8 @@ from interpreter import InterpreterPool, Job
 ONE_CORE, ALLOWED = "one core", "allowed"
 _WORKERS = 2
 _POOL_TURNS = 4
-_JOBS = 5000
-_SCORED_TASKS = 20
+JOBS = 5000
+SCORED_TASKS = 20
 _ALL_EXECUTIONS = 19_200 * 400
 _WARM_UP = [Job(["O = hmirror(I)"], [((1,),)])] * 100
 
@@ -95,7 +95,7 @@ def _time_scores(report: BenchReport, mutants: Workload, pool: InterpreterPool) 
     """I5: which mutants solve which tasks, by their first miss, smallest demonstration first."""
     tasks = load_tasks("arc1/evaluation")
     jobs = []
-    for task in tasks[:: len(tasks) // _SCORED_TASKS][:_SCORED_TASKS]:
+    for task in tasks[:: len(tasks) // SCORED_TASKS][:SCORED_TASKS]:
         examples = sorted(task.demonstrations, key=lambda example: len(example.input) * len(example.input[0]))
         grids = [example.input for example in examples]
         goals = [example.output for example in examples]
@@ -111,16 +111,16 @@ def _time_jobs(report: BenchReport, pool: InterpreterPool, turns: int) -> None:
     """I7: small jobs, less what their programs take."""
     grid = ((1, 2), (3, 4))
     program = interpreter.parse("O = hmirror(I)")
-    jobs = [Job([str(program)], [grid])] * _JOBS
+    jobs = [Job([str(program)], [grid])] * JOBS
     times = take_turns(
         {
             OURS: lambda: pool.run(jobs),
-            ONE_CORE: lambda: [interpreter.run(program, grid, LIMITS) for _ in range(_JOBS)],
+            ONE_CORE: lambda: [interpreter.run(program, grid, LIMITS) for _ in range(JOBS)],
         },
         turns,
     )
     report.figures["I7 pool overhead a job"] = {
-        OURS: (times[OURS].wall - times[ONE_CORE].wall) / _JOBS,
+        OURS: (times[OURS].wall - times[ONE_CORE].wall) / JOBS,
         ALLOWED: 50e-6,
     }
     report.goals["I7 pool overhead a job", ALLOWED] = (1, 50 / 20)

@@ -111,7 +111,7 @@ def test_the_dearest_calls_are_the_upper_end():
 def test_the_ways_to_run_take_turns():
     order = []
     ways = {name: lambda programs, grids, name=name: order.append((name, len(programs))) for name in "ab"}
-    seconds = bench._seconds(ways, [Workload([TURNED], [GRID]), Workload([TURNED, TWICE], [GRID])], turns=3)
+    seconds = bench.seconds_taken(ways, [Workload([TURNED], [GRID]), Workload([TURNED, TWICE], [GRID])], turns=3)
     assert order == [("a", 1), ("a", 2), ("b", 1), ("b", 2)] * 3
     assert seconds.keys() == ways.keys()
 
@@ -121,7 +121,7 @@ def test_a_turn_goes_through_all_workloads(count, monkeypatch):
     order = []
     monkeypatch.setattr(bench, "run_unshared", lambda programs, grids: order.append(("ours", len(grids))))
     monkeypatch.setattr(bench, "run_plainly", lambda programs, grids: order.append(("plain", len(grids))))
-    rows = bench._seconds_a_run([Workload([TURNED], [GRID] * (k + 1)) for k in range(count)], turns=2)
+    rows = bench.seconds_a_run([Workload([TURNED], [GRID] * (k + 1)) for k in range(count)], turns=2)
     assert order == [(name, k + 1) for k in range(count) for name in ("ours", "plain")] * 2
     assert [row.keys() for row in rows] == [{"ours", "plain"}] * count
 
@@ -138,7 +138,7 @@ def test_a_cold_run_is_of_a_new_program_on_a_new_grid():
 
 
 def test_geometric_means_are_per_way():
-    assert bench._geometric_means([{"a": 1.0, "b": 2.0}, {"a": 4.0, "b": 8.0}]) == pytest.approx({"a": 2, "b": 4})
+    assert bench.geometric_means([{"a": 1.0, "b": 2.0}, {"a": 4.0, "b": 8.0}]) == pytest.approx({"a": 2, "b": 4})
 
 
 def test_the_report_has_every_row(monkeypatch, capsys):
@@ -150,8 +150,8 @@ def test_the_report_has_every_row(monkeypatch, capsys):
     monkeypatch.setattr(bench, "task_mutant_workloads", lambda: [small])
     monkeypatch.setattr(bench, "seed_workloads", lambda: [Workload([ten_lines], [GRID])] * 4)
     monkeypatch.setattr(bench, "load_programs", lambda source: load_programs(source)[:3])
-    monkeypatch.setattr(interpreter_pool, "_JOBS", 5)
-    monkeypatch.setattr(interpreter_pool, "_SCORED_TASKS", 1)
+    monkeypatch.setattr(interpreter_pool, "JOBS", 5)
+    monkeypatch.setattr(interpreter_pool, "SCORED_TASKS", 1)
     assert main(["bench", "interpreter", "--json", "--repeats", "1"]) == 0
     report = json.loads(capsys.readouterr().out.splitlines()[-1])
     both = [f"{row}: {figure}" for row in ("I2 mutants", "I4 samples") for figure in FIGURES]
