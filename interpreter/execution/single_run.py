@@ -87,11 +87,18 @@ def _run_lines(lines: Sequence[Instruction], grid: Grid, machine: Machine) -> tu
                 if factor:
                     # What `Machine.call` does, without its frame and lists: these take as long as a small primitive.
                     METER.left = budget
-                    value = values[callee](*[values[k] for k in arguments])
+                    if len(arguments) == 1:
+                        (k,) = arguments
+                        value, given = values[callee](values[k]), weights[k]
+                    elif len(arguments) == 2:
+                        j, k = arguments
+                        value, given = values[callee](values[j], values[k]), weights[j] + weights[k]
+                    else:
+                        value = values[callee](*[values[k] for k in arguments])
+                        given = sum([weights[k] for k in arguments])
                     taken = 1 + budget - METER.left
                     kind = type(value)
                     if kind is tuple or kind is frozenset:
-                        given = sum([weights[k] for k in arguments])
                         weight = factor * (1 + given) + NODES_A_UNIT * taken + SLACK
                         if weight > max_items:
                             weight = tree_size(value, max_items)
