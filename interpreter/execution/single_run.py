@@ -105,7 +105,7 @@ def _run_lines(lines: Sequence[Instruction], grid: Grid, machine: Machine) -> tu
                     else:
                         weight = 1 if kind is int or kind is bool else NO_BOUND
                 else:
-                    result = _call(machine, lines[target - FIRST_LINE_SLOT], lines, values, weights, calls)
+                    result = _call(machine, lines, lines[target - FIRST_LINE_SLOT], calls)
                     if isinstance(result, Failure):
                         return target, result, work
                     value, taken, weight = result
@@ -119,15 +119,9 @@ def _run_lines(lines: Sequence[Instruction], grid: Grid, machine: Machine) -> tu
     return target, None, work
 
 
-def _call(
-    machine: Machine,
-    line: Instruction,
-    lines: Sequence[Instruction],
-    values: Sequence[Any],
-    weights: Sequence[int],
-    calls: _Calls,
-) -> Result | Failure:
+def _call(machine: Machine, lines: Sequence[Instruction], line: Instruction, calls: _Calls) -> Result | Failure:
     """Make the call of a line that may make or call closures, unless the program made the same one before."""
+    values, weights = machine.values, machine.weights
     function, arguments = values[line.callee], [values[k] for k in line.arguments]
     if line.callee in _MAY_STAY_LAZY and _stays_lazy(line.target, lines):
         function = machine.lazy_variants[function]

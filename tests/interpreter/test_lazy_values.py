@@ -63,7 +63,7 @@ BOXES = [P["box"], P["inbox"], P["outbox"]]
 
 @st.composite
 def functions(draw):
-    """Functions of the forms that are left unbuilt, and some beside them."""
+    """Functions of the forms that are left lazy, and some beside them."""
     move = draw(
         st.one_of(
             st.sampled_from([P["dneighbors"], P["neighbors"], P["vfrontier"], P["hfrontier"], P["identity"], *BOXES]),
