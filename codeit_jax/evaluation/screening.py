@@ -9,7 +9,7 @@ from codeit_jax.arc import Example, Task, TaskSet, area, reproduced
 from codeit_jax.evaluation.candidates import Candidate
 from codeit_jax.evaluation.solutions import SolutionTable
 from codeit_jax.hindsight import Execution, Origin
-from interpreter.jobs import Results
+from interpreter.pool.jobs import Results
 
 _TASKS_AHEAD = 4  # keeps the workers busy, and bounds the outcomes held at once
 

@@ -16,7 +16,7 @@ import numpy as np
 import interpreter
 from codeit_jax.arc import NUM_COLORS, Example, Grid
 from codeit_jax.hindsight import Experience
-from interpreter.slots import FIXED_NAMES
+from interpreter.language.slots import FIXED_NAMES
 
 SYMMETRIES = ("identity", "rot90", "rot180", "rot270", "hmirror", "vmirror", "dmirror", "cmirror")
 """Primitives that are the eight symmetries of the square."""
