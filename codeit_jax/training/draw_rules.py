@@ -41,7 +41,13 @@ class DrawRule:
     def sample(
         self, mixture: ReplayMixture, counts: Mapping[str, int], rng: np.random.Generator | None = None
     ) -> MixtureBatch:
-        """Draw the given counts; without replacement, a partition smaller than its share is taken whole."""
+        """Draw the given counts; without replacement, a partition smaller than its share is taken whole.
+
+        Args:
+            mixture: the partitions' buffers.
+            counts: how many to draw of each partition.
+            rng: consumed.
+        """
         return mixture.sample(counts, replacement=self.replacement, rng=rng)
 
 
