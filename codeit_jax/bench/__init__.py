@@ -1,1 +1,1 @@
-"""Times of interpreter, sampling and training beside their peers; the replay has its own in `codeit_jax.replay`."""
+"""Times of interpreter, replay, sampling and training beside their peers."""

@@ -48,7 +48,7 @@ def interleave(contenders: Mapping[str, Callable[[], object]], repeats: int) -> 
 
 
 class _OurTree:
-    """The tree of ours behind the peers' interface."""
+    """Our tree behind the peers' interface."""
 
     def __init__(self, num_slots: int, rng: np.random.Generator) -> None:
         self.tree = SumTree(num_slots, rng=rng)
@@ -143,7 +143,7 @@ def buffer_cases(num_slots: int, repeats: int, missing: dict[str, str]) -> Figur
 
 
 class _OurBuffer:
-    """The buffer of ours behind the peers' interface."""
+    """Our buffer behind the peers' interface."""
 
     def __init__(self, priorities: FloatArray) -> None:
         num_slots = len(priorities)

@@ -48,6 +48,7 @@ class ReplayJournal:
             first_segment = state["first_segment"]
         else:
             self.buffer = make_buffer()
+        # Segments that the snapshot holds are not read: a kill may have left some.
         self._log = SegmentLog(directory, first_segment)
         for record in self._log.records():
             self._repeat(record)

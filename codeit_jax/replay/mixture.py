@@ -42,6 +42,7 @@ class MixtureBatch:
     @cached_property
     def data(self) -> Any:
         """The data of all parts; they have to have one schema."""
+        # One copy, as a training step wants one array a column.
         return concatenate_columns([part.data for part in self.parts.values()])
 
     @cached_property
@@ -98,6 +99,7 @@ class ReplayMixture:
         for name, count in counts.items():
             buffer = self.partitions[name]
             with buffer.lock:  # or another thread could remove items between the count and the draw
+                # With replacement any count can be drawn, but not from nothing.
                 available = count if replacement and len(buffer) else min(count, len(buffer))
                 if available < count and shortage == "error":
                     raise ValueError(f"{count} draws from {name!r}: it has {len(buffer)} items")
@@ -108,7 +110,7 @@ class ReplayMixture:
         """Set the raw priorities of the draws of a batch, dropping items replaced since; return how many were set."""
         if len(priorities) != len(batch):
             raise ValueError(f"{len(priorities)} priorities for {len(batch)} draws")
-        updated, start = 0, 0
+        updated, start = 0, 0  # start: of the part in `priorities`, [n]
         for name, part in batch.parts.items():
             # Generations are each buffer's own, so each part goes to its buffer.
             chunk = priorities[start : start + len(part)]

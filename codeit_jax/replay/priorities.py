@@ -8,7 +8,7 @@ import numpy as np
 from codeit_jax.replay.tree.arrays import FloatArray, IntArray
 from codeit_jax.replay.tree.extrema import Extrema
 from codeit_jax.replay.tree.sum_tree import Method, SumTree
-from codeit_jax.replay.tree.without_replacement import draw_without_replacement
+from codeit_jax.replay.tree.tree_draws import draw_without_replacement
 
 ZeroPolicy = Literal["uniform", "error", "never"]
 """What a priority of zero (after `eps` is added) means.
@@ -36,6 +36,7 @@ class Priorities:
         self.zero: ZeroPolicy = zero
         self.alpha = _checked_alpha(alpha)
         self.raw: FloatArray = np.zeros(capacity)  # [capacity]
+        # A power of each raw priority: what is drawn in proportion to.
         self.tree = SumTree(capacity, rng=rng)
         self._extrema = Extrema(self.raw)
 

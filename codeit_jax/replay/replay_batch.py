@@ -28,6 +28,7 @@ class Batch:
         return len(self.indices)
 
 
+# The buffer makes one with `prepare` and takes it with `apply`; the journal writes it down in between.
 class Addition(NamedTuple):
     """Items on their way into a buffer, checked."""
 

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.buffer import PrioritizedReplayBuffer
-from codeit_jax.replay.eviction import LowestPriority
-from codeit_jax.replay.mixture import MixtureBatch, ReplayMixture
+from codeit_jax.replay import LowestPriority, MixtureBatch, PrioritizedReplayBuffer, ReplayMixture
 from codeit_jax.replay.priorities import ZeroPolicy
 from codeit_jax.replay.store.columns import Schema
 from codeit_jax.replay.tree.arrays import FloatArray

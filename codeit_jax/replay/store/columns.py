@@ -74,7 +74,7 @@ class _DenseStore:
         return np.ndim(values) == len(self._shape)
 
     def prepare(self, values: Any, single: bool) -> npt.NDArray[Any]:
-        array = np.asarray(values)
+        array = np.asarray(values)  # [n, *shape], or [*shape] for a single one
         if single:
             array = array[None]
         if array.shape[1:] != self._shape or array.ndim == 0:
@@ -160,6 +160,7 @@ class Table:
 
     def __init__(self, schema: Schema | None) -> None:
         """Make empty columns; raises ValueError for a schema without any."""
+        # Bare items come in and go out as they are, not as columns of a dict.
         self.bare = schema is None
         if schema is not None and not schema:
             raise ValueError("schema is empty: name at least one column, or pass None to store objects")
@@ -179,7 +180,7 @@ class Table:
         single = self.columns[first].is_single(items[first])
         # All columns are checked before any is written.
         prepared = {name: column.prepare(items[name], single) for name, column in self.columns.items()}
-        lengths = {name: len(values) for name, values in prepared.items()}
+        lengths = {name: len(values) for name, values in prepared.items()}  # by column
         if len(set(lengths.values())) != 1:
             raise ValueError(f"columns have different lengths: {lengths}")
         return prepared, lengths[first], single
@@ -217,6 +218,7 @@ def _cast(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     if array.dtype == dtype:
         return array
     integers = array.dtype.kind in "biu" and dtype.kind in "iu"
+    # "same_kind" lets float64 become float32, but no float an integer: that would drop what is behind the point.
     if array.size and not integers and not np.can_cast(array.dtype, dtype, "same_kind"):
         raise TypeError(f"values are {array.dtype}: the column holds {dtype}")
     cast = array.astype(dtype)  # wraps integers that are too large, without a word
@@ -238,6 +240,7 @@ def _make_store(spec: ColumnSpec) -> ColumnStore:
 def concatenate_columns(parts: Sequence[Any]) -> Any:
     """Join what `Table.read` returned for several buffers of one schema."""
     if isinstance(parts[0], Mapping):
+        # By column, then as what the column is.
         return {name: concatenate_columns([part[name] for part in parts]) for name in parts[0]}
     if isinstance(parts[0], TokenRows):
         return TokenRows.concatenate(parts)

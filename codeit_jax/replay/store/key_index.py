@@ -87,6 +87,7 @@ class KeyIndex:
         """Forget the keys of distinct slots, where they have one."""
         keyed = slots[slots < len(self._digests)]
         keyed = keyed[self._digests[keyed].any(axis=1)]
+        # Where each key is, not where it would go: between, others may have been removed.
         _, buckets = self._locate(self._digests[keyed])
         self._buckets[buckets] = _REMOVED  # not empty: searches for keys beyond have to continue past it
         self._digests[keyed] = 0
@@ -106,6 +107,7 @@ class KeyIndex:
         self.insert(held[slots], slots)
 
     def _home(self, keys: DigestArray) -> IntArray:
+        # Digests are as good as random, so their low bits are a hash already.
         return (keys[:, 0] & np.uint64(len(self._buckets) - 1)).astype(np.int64)
 
     def _place(self, slots: IntArray) -> None:
@@ -123,6 +125,7 @@ class KeyIndex:
         """Return the slot (or -1) and the bucket of each key."""
         mask = len(self._buckets) - 1
         found = np.full(len(keys), -1, np.int64)
+        # Keys that are neither found nor excluded yet look at one more bucket in each round.
         buckets = self._home(keys)
         searching = np.arange(len(keys))
         while len(searching):

@@ -55,12 +55,12 @@ def load_state(path: str | Path, *, mmap: bool = False, allow_pickle: bool = Fal
 
 def write_state(file: BinaryIO, state: Mapping[str, Any]) -> None:
     """Write a nested dict of arrays and JSON values."""
-    arrays: list[npt.NDArray[Any]] = []
+    arrays: list[npt.NDArray[Any]] = []  # in the order in which they come in the file
     tree = _detach_arrays(state, arrays)
     pickled = [array.dtype == object for array in arrays]
     arrays = [_as_bytes(array) for array in arrays]
     entries = [{**_describe(array), "pickled": flag} for array, flag in zip(arrays, pickled, strict=True)]
-    offset = 0
+    offset = 0  # of the next array, from the end of the header
     for entry in entries:
         entry["offset"] = offset
         offset += -(-entry["nbytes"] // _ALIGNMENT) * _ALIGNMENT

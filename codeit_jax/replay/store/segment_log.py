@@ -60,7 +60,7 @@ class SegmentLog:
             path = self._path(self._number)
         is_new = not path.exists()
         with path.open("ab", buffering=0) as file:
-            start = file.tell()
+            start = file.tell()  # the end of the last whole record
             try:
                 _write_all(file.fileno(), _frame(content))
                 os.fsync(file.fileno())

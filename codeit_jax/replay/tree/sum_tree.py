@@ -2,18 +2,17 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from codeit_jax.replay.tree.arrays import FloatArray, IntArray, check_priorities
 from codeit_jax.replay.tree.extrema import Extrema
+from codeit_jax.replay.tree.tree_draws import Method, draw_targets, draw_without_replacement, race_keys
 from codeit_jax.replay.tree.tree_levels import TreeLevels
 from codeit_jax.replay.tree.tree_walk import TreeWalk
-from codeit_jax.replay.tree.without_replacement import draw_without_replacement, race_keys
 
-Method = Literal["iid", "stratified", "systematic"]
 Indices = int | np.integer[Any] | slice | npt.ArrayLike
 
 STATE_VERSION = 1
@@ -55,7 +54,7 @@ class SumTree:
             self._extrema.forget()
             return
         check_priorities(values)
-        slots, end = self._checked_slots(indices)
+        slots, end = self._checked_slots(indices)  # of any shape
         if values.shape != slots.shape:
             values = np.broadcast_to(values, slots.shape)
         if slots.ndim != 1:
@@ -130,14 +129,11 @@ class SumTree:
         if n == 1:
             leaf = self._walk.find_one(rng.random() * total)
             return np.array([leaf]), self._leaves[leaf : leaf + 1].copy()
-        return self._walk.find(_targets(n, total, method, sort, rng))
+        return self._walk.find(draw_targets(n, total, method, sort, rng))
 
     def query(self, mass: npt.ArrayLike) -> IntArray:
-        """Return the slot that holds each mass: the first whose cumulated priority exceeds it.
-
-        Masses are in [0, total()); others raise ValueError.
-        """
-        targets = np.asarray(mass, dtype=np.float64)
+        """Return the first slot whose cumulated priority exceeds each mass; ValueError for one outside [0, total())."""
+        targets = np.asarray(mass, dtype=np.float64)  # of any shape
         if not targets.size:
             return np.empty(targets.shape, np.int64)
         total = self.total()
@@ -155,7 +151,7 @@ class SumTree:
             "version": STATE_VERSION,
             "capacity": self._capacity,
             "priorities": self._leaves[: self._end].copy(),
-            "rng": self.rng.bit_generator.state,
+            "rng": self.rng.bit_generator.state,  # so that later draws are the same ones
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -164,6 +160,7 @@ class SumTree:
             raise ValueError(f"state has version {state['version']}: this code reads version {STATE_VERSION}")
         self._capacity = int(state["capacity"])
         self.load_priorities(np.asarray(state["priorities"], dtype=np.float64))
+        # By its name: a user's generator need not be NumPy's default one.
         bit_generator = getattr(np.random, str(state["rng"]["bit_generator"]))()
         bit_generator.state = dict(state["rng"])
         self.rng = np.random.Generator(bit_generator)
@@ -195,7 +192,7 @@ class SumTree:
         if index.dtype == bool:
             if index.shape != (self._capacity,):
                 raise IndexError(f"mask has shape {index.shape}: must be ({self._capacity},)")
-            index = np.flatnonzero(index)
+            index = np.flatnonzero(index)  # [capacity] bool -> [n]
         if index.size == 0:
             return np.empty(index.shape, np.int64), 0
         if index.dtype.kind not in "iu":
@@ -206,22 +203,3 @@ class SumTree:
         if largest >= self._capacity:
             raise IndexError(f"indices span [{index.min()}, {index.max()}]: must be in [0, {self._capacity})")
         return index, largest + 1
-
-
-def _targets(n: int, total: float, method: Method, sort: bool, rng: np.random.Generator) -> FloatArray:
-    """Return n targets in [0, total), in random order, or ascending with `sort`; rounding may reach the total."""
-    if method == "iid":
-        targets = rng.random(n)
-        targets *= total
-        if sort:
-            targets.sort()
-    elif method in ("stratified", "systematic"):
-        targets = np.arange(n, dtype=np.float64)
-        targets += rng.random(n) if method == "stratified" else rng.random()
-        # Shares of the mass, each of width total / n.
-        targets *= total / n
-        if not sort:
-            rng.shuffle(targets)
-    else:
-        raise ValueError(f"method is {method!r}: must be 'iid', 'stratified' or 'systematic'")
-    return targets
