@@ -61,6 +61,12 @@ def relabel(
 def relabel_all(
     executions: Iterable[Execution], tasks: TaskSet, config: HindsightConfig, *, origin: Origin, iteration: int
 ) -> list[Experience]:
-    """Return the experiences that `relabel` makes of executions, in their order."""
+    """Return the experiences that `relabel` makes of executions, in their order.
+
+    Args:
+        executions: of programs for any of the tasks.
+        tasks: theirs.
+        config, origin, iteration: see `relabel`.
+    """
     relabeled = (relabel(e, tasks[e.task_id], config, origin=origin, iteration=iteration) for e in executions)
     return [experience for experience in relabeled if experience is not None]

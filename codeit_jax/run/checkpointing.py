@@ -82,7 +82,16 @@ def restored_state(parts: Components, directory: RunDirectory, saved: Checkpoint
 
 
 def check_tokenizer(saved: Checkpoint, name: str, digest: str) -> None:
-    """Raise UserError if a checkpoint was made with another vocabulary: its embedding rows mean other tokens."""
+    """Refuse a checkpoint that was made with another vocabulary: its embedding rows mean other tokens.
+
+    Args:
+        saved: the checkpoint.
+        name: of the tokenizer.
+        digest: of the tokenizer's vocabulary.
+
+    Raises:
+        UserError: the digests differ.
+    """
     if saved.meta["tokenizer"] != digest:
         raise UserError(
             f"the {name} tokenizer has digest {digest[:12]}, expected {saved.meta['tokenizer'][:12]} as in checkpoint "

@@ -155,6 +155,12 @@ def load_tokenizer(config: TextConfig) -> Tokenizer:
 def make_sampler(config: Config, model: T5Model, tokenizer: Tokenizer, mesh: Mesh) -> Sampler:
     """Build the sampler for prompts and programs of the configured lengths.
 
+    Args:
+        config: of the run; `sampling` and `text` are read.
+        model: the network.
+        tokenizer: for prompts and programs.
+        mesh: the devices of all processes.
+
     Raises:
         UserError: the grammar doesn't go with the tokenizer or the vocabulary.
     """
@@ -169,7 +175,13 @@ def make_sampler(config: Config, model: T5Model, tokenizer: Tokenizer, mesh: Mes
 
 
 def encode_prompts(tasks: TaskSet, tokenizer: Tokenizer, config: Config) -> list[tuple[str, EncodedPrompt]]:
-    """Return task id and prompt of every task, of as many demonstrations as the policy is shown."""
+    """Return task id and prompt of every task, of as many demonstrations as the policy is shown.
+
+    Args:
+        tasks: only their demonstrations are read.
+        tokenizer: encodes the prompts.
+        config: of the run; `hindsight.num_demonstrations` and `text` are read.
+    """
     # Once a run: its prompts never change. Tests have no part in them, not even their inputs.
     shown = slice(config.hindsight.num_demonstrations)
     return [

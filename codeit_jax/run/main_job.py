@@ -80,13 +80,7 @@ def train(config: Config, run_directory: Path, reporter: Reporter) -> dict[str, 
                 return None
             summary = write_summary(parts, state, directory)
             print_summary(parts, state, summary, reporter.say)
-            reporter.say(
-                f"this call took {format_seconds(time.perf_counter() - start)}; run directory: {directory.path}"
-            )
-            reporter.say(
-                "next: the same command with a larger num_meta_iterations=N resumes from here; "
-                "solutions.jsonl holds every program found"
-            )
+            _print_next(directory, time.perf_counter() - start, reporter)
             return summary
 
 
@@ -165,6 +159,15 @@ def _introduce(parts: Components, reporter: Reporter) -> None:
         f"{parts.config.text.max_prompt_tokens} tokens; devices: {', '.join(map(str, jax.devices()))}"
     )
     reporter.say(parts.learner.describe())
+
+
+def _print_next(directory: RunDirectory, seconds: float, reporter: Reporter) -> None:
+    """Print how long the run took, and how to continue it."""
+    reporter.say(f"this call took {format_seconds(seconds)}; run directory: {directory.path}")
+    reporter.say(
+        "next: the same command with a larger num_meta_iterations=N resumes from here; "
+        "solutions.jsonl holds every program found"
+    )
 
 
 def _estimate(state: RunState, config: Config, directory: RunDirectory, reporter: Reporter) -> None:

@@ -106,7 +106,13 @@ def submit(batch: Sequence[SampledProgram], parts: Components) -> PendingExecuti
 
 
 def count_programs(state: RunState, programs: Sequence[SampledProgram], stage: StageNotes) -> RunState:
-    """Count the programs sampled, and the distinct ones of the whole run."""
+    """Count the programs sampled, and the distinct ones of the whole run.
+
+    Args:
+        state: consumed; its set of checksums grows.
+        programs: all samples of the meta-iteration.
+        stage: notes the counts.
+    """
     # Checksums, not texts: a run samples millions, and all that is asked of them is how many differ.
     checksums = {_checksum(program) for program in programs}
     state.sampled.update(checksums)
@@ -120,7 +126,16 @@ def count_programs(state: RunState, programs: Sequence[SampledProgram], stage: S
 
 
 def execute(state: RunState, running: Sequence[PendingExecutions], monitor: Monitor) -> list[Execution]:
-    """Wait for the programs that were submitted; a batch has all samples of its tasks, so none ran twice."""
+    """Wait for the programs that were submitted; a batch has all samples of its tasks, so none ran twice.
+
+    Args:
+        state: before the executions; isn't changed.
+        running: a batch each, in the order of submission.
+        monitor: watches.
+
+    Returns:
+        Each distinct program of a task once, by ascending task id and then in the order of sampling.
+    """
     executions: list[Execution] = []
     with monitor.stage(state.iteration, "execute", title="executing") as stage:
         fault_point("execute")
@@ -140,7 +155,17 @@ def execute(state: RunState, running: Sequence[PendingExecutions], monitor: Moni
 
 
 def relabel(state: RunState, executions: Sequence[Execution], parts: Components, monitor: Monitor) -> list[Experience]:
-    """Make experiences of what the programs really produced (paper, section 3.2)."""
+    """Make experiences of what the programs really produced (paper, section 3.2).
+
+    Args:
+        state: isn't changed.
+        executions: of the meta-iteration.
+        parts: of the run.
+        monitor: watches.
+
+    Returns:
+        An experience for each program that teaches something, in the order of the executions.
+    """
     with monitor.stage(state.iteration, "relabel") as stage:
         experiences = relabel_all(
             executions, parts.search_tasks, parts.config.hindsight, origin="policy", iteration=state.iteration
@@ -153,7 +178,17 @@ def relabel(state: RunState, executions: Sequence[Execution], parts: Components,
 def find_solutions(
     state: RunState, executions: Sequence[Execution], parts: Components, monitor: Monitor
 ) -> list[Candidate]:
-    """Run the programs that solve a demonstration on the tests, to score them, and keep the new ones."""
+    """Run the programs that solve a demonstration on the tests, to score them, and keep the new ones.
+
+    Args:
+        state: its table of solutions grows.
+        executions: of the meta-iteration.
+        parts: of the run.
+        monitor: watches, and writes the new candidates.
+
+    Returns:
+        The candidates that the policy hadn't found before.
+    """
     tasks = parts.search_tasks
     with monitor.stage(state.iteration, "find") as stage:
         # Chosen by the demonstrations alone: the tests' outputs are compared with only now, to score.
@@ -167,7 +202,13 @@ def find_solutions(
 
 
 def remember(state: RunState, experiences: Sequence[Experience], monitor: Monitor) -> None:
-    """Add the experiences to the replay."""
+    """Add the experiences to the replay.
+
+    Args:
+        state: its replay grows.
+        experiences: of the meta-iteration.
+        monitor: watches.
+    """
     with monitor.stage(state.iteration, "replay") as stage:
         too_long = state.replay.add(experiences)
         size = len(state.replay["policy"])
@@ -177,7 +218,15 @@ def remember(state: RunState, experiences: Sequence[Experience], monitor: Monito
 def score(
     state: RunState, executions: Sequence[Execution], new: Sequence[Candidate], parts: Components, monitor: Monitor
 ) -> None:
-    """Count the solved tasks: so far, and by this meta-iteration's programs alone."""
+    """Count the solved tasks: so far, and by this meta-iteration's programs alone.
+
+    Args:
+        state: isn't changed.
+        executions: of the meta-iteration.
+        new: candidates that the policy hadn't found before.
+        parts: of the run.
+        monitor: watches, and prints the counts.
+    """
     with monitor.stage(state.iteration, "score") as stage:
         report = state.solutions.report(parts.search_tasks)
         report["policy_last"] = solve_report(current_candidates(state.solutions, executions), parts.search_tasks)
@@ -197,7 +246,15 @@ def current_candidates(solutions: SolutionTable, executions: Sequence[Execution]
 
 
 def plan_learning(state: RunState, parts: Components) -> tuple[Draw, list[PlannedBatch]]:
-    """Draw from the replay and lay out the batches of a learning stage."""
+    """Draw from the replay and lay out the batches of a learning stage.
+
+    Args:
+        state: isn't changed.
+        parts: of the run.
+
+    Returns:
+        The rows, and the batches of all epochs.
+    """
     training, iteration, seed = parts.config.training, state.iteration, parts.config.seed
     pretraining = iteration == PRETRAINING
     # Drawn again when a stage resumes in the middle, not saved: the replay hasn't changed since the stage began and
@@ -219,7 +276,16 @@ def train_state(state: RunState, parts: Components) -> TrainState:
 def report_learning(
     state: RunState, draw: Draw, metrics: LearningMetrics, times: LearningTimes, stage: StageNotes, monitor: Monitor
 ) -> None:
-    """Note a learning stage's numbers, and print a line of them."""
+    """Note a learning stage's numbers, and print a line of them.
+
+    Args:
+        state: after the stage.
+        draw: what was learned from.
+        metrics: functions of configuration and seed.
+        times: of this call.
+        stage: notes the numbers.
+        monitor: knows how long the devices were idle; ask outside of its `devices`.
+    """
     values = asdict(metrics) | asdict(times)
     numbers = {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
     stage.note(

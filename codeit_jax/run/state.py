@@ -66,7 +66,13 @@ def iteration_name(iteration: int) -> str:
 
 
 def stage_key(seed: int, iteration: int, stage: str) -> jax.Array:
-    """Return the JAX key of one stage of one meta-iteration."""
+    """Return the JAX key of one stage of one meta-iteration.
+
+    Args:
+        seed: of the run.
+        iteration: `PRETRAINING` or larger.
+        stage: any name; each use of randomness has its own.
+    """
     # Shifted, for what is folded in is unsigned and `PRETRAINING` is -1.
     key = jax.random.fold_in(jax.random.key(seed), iteration - PRETRAINING)
     # A checksum, not hash(): that differs from process to process, and all processes need the same key.
@@ -74,6 +80,6 @@ def stage_key(seed: int, iteration: int, stage: str) -> jax.Array:
 
 
 def stage_rng(seed: int, iteration: int, stage: str) -> np.random.Generator:
-    """Return the NumPy generator of one stage of one meta-iteration."""
+    """Return the NumPy generator of one stage of one meta-iteration; see `stage_key` for the arguments."""
     # A sequence, not a sum: NumPy hashes all of it, so that neighboring seeds and iterations share no stream.
     return np.random.default_rng([seed, iteration - PRETRAINING, zlib.crc32(stage.encode())])

@@ -16,6 +16,11 @@ _ROWS = {"policy": "sampled from the policy", "mutants": "seeds and mutants", "c
 def write_summary(parts: Components, state: RunState, directory: RunDirectory) -> dict[str, Any]:
     """Write summary.json and return it.
 
+    Args:
+        parts: of the run.
+        state: at its end.
+        directory: of the run, with all of its metrics.
+
     Raises:
         StorageError: metrics.jsonl is damaged, or the disk is full or can't be written.
     """

@@ -189,9 +189,17 @@ def _automaton_for(tokenizer: Tokenizer, config: SamplingConfig) -> Automaton | 
 
 
 def sample_keys(key: jax.Array, task_ids: Sequence[str], num_samples: int) -> jax.Array:
-    """Fold a key for each sample: key -> keys [len(task_ids), num_samples].
+    """Fold a key for each sample.
 
     A task enters by a checksum of its id, so that its samples don't depend on which other tasks are searched.
+
+    Args:
+        key: consumed.
+        task_ids: P ids.
+        num_samples: S.
+
+    Returns:
+        Keys [P, S].
     """
     # A checksum, not hash(): that differs from process to process.
     tasks = jnp.asarray([zlib.crc32(task_id.encode()) for task_id in task_ids], jnp.uint32)

@@ -159,7 +159,13 @@ class Learner:
         return state, steps, watch.report(self._model, self._mesh, draw, plan[len(taken) : len(steps)])
 
     def summarize(self, draw: Draw, plan: Sequence[PlannedBatch], taken: Sequence[StepMetrics]) -> LearningMetrics:
-        """Return the metrics of a learning stage."""
+        """Return the metrics of a learning stage.
+
+        Args:
+            draw: where the batches' rows came from.
+            plan: the batches.
+            taken: the steps of all calls, one for each batch.
+        """
         # A skipped step changed nothing, so its loss says nothing; it may be NaN, too.
         losses = np.array([float(metrics.loss) for metrics in taken if not bool(metrics.skipped)])
         tail = losses[-max(1, len(losses) // 10) :]

@@ -96,7 +96,13 @@ def peak_flops(device_kinds: Sequence[str]) -> float | None:
 
 
 def useful_flops(model: T5Model, draw: Draw, plan: Sequence[PlannedBatch]) -> float:
-    """Return the operations that a plan's rows would take without padding."""
+    """Return the operations that a plan's rows would take without padding.
+
+    Args:
+        model: the network.
+        draw: where the rows are.
+        plan: the batches.
+    """
     flops = row_flops(model, draw.prompts.lengths, draw.programs.lengths)  # [rows of the draw]
     return sum(float(flops[batch.rows].sum()) for batch in plan)
 
@@ -108,7 +114,13 @@ def padded_flops(model: T5Model, plan: Sequence[PlannedBatch]) -> float:
 
 
 def useful_share(model: T5Model, draw: Draw, plan: Sequence[PlannedBatch]) -> float:
-    """Return the share of a plan's operations that is spent on real tokens, the rest on padding."""
+    """Return the share of a plan's operations that is spent on real tokens, the rest on padding.
+
+    Args:
+        model: the network.
+        draw: where the rows are.
+        plan: the batches; 1 if there are none.
+    """
     return useful_flops(model, draw, plan) / padded_flops(model, plan) if plan else 1.0
 
 

@@ -107,14 +107,26 @@ def state_from_params(optimizer: optax.GradientTransformation, mesh: Mesh, param
 
 
 def init_opt_state(optimizer: optax.GradientTransformation, mesh: Mesh, params: Params) -> Any:
-    """Create the state of an optimizer that starts from scratch, every array born with its sharding."""
+    """Create the state of an optimizer that starts from scratch, every array born with its sharding.
+
+    Args:
+        optimizer: of the step.
+        mesh: the devices of all processes.
+        params: read for shapes and types; not donated.
+    """
     # The rules read a path's dict keys only: a moment has those of its parameter, and is placed like it.
     shardings = param_shardings(mesh, jax.eval_shape(optimizer.init, params))
     return jax.jit(optimizer.init, out_shardings=shardings)(params)
 
 
 def abstract_state(model: T5Model, optimizer: optax.GradientTransformation, mesh: Mesh) -> TrainState:
-    """Describe the state by `jax.ShapeDtypeStruct` leaves with shardings, without computing anything."""
+    """Describe the state by `jax.ShapeDtypeStruct` leaves with shardings, without computing anything.
+
+    Args:
+        model: the network.
+        optimizer: of the step.
+        mesh: the devices of all processes.
+    """
     # Any key: only shapes and types come of it.
     state = jax.eval_shape(partial(_create_state, model, optimizer), jax.random.key(0))
     described: TrainState = jax.tree.map(
