@@ -42,8 +42,8 @@ class Monitor:
     def __init__(
         self,
         reporter: Reporter,
-        should_stop: Callable[[str], bool] = lambda point: False,
-        append: Callable[[str, Sequence[Mapping[str, Any]]], None] = lambda name, rows: None,
+        should_stop: Callable[[str], bool],
+        append: Callable[[str, Sequence[Mapping[str, Any]]], None],
     ) -> None:
         self._reporter = reporter
         self._should_stop = should_stop

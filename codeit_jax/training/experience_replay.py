@@ -110,7 +110,7 @@ class ExperienceReplay:
             data = self._mixture.sample({"train": len(self._mixture["train"])}, replacement=False, rng=rng).data
         else:
             wanted = {"train": self._config.num_train_experiences, "policy": self._config.num_policy_experiences}
-            data = self._rule.sample(self._mixture, wanted, rng=rng).data
+            data = self._rule.sample(self._mixture, wanted, rng).data
         return Draw(
             prompts=self._gather_prompts(data["prompt"], self._home(data["home"])),
             programs=data["program"],
