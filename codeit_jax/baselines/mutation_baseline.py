@@ -66,7 +66,7 @@ class MutationJob:
 
     def settings(self) -> dict[str, Any]:
         """Return what a resumed job must have kept; the number of programs may grow."""
-        # A digest of the seeds' texts, not the path: the same programs may lie elsewhere, and a file may have changed.
+        # A digest of the seeds' texts, not the path: the same programs may be elsewhere, and a file may have changed.
         programs = format_programs(self.seeds).encode()
         return {
             "seeds": hashlib.sha256(programs).hexdigest()[:16],

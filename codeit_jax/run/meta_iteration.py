@@ -142,7 +142,7 @@ def execute(state: RunState, running: Sequence[PendingExecutions], monitor: Moni
         for number, batch in enumerate(running, start=1):
             executions.extend(batch.result())
             stage.advance(number, len(running))
-        # Batches come by length of prompt. The order decides where rows lie in the replay, and so what a seed draws:
+        # Batches come by length of prompt. The order decides where rows are in the replay, and so what a seed draws:
         # it must not change with the buckets or the batch size.
         executions.sort(key=lambda execution: execution.task_id)
         # A number for each demonstration, not for each program: one program may fail on some inputs only.

@@ -11,7 +11,7 @@ _STEPS_PER_VOTE = 8  # a vote costs milliseconds, and there are many steps; batc
 
 
 class StopRequest:
-    """Whether somebody asked the run to stop.
+    """A request to stop the run, made by a signal.
 
     The processes of a run stop together: what was asked of one is decided by a vote, so that all get the same answer.
     One that stopped alone would leave the others waiting in the middle of a collective operation.

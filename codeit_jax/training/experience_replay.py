@@ -1,8 +1,8 @@
 """The replay of experiences: what the loop found, as token rows with priorities, and the draw for a learning stage.
 
-With several processes every one knows all rows, with keys, priorities and programs, and so draws the very rows that one
-process alone would draw, without a word to the others. The prompts, most of the bytes, lie with one process each, by
-a checksum of the key; those of the drawn rows are exchanged.
+With several processes every one holds all rows, with keys, priorities and programs, and so draws the very rows that one
+process alone would draw, without communication. Of the prompts, most of the bytes, each is held by one process, chosen
+by a checksum of the key; those of the drawn rows are exchanged.
 """
 
 import zlib
@@ -20,7 +20,7 @@ from codeit_jax.replay import PrioritizedReplayBuffer, ReplayMixture, TokenRows,
 from codeit_jax.text.tokenizer import Tokenizer
 from codeit_jax.training.draw_rules import DRAW_RULES
 
-_NO_TOKENS = np.empty(0, np.uint16)  # in place of a prompt that lies with another process
+_NO_TOKENS = np.empty(0, np.uint16)  # in place of a prompt that another process holds
 ORIGINS = ("seed", "mutant", "policy")  # the replay's files hold positions: only append
 PARTITIONS = ("train", "policy")
 
@@ -161,11 +161,11 @@ class ExperienceReplay:
         return encoded.token_ids
 
     def _home(self, checksums: np.ndarray) -> np.ndarray:
-        """Return with which process the prompts of rows lie."""
+        """Return which process holds the prompts of rows."""
         return checksums % np.uint32(self._hosts.count)
 
     def _gather_prompts(self, prompts: TokenRows, homes: np.ndarray) -> TokenRows:
-        """Exchange drawn prompts: each process gives those that lie with it, and gets all."""
+        """Exchange drawn prompts: each process gives those that it holds, and gets all."""
         if self._hosts.count == 1:
             return prompts
         # Lengths first, then the tokens end to end; who receives them knows from the homes how many rows they are.
@@ -180,13 +180,13 @@ class ExperienceReplay:
         return _join(parts, homes)
 
     def _deal_prompts(self, partition: str, shards: Sequence[PrioritizedReplayBuffer]) -> None:
-        """Take the prompts that lie here from what as many processes saved as there are shards."""
+        """Take this process's prompts out of the shards that another number of processes saved."""
         buffer = self._mixture[partition]
         items = buffer.items()
         here = self._home(items.data["home"]) == self._hosts.index
         homes = items.data["home"] % np.uint32(len(shards))
         parts = [shard.items().data["prompt"][here & (homes == number)] for number, shard in enumerate(shards)]
-        # The column holds the prompts of shard 0: those that lie elsewhere now have to go.
+        # The column has the prompts of shard 0: those that another process holds now have to go.
         column = buffer.table.columns["prompt"]
         column.clear(items.indices)
         column.write(items.indices[here], _join(parts, homes[here]))
