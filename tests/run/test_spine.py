@@ -1,6 +1,6 @@
 """Contract test of the spine: from the command to what JAX has jitted in at most four calls of our own."""
 
-import sys
+import inspect
 from pathlib import Path
 
 import codeit_jax
@@ -14,7 +14,7 @@ MOST_CALLS = 4
 
 def calls_below_the_command():
     """Return the functions of the package on the stack, from the command's `run`, outermost first."""
-    frame, names = sys._getframe(), []
+    frame, names = inspect.currentframe(), []
     while frame.f_code is not command.run.__code__:
         # By file: frames of contextlib and of this test aren't the package's, and a generator has one frame only.
         if PACKAGE in Path(frame.f_code.co_filename).parents:
