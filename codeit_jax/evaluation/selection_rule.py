@@ -17,9 +17,13 @@ def select_candidates(candidates: Iterable[Candidate], count: int) -> list[Candi
     Args:
         candidates: programs for one task.
         count: how many to return at most.
+
+    Returns:
+        The best first. Tests have no part in it.
     """
     by_text: dict[str, Candidate] = {}
     for candidate in candidates:
+        # One text may have been found by several origins; their booleans are equal.
         if any(candidate.demonstrations):
             by_text.setdefault(candidate.program, candidate)
     return sorted(by_text.values(), key=_selection_key)[:count]
@@ -41,6 +45,7 @@ def solve_report(candidates: Iterable[Candidate], tasks: Iterable[Task]) -> dict
     for candidate in candidates:
         if any(candidate.demonstrations):
             by_task[candidate.task_id].append(candidate)
+    # Only these tasks, even if there are candidates for others: a report is about the set that it names.
     found = [by_task[task.id] for task in tasks if task.id in by_task]
     return {
         "demonstrations": sum(any(candidate.solves_demonstrations for candidate in group) for group in found),
@@ -51,6 +56,7 @@ def solve_report(candidates: Iterable[Candidate], tasks: Iterable[Task]) -> dict
 
 
 def _selection_key(candidate: Candidate) -> tuple[int, int, str]:
+    # Ascending: the more demonstrations, the smaller.
     return -sum(candidate.demonstrations), len(candidate.program), candidate.program
 
 

@@ -23,7 +23,12 @@ class Execution:
 
 
 class PendingExecutions:
-    """Programs that are being run: see `submit_programs`."""
+    """Programs that are being run: see `submit_programs`.
+
+    Args:
+        programs: task id -> distinct program texts, in the order of the jobs.
+        pending: the jobs' outcomes, one row for each program.
+    """
 
     def __init__(self, programs: Mapping[str, Sequence[str]], pending: Pending) -> None:
         self._programs = programs
@@ -46,13 +51,17 @@ class PendingExecutions:
 
 
 def submit_programs(programs: Mapping[str, Sequence[str]], tasks: TaskSet, pool: InterpreterPool) -> PendingExecutions:
-    """Have each task's programs run on its demonstration inputs; a task is one job, so its programs share common calls.
+    """Submit each task's programs for its demonstration inputs; a task is one job, so its programs share common calls.
 
     Args:
         programs: task id -> program texts; a text given twice runs once.
         tasks: where the inputs come from; test inputs are never run here.
         pool: the interpreter's workers.
+
+    Returns:
+        The executions to come.
     """
+    # Sorted by task: jobs, and with them what follows from their order, don't depend on how the caller built its dict.
     distinct = {task_id: list(dict.fromkeys(programs[task_id])) for task_id in sorted(programs)}
     jobs = [Job(programs=texts, grids=tasks[task_id].demonstration_inputs) for task_id, texts in distinct.items()]
     return PendingExecutions(distinct, pool.submit(jobs))
@@ -65,5 +74,10 @@ def execute(
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Execution]:
-    """Run programs and wait for all outcomes: `submit_programs`, then its result."""
+    """Run programs and wait for all outcomes: `submit_programs`, then its result.
+
+    Args:
+        programs, tasks, pool: see there.
+        on_progress: called with executions done and executions in all.
+    """
     return submit_programs(programs, tasks, pool).result(on_progress)
