@@ -1,4 +1,4 @@
-"""The program grammar: text to slots and back.
+r"""The program grammar: text to slots and back.
 
 A program is at most 64 lines `name = callee(argument, ...)`, one call a line. Names are resolved while parsing: a slot
 is an index into the row "primitives, constants, input grid, results of the lines", so nothing is looked up by name at
