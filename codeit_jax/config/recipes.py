@@ -146,7 +146,7 @@ DIFFERENCES = (
         note="No setting: the paper names no unit, and its numbers were counted with characters. Equal lengths go by "
         "the "
         "text, so that the order of finding doesn't matter.",
-        test="tests/evaluation/test_selection.py::test_selection_by_demonstrations_then_characters_then_text",
+        test="tests/evaluation/test_selection_rule.py::test_selection_by_demonstrations_then_characters_then_text",
     ),
     Difference(
         number=11,
@@ -154,7 +154,7 @@ DIFFERENCES = (
         paper="Programs that solve at least some demonstrations.",
         released="The same; so a shorter wrong program can displace a right one, and the curve can fall.",
         note="No setting: both are alike. `oracle`, which can't fall, is reported beside it.",
-        test="tests/evaluation/test_selection.py::"
+        test="tests/evaluation/test_selection_rule.py::"
         "test_a_shorter_wrong_program_displaces_a_right_one_but_not_from_the_oracle",
     ),
     Difference(

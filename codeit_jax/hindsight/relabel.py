@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from codeit_jax.arc import Example, Task, TaskSet, reproduced
 from codeit_jax.config.schema import DemonstrationOrder, HindsightConfig
-from codeit_jax.hindsight.execution import Execution
+from codeit_jax.hindsight.executions import Execution
 from codeit_jax.hindsight.experience import Experience, Origin
 from codeit_jax.text.prompt import order_demonstrations
 
@@ -40,7 +40,11 @@ def relabel(
         origin: who wrote the program.
         iteration: the meta-iteration.
         order: which demonstrations are the smallest.
+
+    Returns:
+        The experience; None if there is no example.
     """
+    # Demonstrations only: an execution has no outcomes on tests.
     solved = solved_demonstrations(execution, task)
     places = _smallest_places(task, config.num_demonstrations, order)
     examples = tuple(
@@ -69,7 +73,13 @@ def relabel_all(
     iteration: int,
     order: DemonstrationOrder = "cells",
 ) -> list[Experience]:
-    """Return the experiences that `relabel` makes of executions, in their order."""
+    """Return the experiences that `relabel` makes of executions, in their order.
+
+    Args:
+        executions: of programs for any of the tasks.
+        tasks: theirs.
+        config, origin, iteration, order: see `relabel`.
+    """
     relabeled = (
         relabel(e, tasks[e.task_id], config, origin=origin, iteration=iteration, order=order) for e in executions
     )

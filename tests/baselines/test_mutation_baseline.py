@@ -74,8 +74,7 @@ def test_the_result_is_that_of_running_everything_at_once(whole, pool):
     mutants = generate_mutants(
         SEEDS, TASKS, num_programs=NUM_PROGRAMS, seed=0, pool=pool, method="dinf", limits=LIMITS
     ).mutants
-    programs = [mutant.program for mutant in mutants]
-    screened = screen_tasks(programs, TASKS, ["mutant"] * len(programs), pool=pool)
+    screened = screen_tasks([mutant.program for mutant in mutants], TASKS, ["mutant"] * len(mutants), pool=pool)
     found = [entry for _, candidates in screened for entry in candidates.items()]
     assert summary["programs"] == len(mutants) == NUM_PROGRAMS
     assert summary["unique"] == len({str(mutant.program) for mutant in mutants}) < NUM_PROGRAMS

@@ -14,7 +14,7 @@ from codeit_jax.mutation import MutantGenerator, generate, generate_mutants, ran
 from codeit_jax.mutation.drawing import STOP_PROBABILITY
 from codeit_jax.mutation.population import Individual, Population
 from codeit_jax.programs import SeedProgram
-from interpreter.slots import FIXED_NAMES
+from interpreter.language.slots import FIXED_NAMES
 
 GRIDS = [((1, 2), (3, 3)), ((0, 0, 5), (0, 5, 0), (0, 5, 5)), ((4, 4, 4, 0), (4, 0, 4, 0))]
 SEED_TEXTS = {

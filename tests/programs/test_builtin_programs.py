@@ -7,7 +7,7 @@ from codeit_jax.arc import load_tasks, reproduced
 from codeit_jax.config.interpreter_limits import limits_from_config
 from codeit_jax.config.schema import InterpreterConfig
 from codeit_jax.programs import load_programs
-from interpreter.slots import FIXED_NAMES, NUM_PRIMITIVES
+from interpreter.language.slots import FIXED_NAMES, NUM_PRIMITIVES
 
 
 def test_every_primitive_occurs_in_three_programs_called_or_passed_on():
