@@ -133,7 +133,8 @@ class Worker:
             try:
                 known = self._numbering.of(parse(text, self._limits.mode))
             except ProgramError as error:
-                known = error.with_traceback(None)  # its frames would stay alive
+                # A new one: the traceback and the context of this one would keep the parser's frames alive, 9 KB a text.
+                known = ProgramError(error.line, error.reason)
             self._parsed[text] = known
         return known
 
