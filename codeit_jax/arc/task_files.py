@@ -29,7 +29,7 @@ def read_tasks(path: Path, *, scored: bool) -> list[Task]:
     # One of the two keys is enough to mean a task: then what is missing is said of a task, not of a set.
     if not isinstance(raw, dict) or not raw or {"train", "test"} & set(raw):
         raw = {path.stem: raw}
-    elif all(isinstance(value, list) for value in raw.values()):
+    elif all(isinstance(value, list) and value for value in raw.values()):
         raise UserError(f"{path}: test outputs only, expected tasks, e.g. the file of challenges that belongs to it")
     elif solutions is not None and solutions.exists():
         raw = _with_outputs(raw, read_json(solutions), where=str(solutions))
