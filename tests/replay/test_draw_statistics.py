@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from codeit_jax.replay import SumTree
-from codeit_jax.replay.tree.without_replacement import RACE_FROM_SHARE, race, race_keys
+from codeit_jax.replay.tree.tree_draws import RACE_FROM_SHARE, race, race_keys
 
 MAX_Z = 4.5
 

@@ -2,18 +2,17 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from codeit_jax.replay.tree.arrays import FloatArray, IntArray, check_priorities
 from codeit_jax.replay.tree.extrema import Extrema
+from codeit_jax.replay.tree.tree_draws import Method, draw_targets, draw_without_replacement, race_keys
 from codeit_jax.replay.tree.tree_levels import TreeLevels
 from codeit_jax.replay.tree.tree_walk import TreeWalk
-from codeit_jax.replay.tree.without_replacement import draw_without_replacement, race_keys
 
-Method = Literal["iid", "stratified", "systematic"]
 Indices = int | np.integer[Any] | slice | npt.ArrayLike
 
 STATE_VERSION = 1
@@ -130,13 +129,10 @@ class SumTree:
         if n == 1:
             leaf = self._walk.find_one(rng.random() * total)
             return np.array([leaf]), self._leaves[leaf : leaf + 1].copy()
-        return self._walk.find(_targets(n, total, method, sort, rng))
+        return self._walk.find(draw_targets(n, total, method, sort, rng))
 
     def query(self, mass: npt.ArrayLike) -> IntArray:
-        """Return the slot that holds each mass: the first whose cumulated priority exceeds it.
-
-        Masses are in [0, total()); others raise ValueError.
-        """
+        """Return the first slot whose cumulated priority exceeds each mass; ValueError for one outside [0, total())."""
         targets = np.asarray(mass, dtype=np.float64)  # of any shape
         if not targets.size:
             return np.empty(targets.shape, np.int64)
@@ -207,23 +203,3 @@ class SumTree:
         if largest >= self._capacity:
             raise IndexError(f"indices span [{index.min()}, {index.max()}]: must be in [0, {self._capacity})")
         return index, largest + 1
-
-
-def _targets(n: int, total: float, method: Method, sort: bool, rng: np.random.Generator) -> FloatArray:
-    """Return n targets in [0, total), in random order, or ascending with `sort`; rounding may reach the total."""
-    if method == "iid":
-        targets = rng.random(n)
-        targets *= total
-        if sort:
-            targets.sort()
-    elif method in ("stratified", "systematic"):
-        targets = np.arange(n, dtype=np.float64)  # [n]: where each share starts
-        targets += rng.random(n) if method == "stratified" else rng.random()
-        # Shares of the mass, each of width total / n.
-        targets *= total / n
-        # Ascending, the first targets of a batch would all lie at its beginning.
-        if not sort:
-            rng.shuffle(targets)
-    else:
-        raise ValueError(f"method is {method!r}: must be 'iid', 'stratified' or 'systematic'")
-    return targets

@@ -143,10 +143,7 @@ class _TopTable:
         self._version = self._guide_version = -1  # of the levels that bounds and guide were made from
 
     def enter(self, targets: FloatArray) -> tuple[IntArray, FloatArray]:
-        """Return the node that holds each target, and the target less the mass before that node.
-
-        Targets are in [0, total], or rounded up from there.
-        """
+        """Return the nodes that hold targets in [0, total], or rounded up, and targets less the mass before them."""
         if self._version != self._levels.version:
             self._make_bounds()
         places = _scaled(targets, self._exponent).astype(np.int64)

@@ -1,6 +1,6 @@
-"""Exact weighted draws without replacement, by an exponential race or by repeated tree draws.
+"""Draws: targets in the cumulated mass, and exact draws without replacement, by a race or by repeated tree draws.
 
-Both follow successive sampling: the next item is drawn among those left, in proportion to its weight.
+Both of the latter follow successive sampling: the next item is drawn among those left, in proportion to its weight.
 
 Race (Efraimidis and Spirakis, 2006): every item gets the key Exp(1) / weight, the k smallest keys win. O(N), and keys
 tell apart weights that a sum cannot: 1e-19 beside 0.5.
@@ -10,12 +10,15 @@ than is missing, so no draw is cut off and the result is exactly the first k dis
 O(k log N), best for few of many.
 """
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from codeit_jax.replay.tree.arrays import FloatArray, IntArray, distinct
+
+Method = Literal["iid", "stratified", "systematic"]
+"""Of draws with replacement."""
 
 RACE_FROM_SHARE = 1 / 16
 _MIN_NEW_SHARE = 0.2
@@ -33,6 +36,26 @@ class Drawable(Protocol):
     @property
     def priorities(self) -> FloatArray:
         """The weights, [n]."""
+
+
+def draw_targets(n: int, total: float, method: Method, sort: bool, rng: np.random.Generator) -> FloatArray:
+    """Return n targets in [0, total), in random order, or ascending with `sort`; rounding may reach the total."""
+    if method == "iid":
+        targets = rng.random(n)
+        targets *= total
+        if sort:
+            targets.sort()
+    elif method in ("stratified", "systematic"):
+        targets = np.arange(n, dtype=np.float64)  # [n]: where each share starts
+        targets += rng.random(n) if method == "stratified" else rng.random()
+        # Shares of the mass, each of width total / n.
+        targets *= total / n
+        # Ascending, the first targets of a batch would all lie at its beginning.
+        if not sort:
+            rng.shuffle(targets)
+    else:
+        raise ValueError(f"method is {method!r}: must be 'iid', 'stratified' or 'systematic'")
+    return targets
 
 
 def race_keys(weights: FloatArray, k: int, rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
