@@ -20,7 +20,7 @@ _TUNED_SETS = ("arc1/training", "arc1-2019/training")
 """The sets of which `tuning-train` and `tuning-test` are parts: 400 tasks with the same ids in both."""
 
 MINIMAL_TASKS = "MinimalTasks"
-"""ConceptARC's folder of 16 tasks for checking that a person has understood; they aren't among its 160."""
+"""ConceptARC's folder of 16 more tasks, a minimal one for each concept; they aren't among its 160."""
 
 
 def load_tasks(source: str, *, scored: bool = True) -> TaskSet:

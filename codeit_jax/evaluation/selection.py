@@ -71,15 +71,13 @@ def solve_report(candidates: Iterable[Candidate], tasks: Iterable[Task]) -> dict
         of the best 1 to 3 guesses by `vote`), `oracle` (any candidate with at least one demonstration does; unlike
         the others of the tests, it can't fall when a candidate is added).
     """
-    found = _by_task(candidates, tasks)
+    ranked = [select_candidates(group, None) for group in _by_task(candidates, tasks)]
+    guesses = [vote(group, 3) for group in ranked]
     return {
-        "demonstrations": sum(any(candidate.solves_demonstrations for candidate in group) for group in found),
-        "pass@1": sum(_any_solves(select_candidates(group, 1)) for group in found),
-        "pass@3": sum(_any_solves(select_candidates(group, 3)) for group in found),
-        "vote@1": sum(_any_solves(vote(group, 1)) for group in found),
-        "vote@2": sum(_any_solves(vote(group, 2)) for group in found),
-        "vote@3": sum(_any_solves(vote(group, 3)) for group in found),
-        "oracle": sum(_any_solves(group) for group in found),
+        "demonstrations": sum(any(candidate.solves_demonstrations for candidate in group) for group in ranked),
+        **{f"pass@{count}": sum(_any_solves(group[:count]) for group in ranked) for count in (1, 3)},
+        **{f"vote@{count}": sum(_any_solves(group[:count]) for group in guesses) for count in (1, 2, 3)},
+        "oracle": sum(_any_solves(group) for group in ranked),
     }
 
 

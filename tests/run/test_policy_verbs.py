@@ -17,6 +17,7 @@ from codeit_jax.evaluation import COLUMNS
 from codeit_jax.inference import trained_policy as policy
 from codeit_jax.model.huggingface import load_pretrained
 from codeit_jax.parallel import make_mesh
+from codeit_jax.storage.run_directory import FORMAT
 from codeit_jax.text import build_tokenizer
 from codeit_jax.text.bpe import BpeTokenizer
 from tests.arc.conceptarc_files import CONCEPTS, write_conceptarc
@@ -336,6 +337,8 @@ def test_what_is_no_run_is_one_line(arguments, tmp_path, capsys):
 
     assert "no config.yaml" in refused(capsys, *fill(tmp_path / "nowhere"))
     (tmp_path / "config.yaml").write_text("seed: no")
+    assert "no run.json" in refused(capsys, *fill(tmp_path))
+    (tmp_path / "run.json").write_text(json.dumps({"format": FORMAT, "kind": "train"}))
     assert "seed" in refused(capsys, *fill(tmp_path))
     (tmp_path / "config.yaml").write_text("seed: 1")
     if arguments[0] != "show":
