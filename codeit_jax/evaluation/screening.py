@@ -9,7 +9,7 @@ from codeit_jax.arc import Example, Task, TaskSet, area, reproduced
 from codeit_jax.evaluation.candidates import Candidate
 from codeit_jax.evaluation.solutions import SolutionTable
 from codeit_jax.hindsight import Execution, Origin
-from interpreter.jobs import Results
+from interpreter.pool.jobs import Results
 
 _TASKS_AHEAD = 4  # keeps the workers busy, and bounds the outcomes held at once
 
@@ -36,7 +36,8 @@ def find_candidates(
     Returns:
         The candidates that aren't known yet.
     """
-    unknown = [e for e in executions if known.known_tests(e.task_id, e.program) is None]
+    # What a program does is a function of its text: the candidate of an earlier meta-iteration still holds.
+    unknown = [e for e in executions if not known.is_known(e.task_id, e.program)]
     # The tests wait until here: what reaches a prompt, a priority or a choice never saw them.
     jobs = [interpreter.Job(programs=[e.program], grids=tasks[e.task_id].test_inputs) for e in unknown]
     return [
@@ -58,7 +59,7 @@ def screen_programs(
     """Find what `screen_tasks` yields for each task, in one list by task and then in the order of the programs.
 
     Args:
-        programs, tasks, origins, pool: see there.
+        programs, tasks, origins, pool: see `screen_tasks`.
         on_progress: called with tasks done and tasks in all.
     """
     candidates: list[Candidate] = []
@@ -77,8 +78,8 @@ def screen_tasks(
 ) -> Iterator[tuple[Task, dict[int, Candidate]]]:
     """Find the programs that reproduce the smallest demonstration of a task, and what else of it they reproduce.
 
-    Almost all programs miss almost all tasks, so each runs on the smallest demonstration first and only those that
-    reproduce it go on; a program that reproduces only larger demonstrations is overlooked.
+    Almost all programs miss almost all tasks, so each runs on the smallest demonstration first, and only those that
+    reproduce it on all inputs; a program that reproduces only larger demonstrations is overlooked.
 
     Args:
         programs: the programs; they are run sorted, since those that begin alike share calls.
@@ -89,6 +90,8 @@ def screen_tasks(
     Yields:
         Each task with its candidates, by ascending position of the program.
     """
+    # By their lines, not their texts: programs that share a prefix of calls become neighbors, and the pool runs what
+    # neighbors share once. `order` leads back: number in the sorted list -> position in `programs`.
     order = sorted(range(len(programs)), key=lambda position: programs[position].lines)
     texts = [str(programs[position]) for position in order]
 
@@ -98,10 +101,13 @@ def screen_tasks(
     def submit_whole(task: Task, hits: Sequence[int]) -> interpreter.Pending:
         return pool.submit([interpreter.Job([texts[number] for number in hits], task.inputs)])
 
+    # Two pipelines of lazy iterators, one fed by the other: while the hits of one task run on all of its inputs, the
+    # next tasks already run on their smallest.
     first = _ahead((task, submit_first(task)) for task in tasks)
     hits = ((task, _hits(task, rows)) for task, [rows] in first)
     whole = _ahead(((task, numbers), submit_whole(task, numbers)) for task, numbers in hits)
     for (task, numbers), [rows] in whole:
+        # Back into the order of the programs, so that what is found doesn't depend on how they were sorted.
         outcomes_by_position = {order[number]: row for number, row in zip(numbers, rows, strict=True)}
         yield (
             task,
@@ -114,6 +120,7 @@ def screen_tasks(
 
 def _ahead(submitted: Iterable[tuple[T, interpreter.Pending]]) -> Iterator[tuple[T, Results]]:
     """Yield results in order, each when some more have been submitted, so that the workers never wait."""
+    # In order, not as they finish: with several processes all have to ask for the same results in the same order.
     waiting: deque[tuple[T, interpreter.Pending]] = deque()
     for entry in submitted:
         waiting.append(entry)
@@ -125,6 +132,7 @@ def _ahead(submitted: Iterable[tuple[T, interpreter.Pending]]) -> Iterator[tuple
 
 
 def _smallest(task: Task) -> Example:
+    # Of equal ones the first: `min` is stable.
     return min(task.demonstrations, key=lambda example: area(example.input))
 
 

@@ -10,7 +10,7 @@ from codeit_jax.baselines import mutation_baseline
 from codeit_jax.baselines.mutation_baseline import LIMITS, MutationJob, run_mutation_baseline
 from codeit_jax.config.errors import UserError
 from codeit_jax.evaluation import solve_report
-from codeit_jax.evaluation.screening import screen_programs
+from codeit_jax.evaluation.screening import screen_tasks
 from codeit_jax.mutation import generate_mutants
 from codeit_jax.programs import SeedProgram
 from codeit_jax.reporting.progress import Reporter
@@ -74,7 +74,8 @@ def test_the_result_is_that_of_running_everything_at_once(whole, pool):
     mutants = generate_mutants(
         SEEDS, TASKS, num_programs=NUM_PROGRAMS, seed=0, pool=pool, method="dinf", limits=LIMITS
     ).mutants
-    found = screen_programs([mutant.program for mutant in mutants], TASKS, pool=pool)
+    screened = screen_tasks([mutant.program for mutant in mutants], TASKS, ["mutant"] * len(mutants), pool=pool)
+    found = [entry for _, candidates in screened for entry in candidates.items()]
     assert summary["programs"] == len(mutants) == NUM_PROGRAMS
     assert summary["unique"] == len({str(mutant.program) for mutant in mutants}) < NUM_PROGRAMS
     assert summary["solved"] == solve_report([candidate for _, candidate in found], TASKS)

@@ -65,11 +65,11 @@ def test_candidates_are_those_of_the_origins_asked_for():
     assert table.candidates() == [seed, mutant, policy]
 
 
-def test_known_tests_are_the_policys_only():
+def test_known_are_the_policys_programs_only():
     table = SolutionTable([solution(origin="mutant", tests=(True,)), solution(task_id="b", tests=(False,))])
-    assert table.known_tests("a", "O = dneg(I)") is None
-    assert table.known_tests("b", "O = dneg(I)") == (False,)
-    assert table.known_tests("b", "O = rot90(I)") is None
+    assert not table.is_known("a", "O = dneg(I)")
+    assert table.is_known("b", "O = dneg(I)")
+    assert not table.is_known("b", "O = rot90(I)")
 
 
 def test_the_report_counts_tasks_by_origin():

@@ -29,7 +29,7 @@ def replayed(directory, partition="policy"):
 
 def check_contract(directory, tasks, samples, iterations):
     """Check a finished run directory's files and keys, and its numbers against each other."""
-    files = {"LOCK", "checkpoints", "config.yaml", "log.txt", "metrics.jsonl", "replay", "solutions.jsonl"}
+    files = {"LOCK", "checkpoints", "config.yaml", "log.txt", "metrics.jsonl", "replay", "run.json", "solutions.jsonl"}
     assert {path.name for path in directory.iterdir()} == files | {"summary.json"}
     summary = read_json((directory / "summary.json").read_text())
     keys = {"tasks", "meta_iterations", "programs_sampled", "programs_unique", "solved", "policy_last", "snapshot"}
