@@ -235,8 +235,8 @@ DIFFERENCES = (
         paper="60 programs a test, temperatures 0 and 1, pass@3.",
         released="Needs a configuration key that doesn't exist; nothing makes the table.",
         settings=("data.search_tasks", "sampling.samples_per_task", "sampling.temperature"),
-        note="Temperature 0 isn't to be had yet.",
-        test="tests/arc/test_sources.py::test_conceptarc_is_read_with_its_folders",
+        note="`evaluate` on `conceptarc:DIR` counts by concept and by test.",
+        test="tests/run/test_policy_verbs.py::test_evaluate_counts_concepts_and_tests",
     ),
     Difference(
         number=20,

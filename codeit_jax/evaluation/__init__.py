@@ -1,6 +1,6 @@
-"""Which programs solve what: candidates, the selection rule, counts of solved tasks."""
+"""Which programs solve what: candidates, the selection rule, the vote, counts of solved tasks."""
 
 from codeit_jax.evaluation.candidates import Candidate
-from codeit_jax.evaluation.selection_rule import select_candidates, solve_report
+from codeit_jax.evaluation.selection_rule import COLUMNS, report_by_test, select_candidates, solve_report, vote
 
-__all__ = ["Candidate", "select_candidates", "solve_report"]
+__all__ = ["COLUMNS", "Candidate", "select_candidates", "solve_report", "report_by_test", "vote"]

@@ -1,10 +1,11 @@
 """A program found for a task, and what it reproduces."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from codeit_jax.arc import Task, reproduced
+from codeit_jax.arc import Grid, Task, reproduced
 from codeit_jax.hindsight import BEFORE_TRAINING, Origin
 from interpreter import Outcome
 
@@ -20,6 +21,8 @@ class Candidate:
         tests: the same for the tests; read to score, never to select.
         origin: who wrote it.
         iteration: meta-iteration of its first finding; `BEFORE_TRAINING` before the first.
+        guess: digest of the grids that it gives for the tests' inputs, so that equal predictions can be counted; None
+            where it gives none for some test. The wanted outputs are no part of it.
     """
 
     task_id: str
@@ -28,6 +31,7 @@ class Candidate:
     tests: tuple[bool, ...]
     origin: Origin
     iteration: int = BEFORE_TRAINING
+    guess: str | None = None
 
     @classmethod
     def from_outcomes(
@@ -48,9 +52,18 @@ class Candidate:
             origin: who wrote the program.
             iteration: meta-iteration of its finding.
         """
-        solved = reproduced((outcome.grid for outcome in outcomes), (*task.demonstrations, *task.tests))
+        grids = [outcome.grid for outcome in outcomes]
+        solved = reproduced(grids, (*task.demonstrations, *task.tests))
         shown = len(task.demonstrations)
-        return cls(task.id, program, solved[:shown], solved[shown:], origin=origin, iteration=iteration)
+        return cls(
+            task.id,
+            program,
+            demonstrations=solved[:shown],
+            tests=solved[shown:],
+            origin=origin,
+            iteration=iteration,
+            guess=_digest(grids[shown:]),
+        )
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Candidate":
@@ -69,6 +82,7 @@ class Candidate:
             tests=tuple(row["tests"]),
             origin=row["origin"],
             iteration=row["iteration"],
+            guess=row.get("guess"),  # rows of before there were votes have none
         )
 
     def to_row(self) -> dict[str, Any]:
@@ -81,6 +95,7 @@ class Candidate:
             "origin": self.origin,
             "demonstrations": list(self.demonstrations),
             "tests": list(self.tests),
+            "guess": self.guess,
         }
 
     @property
@@ -92,3 +107,10 @@ class Candidate:
     def solves_tests(self) -> bool:
         """Return whether every test is reproduced."""
         return all(self.tests)
+
+
+def _digest(predictions: Sequence[Grid | None]) -> str | None:
+    """Return 64 bits, in hex, that tell the predictions for a task's tests apart; None if one is missing."""
+    if None in predictions:
+        return None
+    return hashlib.blake2b(repr(predictions).encode(), digest_size=8).hexdigest()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from codeit_jax.arc import Example
+from codeit_jax.evaluation import COLUMNS
 from codeit_jax.reporting.curve import Line, chart_svg
 from codeit_jax.reporting.markup import escape, grid_svg
 from codeit_jax.reporting.run_result import RunResult, SolvedTask
@@ -24,7 +25,6 @@ svg text { font-size: 12px; fill: #444; }
 """
 # By the keys of summary.json, in the order of the page's tables.
 _ROWS = {"policy": "sampled from the policy", "mutants": "seeds and mutants", "cumulative": "both"}
-_COLUMNS = ("demonstrations", "pass@1", "pass@3", "oracle")
 
 
 def build_page(runs: Sequence[RunResult]) -> str:
@@ -59,10 +59,10 @@ def _run_section(run: RunResult) -> Iterator[str]:
     # <bdi> isolates text whose direction is unknown: a name in right-to-left script must not turn the words around it.
     settings = "".join(f"<li>{escape(name)}: <bdi>{escape(value)}</bdi></li>" for name, value in run.settings.items())
     yield f"<ul>{settings}</ul>"
-    head = "".join(f"<th>{column}</th>" for column in _COLUMNS)
+    head = "".join(f"<th>{column}</th>" for column in COLUMNS)
     yield f"<table><tr><th>tasks solved of {run.num_tasks}</th>{head}</tr>"
     for key, name in _ROWS.items():
-        cells = "".join(f"<td>{run.report[key][column]}</td>" for column in _COLUMNS)
+        cells = "".join(f"<td>{run.report[key][column]}</td>" for column in COLUMNS)
         yield f"<tr><td>{name}</td>{cells}</tr>"
     yield "</table>"
     yield f"<h3>Tasks with all demonstrations solved: {len(run.solved)}</h3>"

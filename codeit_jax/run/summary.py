@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from codeit_jax.evaluation import Candidate
+from codeit_jax.evaluation import COLUMNS, Candidate
+from codeit_jax.reporting.score_table import score_table
 from codeit_jax.run.components import Components
 from codeit_jax.run.state import RunState
 from codeit_jax.storage.run_directory import RunDirectory
@@ -25,7 +26,7 @@ def write_summary(parts: Components, state: RunState, directory: RunDirectory) -
         StorageError: metrics.jsonl is damaged, or the disk is full or can't be written.
     """
     seconds: defaultdict[str, float] = defaultdict(float)
-    policy_last = {"demonstrations": 0, "pass@1": 0, "pass@3": 0, "oracle": 0}
+    policy_last = dict.fromkeys(COLUMNS, 0)
     # From the file, not from memory: a resumed run sums up the stages of all its calls.
     for row in directory.read("metrics.jsonl"):
         seconds[row["stage"]] += row["t_seconds"]
@@ -68,8 +69,7 @@ def print_summary(parts: Components, state: RunState, summary: dict[str, Any], s
             program = best.program.replace("\n", "\n    ")
             say(f"{task.id}: the policy solves all demonstrations, {verdict}, by\n    {program}")
     say("")
-    say(f"{f'tasks solved of {len(tasks)}':<28}{'demonstrations':>16}{'pass@1':>10}{'pass@3':>10}{'oracle':>10}")
-    for key, name in _ROWS.items():
-        row = summary["solved"][key]
-        say(f"{name:<28}{row['demonstrations']:>16}{row['pass@1']:>10}{row['pass@3']:>10}{row['oracle']:>10}")
+    rows = {name: summary["solved"][key] for key, name in _ROWS.items()}
+    for line in score_table(f"tasks solved of {len(tasks)}", rows).splitlines():
+        say(line)
     say(f"{summary['programs_sampled']} programs sampled, {summary['programs_unique']} of them distinct")

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from codeit_jax.cli import main
+from codeit_jax.evaluation import COLUMNS
 
 PROGRAMS = (
     "def solve_flip(I):\n    O = hmirror(I)\n    return O\n\n\ndef solve_turn(I):\n    O = hmirror(I)\n    return O\n"
@@ -52,7 +53,7 @@ def test_mutate_reports_and_writes_what_it_found(folder, capsys, method):
     summary = last_json(capsys)
     assert summary["programs"] <= 150
     assert summary["unique"] <= summary["programs"]
-    assert set(summary["solved"]) == {"demonstrations", "pass@1", "pass@3", "oracle"}
+    assert list(summary["solved"]) == list(COLUMNS)
     assert summary["solved"]["oracle"] >= 1
     assert summary["curve"][-1] == [summary["programs"], summary["solved"]["pass@3"]]
     assert [count for count, _ in summary["curve"]] == sorted({count for count, _ in summary["curve"]})

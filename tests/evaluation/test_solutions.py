@@ -5,7 +5,7 @@ import json
 import pytest
 
 from codeit_jax.arc import Example, Task, TaskSet
-from codeit_jax.evaluation import Candidate
+from codeit_jax.evaluation import COLUMNS, Candidate
 from codeit_jax.evaluation.solutions import SolutionTable
 
 PAIR = Example(input=((1,),), output=((2,),))
@@ -16,16 +16,28 @@ TASKS = TaskSet(
 
 def solution(task_id="a", program="O = dneg(I)", origin="policy", iteration=0, solved=(True, True), tests=(True,)):
     return Candidate(
-        task_id=task_id, program=program, demonstrations=solved, tests=tests, origin=origin, iteration=iteration
+        task_id=task_id,
+        program=program,
+        demonstrations=solved,
+        tests=tests,
+        origin=origin,
+        iteration=iteration,
+        guess="right" if all(tests) else "wrong",
     )
+
+
+def counts(*numbers):
+    return dict(zip(COLUMNS, numbers, strict=True))
 
 
 @pytest.mark.parametrize("origin", ["seed", "mutant", "policy"])
 def test_a_row_written_as_json_reads_back_equal(origin):
     one = solution(origin=origin, iteration=-1, solved=(True, False), tests=(False, True))
     row = json.loads(json.dumps(one.to_row()))
-    assert list(row) == ["task_id", "program", "iteration", "origin", "demonstrations", "tests"]
+    assert list(row) == ["task_id", "program", "iteration", "origin", "demonstrations", "tests", "guess"]
     assert Candidate.from_row(row) == one
+    del row["guess"]  # as before there were votes
+    assert Candidate.from_row(row).guess is None
 
 
 def test_adding_returns_what_was_not_there_and_keeps_the_first():
@@ -70,9 +82,9 @@ def test_the_report_counts_tasks_by_origin():
         ]
     )
     assert table.report(TASKS) == {
-        "policy": {"demonstrations": 0, "pass@1": 1, "pass@3": 1, "oracle": 1},
-        "mutants": {"demonstrations": 1, "pass@1": 0, "pass@3": 1, "oracle": 1},
-        "cumulative": {"demonstrations": 1, "pass@1": 1, "pass@3": 2, "oracle": 2},
+        "policy": counts(0, 1, 1, 1, 1, 1, 1),
+        "mutants": counts(1, 0, 1, 0, 1, 1, 1),
+        "cumulative": counts(1, 1, 2, 1, 2, 2, 2),
     }
-    nothing = {"demonstrations": 0, "pass@1": 0, "pass@3": 0, "oracle": 0}
+    nothing = dict.fromkeys(COLUMNS, 0)
     assert SolutionTable().report(TASKS) == {"policy": nothing, "mutants": nothing, "cumulative": nothing}

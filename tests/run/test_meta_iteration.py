@@ -9,6 +9,7 @@ import pytest
 
 from codeit_jax.arc import Example, Task, TaskSet
 from codeit_jax.config.schema import Config, HindsightConfig, ReplayConfig, SamplingConfig, TextConfig
+from codeit_jax.evaluation import COLUMNS
 from codeit_jax.evaluation.solutions import SolutionTable
 from codeit_jax.reporting.progress import Reporter
 from codeit_jax.run import devices
@@ -176,8 +177,8 @@ def test_every_stage_counts_what_it_did(pool):
     assert bench.row("find") == {"solving": 2, "new": 2}
     assert bench.row("replay") == {"added": 3, "too_long": 0, "size": 3}
     one, none = (
-        {"demonstrations": 1, "pass@1": 1, "pass@3": 1, "oracle": 1},
-        dict.fromkeys(("demonstrations", "pass@1", "pass@3", "oracle"), 0),
+        dict.fromkeys(COLUMNS, 1),
+        dict.fromkeys(COLUMNS, 0),
     )
     assert bench.row("score") == {"policy": one, "mutants": none, "cumulative": one, "policy_last": one}
     learnt = bench.row("learn")

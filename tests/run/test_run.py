@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from codeit_jax.config.loading import load_config
+from codeit_jax.evaluation import COLUMNS
 from codeit_jax.model import T5Model
 from codeit_jax.model.huggingface import save_pretrained
 from codeit_jax.run import checkpointing
@@ -14,7 +15,7 @@ from codeit_jax.text import build_tokenizer
 from codeit_jax.training.experience_replay import ExperienceReplay
 from tests.run.tiny_run import Tiny, learning_rows, newest, read_json, result_of, rows_of, state_of
 
-COUNTS = {"demonstrations", "pass@1", "pass@3", "oracle"}
+COUNTS = set(COLUMNS)
 STAGES = ["sample", "execute", "relabel", "find", "replay", "score", "learn"]
 
 
