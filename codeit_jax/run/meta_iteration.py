@@ -71,10 +71,9 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
         executions = execute(state, running, parts, monitor)
         experiences = relabel(state, executions, parts, monitor)
         new = find_solutions(state, executions, parts, monitor)
-        if config.replay.policy_experiences == "mutants":
-            experiences = new_mutants(state, parts, monitor)
         if config.replay.policy_experiences != "none":
-            remember(state, experiences, monitor)
+            mutants = config.replay.policy_experiences == "mutants"
+            remember(state, new_mutants(state, parts, monitor) if mutants else experiences, monitor)
         score(state, executions, new, parts, monitor)
         state = replace(state, stage=Stage.LEARN)
 
