@@ -20,6 +20,10 @@ class Candidate:
         tests: the same for the tests; read to score, never to select.
         origin: who wrote it.
         iteration: meta-iteration of its first finding; `BEFORE_TRAINING` before the first.
+        work: programs that had been tried for the task by then, itself and those of its batch included; None if that
+            isn't known.
+        copy_of: of a program of the policy: `seed` or `mutant` if it is a copy of one, whatever its variables' names.
+        is_constant: the output is the same for all of the task's inputs.
     """
 
     task_id: str
@@ -28,6 +32,9 @@ class Candidate:
     tests: tuple[bool, ...]
     origin: Origin
     iteration: int = BEFORE_TRAINING
+    work: int | None = None
+    copy_of: Origin | None = None
+    is_constant: bool = False
 
     @classmethod
     def from_outcomes(
@@ -38,11 +45,23 @@ class Candidate:
         *,
         origin: Origin,
         iteration: int = BEFORE_TRAINING,
+        work: int | None = None,
+        copy_of: Origin | None = None,
     ) -> "Candidate":
         """Compare a program's outcomes on `task.inputs`, demonstrations first, with the wanted outputs."""
         solved = reproduced((outcome.grid for outcome in outcomes), (*task.demonstrations, *task.tests))
         shown = len(task.demonstrations)
-        return cls(task.id, program, solved[:shown], solved[shown:], origin=origin, iteration=iteration)
+        return cls(
+            task.id,
+            program,
+            solved[:shown],
+            solved[shown:],
+            origin=origin,
+            iteration=iteration,
+            work=work,
+            copy_of=copy_of,
+            is_constant=_is_constant(task, outcomes),
+        )
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Candidate":
@@ -58,6 +77,10 @@ class Candidate:
             tests=tuple(row["tests"]),
             origin=row["origin"],
             iteration=row["iteration"],
+            # Lines of earlier versions lack these.
+            work=row.get("work"),
+            copy_of=row.get("copy_of"),
+            is_constant=row.get("constant", False),
         )
 
     def to_row(self) -> dict[str, Any]:
@@ -69,6 +92,9 @@ class Candidate:
             "origin": self.origin,
             "demonstrations": list(self.demonstrations),
             "tests": list(self.tests),
+            "work": self.work,
+            "copy_of": self.copy_of,
+            "constant": self.is_constant,
         }
 
     @property
@@ -80,3 +106,9 @@ class Candidate:
     def solves_tests(self) -> bool:
         """True when every test is reproduced."""
         return all(self.tests)
+
+
+def _is_constant(task: Task, outcomes: Sequence[Outcome]) -> bool:
+    """Return whether a program gives one grid for all inputs; with a single input, nothing can be said."""
+    outputs = {outcome.grid for outcome in outcomes}
+    return len(outputs) == 1 and None not in outputs and len(set(task.inputs)) > 1

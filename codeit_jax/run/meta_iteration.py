@@ -10,9 +10,8 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from codeit_jax.evaluation import Candidate, solve_report
+from codeit_jax.evaluation import solve_report
 from codeit_jax.evaluation.screening import find_candidates
-from codeit_jax.evaluation.solutions import SolutionTable
 from codeit_jax.hindsight import (
     Execution,
     Experience,
@@ -21,6 +20,7 @@ from codeit_jax.hindsight import (
     solved_demonstrations,
     submit_programs,
 )
+from codeit_jax.programs import canonical_text
 from codeit_jax.run.components import Components
 from codeit_jax.run.monitor import Monitor, StageNotes
 from codeit_jax.run.state import PRETRAINING, RunState, Stage, stage_key, stage_rng
@@ -64,10 +64,10 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
             state = count_programs(state, programs, stage)
         executions = execute(state, running, monitor)
         experiences = relabel(state, executions, parts, monitor)
-        new = find_solutions(state, executions, parts, monitor)
+        places = find_solutions(state, executions, parts, monitor)
         if config.replay.policy_experiences:
             remember(state, experiences, monitor)
-        score(state, executions, new, parts, monitor)
+        score(state, places, parts, monitor)
         state = replace(state, stage=Stage.LEARN)
 
     pretraining = iteration == PRETRAINING
@@ -145,18 +145,39 @@ def relabel(state: RunState, executions: Sequence[Execution], parts: Components,
     return experiences
 
 
-def find_solutions(
-    state: RunState, executions: Sequence[Execution], parts: Components, monitor: Monitor
-) -> list[Candidate]:
-    """Run the programs that solve a demonstration on the tests, to score them, and keep the new ones."""
-    tasks = parts.search_tasks
+def find_solutions(state: RunState, executions: Sequence[Execution], parts: Components, monitor: Monitor) -> list[int]:
+    """Keep the programs that solve a demonstration; the new ones run on the tests, to score them.
+
+    Returns:
+        The places in the table of all that this meta-iteration sampled, new or found before.
+    """
+    tasks, table, mode = parts.search_tasks, state.solutions, parts.config.interpreter.mode
     with monitor.stage(state.iteration, "find") as stage:
-        solving = [e for e in executions if any(solved_demonstrations(e, tasks[e.task_id]))]
-        found = find_candidates(solving, tasks, state.solutions, pool=parts.pool, iteration=state.iteration)
-        new = state.solutions.add(found)
+        # By canonical text: programs that differ in their variables' names only are one.
+        solving: dict[tuple[str, str], Execution] = {}
+        for execution in executions:
+            if any(solved_demonstrations(execution, tasks[execution.task_id])):
+                solving.setdefault((execution.task_id, canonical_text(execution.program, mode)), execution)
+        found = find_candidates(
+            {key: execution for key, execution in solving.items() if table.place("policy", *key) is None},
+            tasks,
+            state.initial_programs,
+            pool=parts.pool,
+            iteration=state.iteration,
+            work=programs_tried(state, parts),
+        )
+        new = table.add(found)
+        places = [place for key in solving if (place := table.place("policy", *key)) is not None]
         stage.note(solving=len(solving), new=len(new))
     monitor.keep_solutions(new)
-    return new
+    monitor.keep_sampled(state.iteration, places)
+    return places
+
+
+def programs_tried(state: RunState, parts: Components) -> int:
+    """Return how many programs have been tried for each task, this meta-iteration's samples included."""
+    screened = len(state.initial_programs) if parts.config.mutation.score_tasks else 0
+    return screened + (state.iteration + 1) * parts.config.sampling.samples_per_task
 
 
 def remember(state: RunState, experiences: Sequence[Experience], monitor: Monitor) -> None:
@@ -167,26 +188,17 @@ def remember(state: RunState, experiences: Sequence[Experience], monitor: Monito
         stage.note(added=len(experiences) - too_long, too_long=too_long, size=size)
 
 
-def score(
-    state: RunState, executions: Sequence[Execution], new: Sequence[Candidate], parts: Components, monitor: Monitor
-) -> None:
+def score(state: RunState, places: Sequence[int], parts: Components, monitor: Monitor) -> None:
     """Count the solved tasks: so far, and by this meta-iteration's programs alone."""
     with monitor.stage(state.iteration, "score") as stage:
         report = state.solutions.report(parts.search_tasks)
-        report["policy_last"] = solve_report(current_candidates(state.solutions, executions), parts.search_tasks)
+        report["policy_last"] = solve_report([state.solutions[place] for place in places], parts.search_tasks)
         stage.note(**report)
-    policy, last, both = report["policy"], report["policy_last"], report["cumulative"]
+    solved = {row: counts["pass@3"] for row, counts in report.items()}
     monitor.say(
-        f"{state.name}: solved by the policy {policy['demonstrations']} (demonstrations) / {policy['pass@3']} "
-        f"(pass@3), in this meta-iteration {last['demonstrations']} / {last['pass@3']}, "
-        f"with the mutants {both['demonstrations']} / {both['pass@3']}; {len(new)} new programs"
+        f"{state.name}: tasks solved (pass@3) by the policy {solved['policy']}, by it alone {solved['policy_new']}, "
+        f"in this meta-iteration {solved['policy_last']}, with seeds and mutants {solved['cumulative']}"
     )
-
-
-def current_candidates(solutions: SolutionTable, executions: Sequence[Execution]) -> list[Candidate]:
-    """Return the candidates among one meta-iteration's programs, new or found before."""
-    ran = {(execution.task_id, execution.program) for execution in executions}
-    return [c for c in solutions.candidates("policy") if (c.task_id, c.program) in ran]
 
 
 def train_state(state: RunState, parts: Components) -> TrainState:

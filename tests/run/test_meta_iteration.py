@@ -9,9 +9,10 @@ import pytest
 
 from codeit_jax.arc import Example, Task, TaskSet
 from codeit_jax.config.schema import Config, HindsightConfig, ReplayConfig, SamplingConfig, TextConfig
+from codeit_jax.evaluation import solve_report
 from codeit_jax.evaluation.solutions import SolutionTable
 from codeit_jax.reporting.progress import Reporter
-from codeit_jax.run.meta_iteration import current_candidates, meta_iteration
+from codeit_jax.run.meta_iteration import meta_iteration
 from codeit_jax.run.monitor import Monitor
 from codeit_jax.run.state import PRETRAINING, RunState, Stage, stage_key, stage_rng
 from codeit_jax.sampling import SampledProgram
@@ -126,7 +127,7 @@ class Bench:
         )
         asked = itertools.count(1)
         self.rows = []
-        self.written = {"metrics.jsonl": self.rows, "solutions.jsonl": []}
+        self.written = {"metrics.jsonl": self.rows, "solutions.jsonl": [], "sampled_solutions.jsonl": []}
         self.monitor = Monitor(
             Reporter(quiet=True),
             lambda point: stop_after is not None and next(asked) > stop_after,
@@ -137,6 +138,7 @@ class Bench:
             stage=Stage.SAMPLE,
             train=SimpleNamespace(params={}),
             replay=ExperienceReplay(self.config.replay, self.config.text, TOKENIZER),
+            initial_programs={FLIP: "seed"},
             solutions=SolutionTable(),
             sampled=set(),
         )
@@ -167,6 +169,8 @@ def test_every_stage_counts_what_it_did(pool):
         ("flip", TURN, [True, False], [False]),
     ]
     assert all((row["origin"], row["iteration"]) == ("policy", 0) for row in found)
+    # A seed program, and four samples of each task.
+    assert [(row["work"], row["copy_of"], row["constant"]) for row in found] == [(5, "seed", False), (5, None, False)]
     assert bench.row("sample") == {"programs": 8, "unique": 6, "finished_share": 0.625, "mean_log_prob": -1.5}
     # flip: 3 programs on 2 demonstrations, one a syntax error; none: 3 on one, one a syntax error and one that fails.
     shares = {"ok_share": 0.5556, "syntax_share": 0.3333, "error_share": 0.1111}
@@ -174,11 +178,12 @@ def test_every_stage_counts_what_it_did(pool):
     assert bench.row("relabel") == {"experiences": 3, "solving": 2}
     assert bench.row("find") == {"solving": 2, "new": 2}
     assert bench.row("replay") == {"added": 3, "too_long": 0, "size": 3}
-    one, none = (
-        {"demonstrations": 1, "pass@1": 1, "pass@3": 1, "oracle": 1},
-        dict.fromkeys(("demonstrations", "pass@1", "pass@3", "oracle"), 0),
-    )
-    assert bench.row("score") == {"policy": one, "mutants": none, "cumulative": one, "policy_last": one}
+    none = solve_report([], [])
+    one = dict.fromkeys(none, 1)
+    assert bench.row("score") == {
+        **{"seeds": none, "mutants": none, "policy": one, "policy_new": none},  # what solves `flip` is a copy
+        **{"cumulative": one, "policy_last": one},
+    }
     learnt = bench.row("learn")
     assert (learnt["experiences"], learnt["policy_experiences"], learnt["num_steps"]) == (3, 3, 4)
     assert learnt["mean_performance"] == 0.5
@@ -193,6 +198,10 @@ def test_what_was_found_before_is_not_found_again_but_scores_for_its_meta_iterat
     bench.run()
     bench.rows.clear()
     assert bench.run() == []
+    assert bench.written["sampled_solutions.jsonl"] == [
+        {"iteration": 0, "solutions": [0, 1]},
+        {"iteration": 1, "solutions": [0, 1]},
+    ]
     assert bench.row("find") == {"solving": 2, "new": 0}
     assert bench.row("score")["policy_last"]["oracle"] == 1
     assert (bench.row("replay")["size"], bench.state.num_sampled, len(bench.state.sampled)) == (3, 16, 6)
@@ -232,11 +241,14 @@ def test_stopped_while_learning_the_stage_is_recorded_once_when_it_ends(pool):
     assert (rest.state.iteration, rest.state.stage, rest.row("learn")["num_steps"]) == (1, Stage.SAMPLE, 4)
 
 
-def test_candidates_of_a_meta_iteration_are_those_that_ran_in_it(pool):
+def test_programs_that_differ_in_names_only_are_one(pool, monkeypatch):
+    samples = ["x1 = hmirror(I)\nO = identity(x1)", "x7 = hmirror(I)\nO = identity(x7)"]
+    monkeypatch.setitem(SAMPLES, "flip", samples * 2)
     bench = Bench(pool)
-    bench.run()
-    ran = [SimpleNamespace(task_id="flip", program=TURN), SimpleNamespace(task_id="none", program=FLIP)]
-    assert [c.program for c in current_candidates(bench.state.solutions, ran)] == [TURN]
+    assert [row["program"] for row in bench.run()] == samples[:1]
+    monkeypatch.setitem(SAMPLES, "flip", samples[1:] + [TURN] * 3)
+    assert [row["program"] for row in bench.run()] == [TURN]
+    assert [row["solutions"] for row in bench.written["sampled_solutions.jsonl"]] == [[0], [0, 1]]
 
 
 def test_a_stage_is_a_row_whose_clock_is_marked_unless_it_notes_nothing(pool):
