@@ -33,8 +33,8 @@ def replayed(directory, partition="policy"):
 def check_contract(directory, tasks, samples, iterations):
     """Check a finished run directory's files and keys, and its numbers against each other."""
     files = {"LOCK", "checkpoints", "config.yaml", "log.txt", "metrics.jsonl", "replay", "solutions.jsonl"}
-    lines = {"initial_programs.jsonl", "sampled_solutions.jsonl"}
-    assert {path.name for path in directory.iterdir()} == files | lines | {"summary.json"}
+    more = {"run.json", "initial_programs.jsonl", "sampled_solutions.jsonl", "summary.json"}
+    assert {path.name for path in directory.iterdir()} == files | more
     summary = read_json((directory / "summary.json").read_text())
     keys = {"tasks", "meta_iterations", "programs_sampled", "programs_unique", "solved", "policy_last", "snapshot"}
     assert set(summary) == keys | {"seed", "t_seconds", "solved_tasks", "screen", "work"}
