@@ -10,18 +10,18 @@ may cost is bounded by deterministic budgets (`Limits`), so a verdict never depe
 library only.
 """
 
-from interpreter.batch import run_batch
-from interpreter.constants import CONSTANTS
-from interpreter.execution import run
-from interpreter.inference import infer_types, infer_types_batch
-from interpreter.jobs import Job, Pending, PoolError
-from interpreter.limits import Limits
-from interpreter.outcome import Grid, Outcome, Status
-from interpreter.pool import InterpreterPool
+from interpreter.execution.batch_run import run_batch
+from interpreter.execution.single_run import run
+from interpreter.execution.type_inference import infer_types, infer_types_batch
+from interpreter.language.constants import CONSTANTS
+from interpreter.language.limits import Limits
+from interpreter.language.outcome import Grid, Outcome, Status
+from interpreter.language.program import Program, ProgramError, Reason, parse
+from interpreter.language.signatures import SIGNATURES
+from interpreter.language.slots import Instruction
+from interpreter.pool.jobs import Job, Pending, PoolError
+from interpreter.pool.pool import InterpreterPool
 from interpreter.primitives import PRIMITIVES
-from interpreter.program import Program, ProgramError, Reason, parse
-from interpreter.signatures import SIGNATURES
-from interpreter.slots import Instruction
 
 __all__ = [
     "CONSTANTS",

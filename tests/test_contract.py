@@ -21,7 +21,8 @@ SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 
 # Bottom to top: a room, which is a folder, imports only rooms named before it. This is the whole law of imports.
 ROOMS = [
-    *("interpreter/primitives", "interpreter"),
+    *("interpreter/values", "interpreter/language", "interpreter/primitives", "interpreter/execution"),
+    *("interpreter/pool", "interpreter"),
     *("config", "arc", "replay/tree", "replay/store", "replay", "parallel", "storage", "programs", "text"),
     *("hindsight", "mutation", "model", "sampling", "training", "evaluation", "search", "reporting", "run"),
     *("baselines", "inference", "fetching", "bench/plain", "bench", "commands"),

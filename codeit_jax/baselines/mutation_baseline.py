@@ -35,12 +35,12 @@ BLOCK_PROGRAMS = 20_000
 """Programs that run on all tasks before more are generated: the more, the more calls they share."""
 
 LIMITS = limits_from_config(InterpreterConfig())
-"""Those of a run by default, so that a baseline and a policy are judged alike."""
+"""Those of a run by default, so that a baseline and a policy are scored alike."""
 
 PUBLISHED_COUNTS = (9_600, 19_200, 48_000, 144_000, 288_000, 1_010_000)
 """The numbers of programs at which the paper's curves are compared."""
 
-_FIRST_COUNT = 100
+_FIRST_COUNT = 100  # of the curve; its points double from here on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,8 @@ class MutationJob:
     screen: Screen = "all"
 
     def settings(self) -> dict[str, Any]:
-        """Return what a job that goes on must have kept; the number of programs may grow."""
+        """Return what a resumed job must have kept; the number of programs may grow."""
+        # A digest of the seeds' texts, not the path: the same programs may be elsewhere, and a file may have changed.
         programs = format_programs(self.seeds).encode()
         return {
             "seeds": hashlib.sha256(programs).hexdigest()[:16],
@@ -81,7 +82,7 @@ class MutationJob:
         }
 
     def description(self) -> dict[str, Any]:
-        """Return what a summary says of the job."""
+        """Return what a summary reports of the job."""
         return {
             "tasks": self.tasks.source,
             "snapshot": f"{self.tasks.snapshot}, digest {self.tasks.digest}",
@@ -95,7 +96,7 @@ class MutationJob:
 def run_mutation_baseline(
     job: MutationJob, directory: JobDirectory, pool: interpreter.InterpreterPool, reporter: Reporter
 ) -> dict[str, Any]:
-    """Do a job, or go on with it where its directory stands.
+    """Do a job, or resume it where its directory stands.
 
     Args:
         job: what to do.
@@ -141,6 +142,7 @@ class _Baseline:
         if len(self._texts) > job.num_programs:
             found = f"{len(self._texts)} programs that are in {directory.path}"
             raise UserError(f"num_programs is {job.num_programs}, expected at least the {found}")
+        # For each task and not one number: a kill in the middle of a block leaves some tasks ahead.
         self._num_run = dict.fromkeys((task.id for task in job.tasks), 0)
         self._found: list[tuple[int, Candidate]] = []  # with the program's position
         for row in directory.rows("screened.jsonl"):
@@ -152,9 +154,12 @@ class _Baseline:
     def run(self) -> None:
         """Generate and run blocks until all programs have run on all tasks."""
         wanted = self._job.num_programs
+        # What a job resumes from are its files: nothing here is a checkpoint, each line is done work.
         # After a power failure the file of mutants may have lost more lines than the others.
         self._generate(max(self._num_run.values()))
         while (start := min(self._num_run.values())) < wanted:
+            # At multiples of the block size, wherever a call was stopped: blocks share calls, and so decide how long a
+            # program takes, but never what it gives.
             end = (start // BLOCK_PROGRAMS + 1) * BLOCK_PROGRAMS
             self._generate(min(end, wanted))
             stop = min(end, len(self._texts))
@@ -170,6 +175,7 @@ class _Baseline:
     def summarize(self) -> dict[str, Any]:
         """Score all programs and, for the curve, the first of them; write the results."""
         start = perf_counter()
+        # By task and position: in a resumed job they were noted in another order.
         self._found.sort(key=lambda entry: (entry[1].task_id, entry[0]))
         total = len(self._texts)
         solved = self._score(total)
@@ -191,6 +197,7 @@ class _Baseline:
 
     def _generate(self, stop: int) -> None:
         """Generate mutants up to a position, or as many as the attempts give."""
+        # Bounded by the whole job, not by the call: a resumed job gives up at the same attempt.
         first, last_attempt = len(self._texts), ATTEMPTS_PER_PROGRAM * self._job.num_programs
         if first >= stop:
             return
@@ -198,6 +205,7 @@ class _Baseline:
         with self._reporter.stage(f"mutants {first + 1} to {stop}") as advance:
             for batch in self._generator.batches(stop - first, last_attempt):
                 rows = [mutant._asdict() | {"program": str(mutant.program)} for mutant, _ in batch]
+                # The file before the memory: what the job counts on is what a resumed one would read.
                 self._directory.append("mutants.jsonl", rows)
                 start = self._note_time("generate", start)
                 self._note_mutants(row["program"] for row in rows)
@@ -238,6 +246,7 @@ class _Baseline:
 
     def _note_screened(self, row: dict[str, Any]) -> None:
         self._num_run[row["task_id"]] = row["stop"]
+        # From the row as JSON has it, whether it was read or just written: both ways give the same candidates.
         for found in row["found"]:
             self._found.append((found["position"], Candidate.from_row(found)))
 

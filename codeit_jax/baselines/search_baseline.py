@@ -1,8 +1,8 @@
-"""The enumerative-search baseline: tasks solved by time and by programs tried, in one run that can go on later.
+"""The enumerative-search baseline: tasks solved by time and by programs tried, in one run that can be resumed.
 
 All that decides where a search stands is in one line file of its directory, `searched.jsonl`: each line is what came of
-one task in one round, and the seconds until then. So a long run gives the counts of all shorter ones; these are told by
-processor time, which says the same with any number of cores and beside other jobs.
+one task in one round, and the seconds until then. So a long run gives the counts of all shorter ones; these are by
+processor time, which is the same with any number of cores and beside other jobs.
 """
 
 import json
@@ -18,7 +18,7 @@ from codeit_jax.search import Budget, TaskSearch, search_rounds
 from codeit_jax.storage.job_directory import JobDirectory
 
 LINES_FILE = "searched.jsonl"
-COMPARED_CORE_MINUTES = (2, 20, 120)
+COMPARED_CORE_MINUTES = (2, 20, 120)  # budgets at which searches are compared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class SearchJob:
     max_lines: int
 
     def settings(self) -> dict[str, Any]:
-        """Return what a search that goes on must have kept."""
+        """Return what a resumed search must have kept; its budget may grow."""
         return {"tasks": self.tasks.digest, "max_lines": self.max_lines}
 
 
@@ -56,6 +56,7 @@ class SearchBaseline:
         self._job = job
         self._directory = directory
         self._reporter = reporter
+        # A task's rounds end with the first that finds something, so that the last one has all that was found.
         self._last: dict[str, TaskSearch] = {}
         self._tried = 0
         self._seconds = 0.0
@@ -71,18 +72,28 @@ class SearchBaseline:
         return [candidate for task_id in sorted(self._last) for candidate in self._last[task_id].candidates]
 
     def run(self, num_workers: int) -> None:
-        """Search until the budget is spent, or until interrupted."""
+        """Search until the budget is spent, or until interrupted.
+
+        Args:
+            num_workers: processes that search, a task each.
+
+        Raises:
+            StorageError: the directory can't be written.
+        """
         before, start = self._seconds, perf_counter()
         budget = self._job.budget
         if budget.seconds is not None:
+            # The seconds of earlier calls are spent; their programs `search_rounds` counts by `known`.
             budget = Budget(seconds=max(0.0, budget.seconds - before), programs=budget.programs)
         rounds = search_rounds(self._job.tasks, budget, self._job.max_lines, num_workers=num_workers, known=self._last)
         try:
+            # Closed here, not by the garbage collector: its worker processes end before the summary is written.
             with closing(rounds):
                 for limit, num_tasks, searches in rounds:
                     with self._reporter.stage(f"{limit} programs for each of {num_tasks} tasks") as advance:
                         for number, search in enumerate(searches, start=1):
                             seconds = round(before + perf_counter() - start, 3)
+                            # A line as soon as a task is done: Ctrl-C loses the tasks in work, nothing else.
                             self._directory.append(LINES_FILE, [asdict(search) | {"t_seconds": seconds}])
                             self._note(search, seconds)
                             advance(number, num_tasks)
@@ -92,7 +103,11 @@ class SearchBaseline:
         self._seconds = before + perf_counter() - start
 
     def summarize(self) -> dict[str, Any]:
-        """Score what was found so far, and write it."""
+        """Score what was found so far, write it, and return it.
+
+        Raises:
+            StorageError: the directory can't be written.
+        """
         found, tasks = self.candidates, self._job.tasks
         solved = solve_report(found, tasks)
         summary = {
@@ -118,6 +133,7 @@ class SearchBaseline:
         self._core_seconds += search.core_seconds
         if search.candidates:
             solved = solve_report(self.candidates, self._job.tasks)["pass@3"]
+            # Only where the count changes: the curve is a staircase.
             if solved != self._curve[-1][-1]:
                 self._curve.append((round(self._core_seconds, 3), self._tried, solved))
 

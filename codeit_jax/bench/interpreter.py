@@ -11,9 +11,11 @@ from functools import partial
 from operator import itemgetter
 
 import interpreter
+from codeit_jax.arc import load_tasks
 from codeit_jax.bench import interpreter_pool
 from codeit_jax.bench.comparison import OURS, BenchReport, interleave
 from codeit_jax.bench.interpreter_calls import count_calls
+from codeit_jax.bench.interpreter_cold import geometric_mean, time_cold
 from codeit_jax.bench.interpreter_work import (
     LIMITS,
     NUM_SAMPLED_TASKS,
@@ -26,6 +28,7 @@ from codeit_jax.bench.interpreter_work import (
     task_mutant_workloads,
 )
 from codeit_jax.bench.plain import evaluate
+from codeit_jax.programs import load_programs
 from interpreter import Grid, Program
 
 PLAIN, UNSHARED, ALLOWED = "plain", "unshared", "allowed"
@@ -38,7 +41,8 @@ def run(arguments: argparse.Namespace) -> BenchReport:
     """Time everything."""
     turns = arguments.repeats
     report = BenchReport(bench="interpreter", work={"turns": turns})
-    _time_seeds(report, turns)  # first, since each of its many timings walks all objects there are
+    time_cold(report, load_programs(arguments.programs), load_tasks(arguments.tasks), turns)
+    _time_seeds(report, turns)  # early, since each of its many timings walks all objects there are
     mutants, samples = mutant_workload(), sample_workloads()
     _time_mutants(report, mutants, turns)
     _time_samples(report, samples, turns)
@@ -69,7 +73,7 @@ def run_unshared(programs: Sequence[Program], grids: Sequence[Grid]) -> None:
             interpreter.run(program, grid, LIMITS)
 
 
-def seconds_of(
+def seconds_taken(
     ways: Mapping[str, _Way], workloads: Sequence[Workload], turns: int, collecting: bool = True
 ) -> dict[str, float]:
     """Return how long each way to run programs takes for some workloads."""
@@ -122,17 +126,17 @@ def seconds_a_run(workloads: Sequence[Workload], turns: int) -> list[dict[str, f
 
 
 def geometric_means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return the geometric mean of each way's times."""
-    return {name: math.exp(sum(math.log(row[name]) for row in rows) / len(rows)) for name in rows[0]}
+    """Return the geometric mean over all rows for each way to run programs."""
+    return {name: geometric_mean([row[name] for row in rows]) for name in rows[0]}
 
 
 def _time_mutants(report: BenchReport, mutants: Workload, turns: int) -> None:
     """I2: mutants on foreign inputs, in one batch."""
     ways: dict[str, _Way] = {OURS: run_shared, PLAIN: run_plainly, UNSHARED: run_unshared}
     report.work["I2"] = f"{len(mutants.programs)} mutants x {len(mutants.grids)} inputs"
-    report.figures["I2 mutants"] = seconds_of(ways, [mutants], turns)
+    report.figures["I2 mutants"] = seconds_taken(ways, [mutants], turns)
     report.goals["I2 mutants", PLAIN] = (5, 12)
-    report.figures["I2 mutants, no garbage collector"] = seconds_of(
+    report.figures["I2 mutants, no garbage collector"] = seconds_taken(
         {OURS: run_shared, PLAIN: run_plainly}, [mutants], turns, collecting=False
     )
     report.notes["I2 mutants, no garbage collector"] = (
@@ -144,8 +148,8 @@ def _time_mutants(report: BenchReport, mutants: Workload, turns: int) -> None:
 def _time_samples(report: BenchReport, samples: Sequence[Workload], turns: int) -> None:
     """I4: what a policy sampled for a task, on its demonstrations; and mutants instead, which have more in common."""
     ways: dict[str, _Way] = {OURS: run_shared, UNSHARED: run_unshared}
-    report.figures["I4 samples"] = seconds_of(ways | {PLAIN: run_plainly}, samples, turns)
-    report.figures["I4 mutants of a task's program"] = seconds_of(ways, task_mutant_workloads(), turns)
+    report.figures["I4 samples"] = seconds_taken(ways | {PLAIN: run_plainly}, samples, turns)
+    report.figures["I4 mutants of a task's program"] = seconds_taken(ways, task_mutant_workloads(), turns)
     report.goals["I4 samples", UNSHARED] = (2, 4)
     num_programs = sum(len(workload.programs) for workload in samples)
     report.work["I4"] = f"{num_programs} programs among {SAMPLES_A_TASK} samples x {NUM_SAMPLED_TASKS} tasks"

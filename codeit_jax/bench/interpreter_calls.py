@@ -13,10 +13,10 @@ from typing import Any
 
 from codeit_jax.bench.interpreter_work import LIMITS, Workload
 from interpreter import Grid, Program
-from interpreter.batch import TABLE_NODES
-from interpreter.call_table import CallTable
-from interpreter.limits import Limits
-from interpreter.machine import Failure, Machine, Result
+from interpreter.execution.batch_run import TABLE_NODES
+from interpreter.execution.call_table import CallTable
+from interpreter.execution.machine import Failure, Machine, Result
+from interpreter.language.limits import Limits
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 import interpreter
-from codeit_jax.arc import area, load_tasks
+from codeit_jax.arc import load_tasks
 from codeit_jax.bench.comparison import OURS, BenchReport, interleave
 from codeit_jax.bench.interpreter_work import LIMITS, Workload, num_executions
 from interpreter import InterpreterPool, Job
@@ -35,6 +35,7 @@ def _time_start(report: BenchReport, turns: int) -> None:
     """From nothing to the first answer of one worker."""
 
     def start() -> None:
+        """Start a worker and run one program."""
         with InterpreterPool(1, LIMITS) as pool:
             pool.run([Job(["O = hmirror(I)"], [((1,),)])])
 
@@ -95,7 +96,7 @@ def _time_scores(report: BenchReport, mutants: Workload, pool: InterpreterPool) 
     tasks = load_tasks("arc1/evaluation")
     jobs = []
     for task in tasks[:: len(tasks) // SCORED_TASKS][:SCORED_TASKS]:
-        examples = sorted(task.demonstrations, key=lambda example: area(example.input))
+        examples = sorted(task.demonstrations, key=lambda example: len(example.input) * len(example.input[0]))
         grids = [example.input for example in examples]
         goals = [example.output for example in examples]
         jobs.append(Job(mutants.programs, grids, goals, stop_at_first_miss=True))

@@ -30,6 +30,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     sampling.add_argument("--tokenizer-path", type=Path, metavar="DIR", help=_TOKENIZER_HELP)
     _finish(sampling, _run, repeats=3)
     interpreter = verbs.add_parser("interpreter", help="programs alone, in batches and through the pool")
+    interpreter.add_argument("--programs", default="builtin", metavar="FILE", help="run once each; default: builtin")
+    interpreter.add_argument("--tasks", default="arc1/training", metavar="SOURCE", help="of these programs")
     _finish(interpreter, _run, repeats=3)
 
 

@@ -11,14 +11,19 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the verb `train`."""
     parser = subparsers.add_parser("train", help="the main job: meta-iterations of sampling, executing, learning")
     add_config_arguments(parser)
-    parser.add_argument("--run-dir", type=Path, metavar="DIR", help="made or gone on with (default: runs/CONFIG-seedN)")
+    parser.add_argument("--run-dir", type=Path, metavar="DIR", help="created, or resumed (default: runs/CONFIG-seedN)")
     parser.add_argument("--quiet", action="store_true", help="no progress on the terminal; log.txt has it")
     parser.add_argument("--json", action="store_true", help="print summary.json as the last line of standard output")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Load the configuration, train, print where the results are."""
+    """Load the configuration, train, print where the results are.
+
+    Raises:
+        CodeitError: see its subclasses for what can go wrong and how the command exits.
+    """
+    # Imported here, not above: `codeit-jax --help` shouldn't wait for what only a run needs.
     from codeit_jax.config.loading import load_config
 
     overrides = [*arguments.overrides, *([] if arguments.seed is None else [f"seed={arguments.seed}"])]
@@ -26,6 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     name = Path(arguments.config[-1]).stem if arguments.config else "default"
     run_directory = arguments.run_dir or Path("runs") / f"{name}-seed{config.seed}"
 
+    # After the configuration: a mistake in it shows before JAX is imported.
     from codeit_jax.reporting.progress import Reporter
     from codeit_jax.run.main_job import train
 

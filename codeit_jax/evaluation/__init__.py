@@ -2,7 +2,7 @@
 
 from codeit_jax.evaluation.candidates import Candidate
 from codeit_jax.evaluation.rows import ROWS, SolvedTask, solved_rows, solved_tasks
-from codeit_jax.evaluation.selection import select_candidates, solve_report
+from codeit_jax.evaluation.selection_rule import select_candidates, solve_report
 
 __all__ = [
     "ROWS",

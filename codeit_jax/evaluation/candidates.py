@@ -48,7 +48,15 @@ class Candidate:
         work: int | None = None,
         copy_of: Origin | None = None,
     ) -> "Candidate":
-        """Compare a program's outcomes on `task.inputs`, demonstrations first, with the wanted outputs."""
+        """Compare a program's outcomes with the wanted outputs.
+
+        Args:
+            task: whose outputs; those of its tests are read here, to score only.
+            program: the canonical text.
+            outcomes: on `task.inputs`, the demonstrations' first.
+            origin: who wrote the program.
+            iteration: meta-iteration of its finding.
+        """
         solved = reproduced((outcome.grid for outcome in outcomes), (*task.demonstrations, *task.tests))
         shown = len(task.demonstrations)
         return cls(
@@ -66,6 +74,9 @@ class Candidate:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Candidate":
         """Read a JSON object that has the attributes, and perhaps more.
+
+        Args:
+            row: as `to_row` returned it.
 
         Raises:
             KeyError, TypeError: it isn't one.
@@ -85,6 +96,7 @@ class Candidate:
 
     def to_row(self) -> dict[str, Any]:
         """Return the line for solutions.jsonl."""
+        # Not `asdict`: the file has an order of its own, in which resumed and uninterrupted runs agree byte by byte.
         return {
             "task_id": self.task_id,
             "program": self.program,
@@ -99,12 +111,12 @@ class Candidate:
 
     @property
     def solves_demonstrations(self) -> bool:
-        """True when every demonstration is reproduced."""
+        """Return whether every demonstration is reproduced."""
         return all(self.demonstrations)
 
     @property
     def solves_tests(self) -> bool:
-        """True when every test is reproduced."""
+        """Return whether every test is reproduced."""
         return all(self.tests)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from codeit_jax.arc import Task
 from codeit_jax.evaluation.candidates import Candidate
-from codeit_jax.evaluation.selection import select_candidates, solve_report
+from codeit_jax.evaluation.selection_rule import select_candidates, solve_report
 
 ROWS = ("seeds", "mutants", "policy", "policy_new", "cumulative")
 """In the order in which they are shown; a run has `policy_last` besides, its last meta-iteration's programs alone."""

@@ -9,7 +9,7 @@ from codeit_jax.arc import Example, Task, TaskSet, area, reproduced
 from codeit_jax.config.schema import Screen
 from codeit_jax.evaluation.candidates import Candidate
 from codeit_jax.hindsight import Execution, Origin
-from interpreter.jobs import Results
+from interpreter.pool.jobs import Results
 
 _TASKS_AHEAD = 4  # keeps the workers busy, and bounds the outcomes held at once
 
@@ -66,7 +66,7 @@ def screen_programs(
     """Find what `screen_tasks` yields for each task, in one list by task and then in the order of the programs.
 
     Args:
-        programs, tasks, origins, pool, screen: see there.
+        programs, tasks, origins, pool, screen: see `screen_tasks`.
         on_progress: called with tasks done and tasks in all.
     """
     candidates: list[Candidate] = []
@@ -100,6 +100,8 @@ def screen_tasks(
     Yields:
         Each task with its candidates, by ascending position of the program.
     """
+    # By their lines, not their texts: programs that share a prefix of calls become neighbors, and the pool runs what
+    # neighbors share once. `order` leads back: number in the sorted list -> position in `programs`.
     order = sorted(range(len(programs)), key=lambda position: programs[position].lines)
     texts = [str(programs[position]) for position in order]
 
@@ -110,6 +112,8 @@ def screen_tasks(
         inputs = task.test_inputs if screen == "all" else task.inputs
         return pool.submit([interpreter.Job([texts[number] for number in hits], inputs)])
 
+    # Two pipelines of lazy iterators, one fed by the other: while the hits of one task run on its tests, the next
+    # tasks already run on their demonstrations.
     demonstrations = _ahead((task, submit_demonstrations(task)) for task in tasks)
     # Outcomes of the many programs that reproduce nothing are dropped here.
     hits = ((task, _hits(rows, _screened(task, screen))) for task, [rows] in demonstrations)
@@ -117,6 +121,7 @@ def screen_tasks(
     for (task, first_rows), [rest_rows] in whole:
         candidates = {}
         for (number, first), rest in zip(first_rows.items(), rest_rows, strict=True):
+            # Back into the order of the programs, so that what is found doesn't depend on how they were sorted.
             position = order[number]
             candidates[position] = Candidate.from_outcomes(
                 task,
@@ -130,6 +135,7 @@ def screen_tasks(
 
 def _ahead(submitted: Iterable[tuple[T, interpreter.Pending]]) -> Iterator[tuple[T, Results]]:
     """Yield results in order, each when some more have been submitted, so that the workers never wait."""
+    # In order, not as they finish: with several processes all have to ask for the same results in the same order.
     waiting: deque[tuple[T, interpreter.Pending]] = deque()
     for entry in submitted:
         waiting.append(entry)
@@ -144,6 +150,7 @@ def _screened(task: Task, screen: Screen) -> Sequence[Example]:
     """Return the demonstrations on which every program runs."""
     if screen == "all":
         return task.demonstrations
+    # Of equal ones the first: `min` is stable.
     return [min(task.demonstrations, key=lambda example: area(example.input))]
 
 

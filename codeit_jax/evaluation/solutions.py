@@ -29,9 +29,17 @@ class SolutionTable:
         return self._candidates[place]
 
     def add(self, candidates: Iterable[Candidate]) -> list[Candidate]:
-        """Keep candidates; return those that weren't there."""
+        """Add candidates.
+
+        Args:
+            candidates: of any origin.
+
+        Returns:
+            Those that weren't there; of equal ones the first.
+        """
         new = []
         for candidate in candidates:
+            # By origin too: what mutation found first the policy can still find, and is credited with.
             key = (candidate.origin, candidate.task_id, candidate.program)
             if key not in self._places:
                 self._places[key] = len(self._candidates)

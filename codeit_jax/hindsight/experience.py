@@ -5,6 +5,7 @@ from typing import Literal
 
 from codeit_jax.arc import Example
 
+# Of these words: the rows of solutions.jsonl hold them.
 Origin = Literal["seed", "mutant", "policy", "search"]
 """Who wrote a program; enumerative search isn't part of a run."""
 

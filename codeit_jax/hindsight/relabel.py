@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from codeit_jax.arc import Example, Task, TaskSet, reproduced
 from codeit_jax.config.schema import HindsightConfig
-from codeit_jax.hindsight.execution import Execution
+from codeit_jax.hindsight.executions import Execution
 from codeit_jax.hindsight.experience import Experience, Origin
 
 
@@ -32,13 +32,18 @@ def relabel(
         config: whether to relabel, and how many demonstrations count.
         origin: who wrote the program.
         iteration: the meta-iteration.
+
+    Returns:
+        The experience; None if there is no example.
     """
+    # Demonstrations only: an execution has no outcomes on tests.
     solved = solved_demonstrations(execution, task)
+    # What the prompt shows is what the experience and its priority are made of.
     kept = slice(config.num_demonstrations)
     rows = zip(execution.outcomes[kept], task.demonstrations[kept], solved[kept], strict=True)
     examples = tuple(
         Example(input=wanted.input, output=outcome.grid)
-        for outcome, wanted, is_solved in rows
+        for outcome, wanted, is_solved in rows  # those that failed leave the others: an example needs one grid
         if outcome.grid is not None and (config.relabel or is_solved)
     )
     if not examples:
@@ -56,6 +61,12 @@ def relabel(
 def relabel_all(
     executions: Iterable[Execution], tasks: TaskSet, config: HindsightConfig, *, origin: Origin, iteration: int
 ) -> list[Experience]:
-    """Return the experiences that `relabel` makes of executions, in their order."""
+    """Return the experiences that `relabel` makes of executions, in their order.
+
+    Args:
+        executions: of programs for any of the tasks.
+        tasks: theirs.
+        config, origin, iteration: see `relabel`.
+    """
     relabeled = (relabel(e, tasks[e.task_id], config, origin=origin, iteration=iteration) for e in executions)
     return [experience for experience in relabeled if experience is not None]

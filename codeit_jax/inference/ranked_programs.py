@@ -43,6 +43,9 @@ def draw_programs(
         num_samples: for each task.
         seed: decides the draws.
         advance: called with programs drawn and programs in all.
+
+    Returns:
+        All draws, equal ones too.
     """
     sampling = replace(policy.config.sampling, samples_per_task=num_samples)
     # A batch compiles for as many prompts as there are: one task needs no sixteen.
@@ -50,6 +53,7 @@ def draw_programs(
     config = replace(policy.config, sampling=sampling)
     sampler = make_sampler(config, policy.model, policy.tokenizer, policy.mesh)
     programs: list[SampledProgram] = []
+    # Prompts as in training: of as many demonstrations as the policy was shown.
     prompts = encode_prompts(tasks, policy.tokenizer, config)
     for batch in sampler.sample(policy.params, prompts, jax.random.key(seed)):
         programs += batch
@@ -66,22 +70,24 @@ def run_programs(
         programs: drawn for any of the tasks.
         tasks: theirs.
         pool: runs the programs.
-        iteration: meta-iterations that the policy learnt from.
+        iteration: meta-iterations that the policy learned from.
         advance: called with executions done and in all.
 
     Returns:
         Task id -> its programs in the order of drawing; every task is there.
     """
+    # Grouped in the order of drawing, which dicts keep: equal draws run once and are counted.
     draws: dict[str, defaultdict[str, list[SampledProgram]]] = {task.id: defaultdict(list) for task in tasks}
     for program in programs:
         draws[program.task_id][program.text].append(program)
+    # On the tests too, whose outputs `Candidate` alone compares with; `rank` reads the demonstrations.
     jobs = [Job(list(draws[task.id]), task.inputs) for task in tasks]
     return {
         task.id: [
             RankedProgram(
                 candidate=Candidate.from_outcomes(task, text, row, origin="policy", iteration=iteration),
                 count=len(group),
-                log_prob=group[0].log_prob,
+                log_prob=group[0].log_prob,  # of equal texts; other tokens may spell the same, with another value
                 outcomes=tuple(row),
             )
             for (text, group), row in zip(draws[task.id].items(), rows, strict=True)
@@ -91,7 +97,12 @@ def run_programs(
 
 
 def rank(programs: Sequence[RankedProgram], count: int) -> list[RankedProgram]:
-    """Return the best of one task's programs, by `select_candidates`: none without a demonstration reproduced."""
+    """Return the best of one task's programs, by `select_candidates`: none without a demonstration reproduced.
+
+    Args:
+        programs: for one task, each text once.
+        count: how many to return at most.
+    """
     by_text = {program.candidate.program: program for program in programs}
     chosen = select_candidates([program.candidate for program in programs], count)
     return [by_text[candidate.program] for candidate in chosen]

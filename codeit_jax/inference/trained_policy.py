@@ -31,7 +31,7 @@ class Policy:
         params: its parameters, on the devices of the mesh.
         mesh: all devices of this machine.
         checkpoint: number of the checkpoint that the parameters are from.
-        iteration: meta-iterations that were learnt from, -1 before pretraining.
+        iteration: meta-iterations that were learned from, -1 before pretraining.
     """
 
     config: Config
@@ -52,17 +52,18 @@ def load_policy(run: Path, say: Callable[[str], None]) -> Policy:
 
     Raises:
         UserError: no run directory, none with a checkpoint, or the tokenizer's files changed since.
-        StorageError: no checkpoint is whole.
+        StorageError: no checkpoint is whole, or it can't be read.
     """
-    config = read_run_config(run)
+    config = read_run_config(run)  # checks the kind and format, too
     # A run on eight accelerators is looked at on a laptop too.
     prepare_runtime(replace(config.hardware, platform="auto"))
     tokenizer = load_tokenizer(config.text)
+    # Without a lock, beside a running run: a committed checkpoint never changes, but it may be removed.
     saved = checkpoint.newest_whole(RunDirectory(run, "train", writes=False), say)
     if saved is None:
         raise UserError(f"{run}: found no checkpoint, expected a run that has saved one")
     check_tokenizer(saved, tokenizer.name, tokenizer.digest)
-    mesh = make_mesh(HardwareConfig())
+    mesh = make_mesh(HardwareConfig())  # all devices of this machine on one axis, whatever the run had
     model = T5Model(config.model, tokenizer.vocabulary_size)
     return Policy(
         config=config,
@@ -76,6 +77,7 @@ def load_policy(run: Path, say: Callable[[str], None]) -> Policy:
 
 
 def _read_params(saved: checkpoint.Checkpoint, model: T5Model, mesh: Mesh) -> Params:
+    # The parameters alone: AdamW's moments are two thirds of a checkpoint, and nobody here learns.
     shapes = model.abstract_params()
     target = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
@@ -84,7 +86,7 @@ def _read_params(saved: checkpoint.Checkpoint, model: T5Model, mesh: Mesh) -> Pa
     )
     try:
         params: Params = checkpoint.restore_part(saved, {"params": target})["params"]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError) as error:  # tensorstore reports an error of the disk as a ValueError
         raise StorageError(
             f"{saved.state}: can't be read ({first_line(error)}); a running run removes old checkpoints, try again"
         ) from None

@@ -30,13 +30,14 @@ def export_policy(policy: Policy, folder: Path) -> None:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UserError(f"{folder}: is there already, expected a path for a new folder")
         folder.parent.mkdir(parents=True, exist_ok=True)
+        # Written beside its place and renamed: whoever sees the folder sees all of it.
         unfinished = folder.with_name(f".{folder.name}-{os.getpid()}")
         unfinished.mkdir()
         try:
             _write(policy, unfinished)
             fault_point("export")
-            unfinished.rename(folder)
-        except BaseException:
+            unfinished.rename(folder)  # over an empty folder, too
+        except BaseException:  # Ctrl-C included
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
     except (OSError, SafetensorError) as error:
@@ -49,6 +50,7 @@ def _write(policy: Policy, folder: Path) -> None:
     ids = {"pad_id": tokenizer.pad_id, "end_id": tokenizer.end_id, "start_id": tokenizer.start_id}
     save_pretrained(folder, jax.device_get(policy.params), policy.model, **ids)
     tokenizer.save(folder)
+    # The run's own sampling: `generate()` draws from the same distribution, but for grammar and allowed vocabulary.
     sampling = policy.config.sampling
     generation = {
         "do_sample": True,

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import interpreter
-from interpreter.base_types import BASE_TYPES, CONTAINER, GRID, SETS, SUBTYPES
-from interpreter.signatures import Signature
+from interpreter.language.signatures import Signature
+from interpreter.language.type_names import BASE_TYPES, CONTAINER, GRID, SETS, SUBTYPES
 
 Rule = Callable[[Sequence[str]], tuple[str, ...]]
 """From the base types of a call's arguments to those that its result may have."""

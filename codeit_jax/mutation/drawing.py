@@ -11,8 +11,8 @@ import interpreter
 from codeit_jax.mutation.base_signatures import BASE_SIGNATURES, BaseSignature
 from codeit_jax.mutation.scope import PRIMITIVE_SLOTS, Scope
 from codeit_jax.programs import canonical_program
-from interpreter.base_types import BASE_TYPES, GRID
-from interpreter.slots import FIRST_LINE_SLOT, Instruction
+from interpreter.language.slots import FIRST_LINE_SLOT, Instruction
+from interpreter.language.type_names import BASE_TYPES, GRID
 
 T = TypeVar("T")
 

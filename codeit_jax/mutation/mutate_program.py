@@ -17,8 +17,8 @@ from codeit_jax.mutation.base_signatures import SAME_SIGNATURE
 from codeit_jax.mutation.drawing import Call, draw_call, pick
 from codeit_jax.mutation.scope import PRIMITIVE_SLOTS, Scope, fixed_types
 from codeit_jax.programs import canonical_program
-from interpreter.base_types import CALLABLE
-from interpreter.slots import FIRST_LINE_SLOT, FIXED_NAMES, MAX_LINES, NUM_PRIMITIVES, Instruction
+from interpreter.language.slots import FIRST_LINE_SLOT, FIXED_NAMES, MAX_LINES, NUM_PRIMITIVES, Instruction
+from interpreter.language.type_names import CALLABLE
 
 _FIXED_TYPES = dict(fixed_types())
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import interpreter
 from codeit_jax.mutation.base_signatures import is_binary_function_parameter
-from interpreter.base_types import CALLABLE, GRID
-from interpreter.slots import FIRST_LINE_SLOT, FIXED_NAMES, INPUT_SLOT, NUM_PRIMITIVES
+from interpreter.language.slots import FIRST_LINE_SLOT, FIXED_NAMES, INPUT_SLOT, NUM_PRIMITIVES
+from interpreter.language.type_names import CALLABLE, GRID
 
 PRIMITIVE_SLOTS = {name: FIXED_NAMES.index(name) for name in interpreter.PRIMITIVES}
 """The slot of each primitive by name."""

@@ -9,8 +9,8 @@ from itertools import islice
 
 from codeit_jax.parallel.hosts import Hosts
 from interpreter import InterpreterPool, Job, Limits, Outcome, Pending
-from interpreter.answers import AnswerWriter, decode_outcomes
-from interpreter.jobs import Progress, Results
+from interpreter.pool.jobs import Progress, Results
+from interpreter.pool.wire_outcomes import OutcomeWriter, decode_outcomes
 
 SMALL_JOB_EXECUTIONS = 512
 """Jobs up to this size aren't split: their programs share calls, and other jobs keep the other processes busy."""
@@ -101,7 +101,7 @@ def share_programs(number: int, job: Job, count: int) -> list[range]:
 
 def encode_outcomes(outcomes: Iterable[Outcome]) -> bytes:
     """Encode outcomes as workers do; `decode_outcomes` decodes them."""
-    writer = AnswerWriter(sequence=0, first=0, num_grids=1)
+    writer = OutcomeWriter(sequence=0, first=0, num_grids=1)
     for outcome in outcomes:
         writer.add([outcome])
     return writer.content()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import interpreter
-from codeit_jax.arc import Example, Task, TaskSet
+from codeit_jax.arc import Example, Task, TaskSet, reproduced
 from codeit_jax.programs.solver_file import SeedProgram
 
 
@@ -122,8 +122,7 @@ def _compare(
     kind: str, examples: Sequence[Example], outcomes: Sequence[interpreter.Outcome]
 ) -> tuple[tuple[bool, ...], str | None]:
     """Return whether each example is reproduced, and the reason for the first that isn't."""
-    # A failed run has no grid, and None equals no output.
-    same = tuple(outcome.grid == example.output for example, outcome in zip(examples, outcomes, strict=True))
+    same = reproduced((outcome.grid for outcome in outcomes), examples)
     if all(same):
         return same, None
     first = same.index(False)

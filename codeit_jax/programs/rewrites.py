@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import interpreter
-from interpreter.limits import Mode
-from interpreter.program import OUTPUT_NAME, Program
-from interpreter.slots import FIRST_LINE_SLOT, FIXED_NAMES, INPUT_SLOT, NUM_PRIMITIVES, Instruction
+from interpreter.language.limits import Mode
+from interpreter.language.program import OUTPUT_NAME, Program
+from interpreter.language.slots import FIRST_LINE_SLOT, FIXED_NAMES, INPUT_SLOT, NUM_PRIMITIVES, Instruction
 
 # Calls of calls that one call can replace; single letters stand for any argument. Some hold for grids only, or without
 # ties: every use is compared by running anyway.

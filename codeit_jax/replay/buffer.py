@@ -19,7 +19,7 @@ from codeit_jax.replay.store.key_index import DigestArray, KeyIndex, Keys, diges
 from codeit_jax.replay.store.persistence import load_state, save_state
 from codeit_jax.replay.store.slot_table import SlotTable
 from codeit_jax.replay.tree.arrays import IN_RANGE, FloatArray, IntArray, check_priorities, distinct
-from codeit_jax.replay.tree.sum_tree import Method
+from codeit_jax.replay.tree.tree_draws import Method
 
 _NONE: IntArray = np.empty(0, np.int64)  # no slots
 

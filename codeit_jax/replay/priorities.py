@@ -7,8 +7,8 @@ import numpy as np
 
 from codeit_jax.replay.tree.arrays import FloatArray, IntArray
 from codeit_jax.replay.tree.extrema import Extrema
-from codeit_jax.replay.tree.sum_tree import Method, SumTree
-from codeit_jax.replay.tree.tree_draws import draw_without_replacement
+from codeit_jax.replay.tree.sum_tree import SumTree
+from codeit_jax.replay.tree.tree_draws import Method, draw_without_replacement
 
 ZeroPolicy = Literal["uniform", "error", "never"]
 """What a priority of zero (after `eps` is added) means.

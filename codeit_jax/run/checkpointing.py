@@ -27,9 +27,14 @@ SAMPLED_FILE = "sampled.npy"
 def first_state(parts: Components, monitor: Monitor) -> RunState:
     """Make the state before pretraining: weights, and seed programs and mutants in the replay.
 
+    Args:
+        parts: of the run.
+        monitor: is given the candidates among the initial programs.
+
     Raises:
         UserError: the weights or the seed programs aren't as they should be.
     """
+    # Weights first: a folder that can't be read shows before the minutes that the mutants take.
     train = _initial_train_state(parts)
     replay = _new_replay(parts)
     with monitor.stage(PRETRAINING, "mutate") as stage:
@@ -55,15 +60,22 @@ def first_state(parts: Components, monitor: Monitor) -> RunState:
 def restored_state(parts: Components, directory: RunDirectory, saved: Checkpoint) -> RunState:
     """Read the state that a checkpoint holds, and drop from the line files what was written after it.
 
+    Args:
+        parts: of the run.
+        directory: the run's.
+        saved: the checkpoint, whose manifest was verified.
+
     Raises:
         UserError: the tokenizer has another vocabulary than the checkpoint's.
         StorageError: a line file is shorter than it was at the checkpoint, or damaged.
     """
-    check_tokenizer(saved, parts.tokenizer.name, parts.tokenizer.digest)
+    check_tokenizer(saved, parts.tokenizer.name, parts.tokenizer.digest)  # before anything is truncated
     directory.truncate_line_files(saved.meta["line_files"])
-    parts.hosts.wait()  # the first process has truncated them
+    # All processes read the line files below, and only the first one truncates them.
+    parts.hosts.wait()
     replay = _new_replay(parts)
     replay.load(saved.replay)
+    # Shapes, types and shardings of this run's mesh: the one that saved may have had other devices.
     target = vars(abstract_state(parts.model, parts.optimizer, parts.mesh))
     return RunState(
         iteration=saved.meta["iteration"],
@@ -79,7 +91,16 @@ def restored_state(parts: Components, directory: RunDirectory, saved: Checkpoint
 
 
 def check_tokenizer(saved: Checkpoint, name: str, digest: str) -> None:
-    """Raise UserError if a checkpoint was made with another vocabulary: its embedding rows mean other tokens."""
+    """Refuse a checkpoint that was made with another vocabulary: its embedding rows mean other tokens.
+
+    Args:
+        saved: the checkpoint.
+        name: of the tokenizer.
+        digest: of the tokenizer's vocabulary.
+
+    Raises:
+        UserError: the digests differ.
+    """
     if saved.meta["tokenizer"] != digest:
         raise UserError(
             f"the {name} tokenizer has digest {digest[:12]}, expected {saved.meta['tokenizer'][:12]} as in checkpoint "
@@ -90,6 +111,12 @@ def check_tokenizer(saved: Checkpoint, name: str, digest: str) -> None:
 def save_state(parts: Components, directory: RunDirectory, number: int, state: RunState) -> None:
     """Write a checkpoint; all processes have to call it.
 
+    Args:
+        parts: of the run.
+        directory: the run's.
+        number: larger than that of any checkpoint there.
+        state: isn't changed.
+
     Raises:
         DivergedError: an array holds NaN or infinity.
         StorageError: the disk is full or can't be written.
@@ -97,12 +124,15 @@ def save_state(parts: Components, directory: RunDirectory, number: int, state: R
 
     def save_replay(folder: Path) -> None:
         state.replay.save(folder)
+        # The set is the same in all processes. Sorted: a set's order depends on its history, and equal states are to
+        # have equal files.
         if parts.hosts.is_first:
             np.save(folder / SAMPLED_FILE, np.array(sorted(state.sampled), np.uint64))
 
     checkpoint.save(
         directory,
         number,
+        # By field name: whoever only samples restores the parameters alone (`checkpoint.restore_part`).
         state=vars(state.train),
         save_replay=save_replay,
         meta={
@@ -137,4 +167,5 @@ def _new_replay(parts: Components) -> ExperienceReplay:
 
 def _plain_numbers(step: StepMetrics) -> dict[str, Any]:
     """Return a step's metrics as JSON values, which `StepMetrics(**...)` takes back."""
+    # Each float32 is a float64 too, whose decimal digits JSON keeps: what a resumed stage sums up is the same bits.
     return {name: np.asarray(value).item() for name, value in vars(step).items()}

@@ -87,6 +87,7 @@ def build_components(config: Config, pool: InterpreterPool, hosts: Hosts, trace:
     Raises:
         UserError: a task source, programs file, tokenizer, weights folder or device isn't as it should be.
     """
+    # The files first and the network last: a misspelled path shows before anything is compiled.
     search_tasks = load_tasks(config.data.search_tasks)[: config.data.num_search_tasks]
     training_tasks = load_tasks(config.data.training_tasks)
     seeds = _usable_seeds(load_programs(config.data.seeds), training_tasks, config.data.seeds)
@@ -117,6 +118,7 @@ def prepare_runtime(config: HardwareConfig) -> None:
     Raises:
         UserError: the platform that was asked for isn't there; a run never falls back to another one.
     """
+    # Both before the first computation: JAX chooses a backend once, and asks once whether it has a cache.
     if config.platform != "auto":
         jax.config.update("jax_platforms", config.platform)
     if config.compilation_cache is not None:
@@ -124,12 +126,14 @@ def prepare_runtime(config: HardwareConfig) -> None:
     try:
         jax.devices(None if config.platform == "auto" else config.platform)
     except (RuntimeError, AssertionError) as error:  # JAX asserts where no plugin for the platform is installed
+        # An assertion says nothing.
         reason = first_line(error) or "no plugin for it is installed"
         raise UserError(f"hardware.platform is {config.platform!r}, which JAX can't use here ({reason})") from None
 
 
 def _usable_seeds(seeds: list[SeedProgram], tasks: TaskSet, source: str) -> list[SeedProgram]:
     """Keep the programs of tasks that are there; none at all is an error."""
+    # A file of all solvers serves a run on some of the tasks.
     usable = [seed for seed in seeds if seed.task_id in tasks]
     if not usable:
         raise UserError(
@@ -149,7 +153,17 @@ def load_tokenizer(config: TextConfig) -> Tokenizer:
 
 
 def make_sampler(config: Config, model: T5Model, tokenizer: Tokenizer, mesh: Mesh) -> Sampler:
-    """Build the sampler for prompts and programs of the configured lengths."""
+    """Build the sampler for prompts and programs of the configured lengths.
+
+    Args:
+        config: of the run; `sampling` and `text` are read.
+        model: the network.
+        tokenizer: for prompts and programs.
+        mesh: the devices of all processes.
+
+    Raises:
+        UserError: the grammar doesn't go with the tokenizer or the vocabulary.
+    """
     return Sampler(
         model,
         tokenizer,
@@ -161,7 +175,14 @@ def make_sampler(config: Config, model: T5Model, tokenizer: Tokenizer, mesh: Mes
 
 
 def encode_prompts(tasks: TaskSet, tokenizer: Tokenizer, config: Config) -> list[tuple[str, EncodedPrompt]]:
-    """Return task id and prompt of every task, of as many demonstrations as the policy is shown."""
+    """Return task id and prompt of every task, of as many demonstrations as the policy is shown.
+
+    Args:
+        tasks: only their demonstrations are read.
+        tokenizer: encodes the prompts.
+        config: of the run; `hindsight.num_demonstrations` and `text` are read.
+    """
+    # Once a run: its prompts never change. Tests have no part in them, not even their inputs.
     shown = slice(config.hindsight.num_demonstrations)
     return [
         (task.id, tokenizer.encode_prompt(task.demonstrations[shown], max_tokens=config.text.max_prompt_tokens))

@@ -1,4 +1,4 @@
-"""How long the devices have no work, and what to say when their memory runs out."""
+"""How long the devices have no work, and the message when their memory runs out."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from codeit_jax.config.errors import UserError
 
 
 class DeviceClock:
-    """Counts the time in which the devices have been given work; it runs from its creation on."""
+    """Counts the time in which the devices have been given work, from its creation on."""
 
     def __init__(self) -> None:
         self._busy_seconds = 0.0
@@ -20,6 +20,7 @@ class DeviceClock:
     @contextmanager
     def busy(self) -> Iterator[None]:
         """Count the time inside as time with work."""
+        # JAX only dispatches; the wall clock is right since both stages wait for their last result inside.
         start = perf_counter()
         try:
             yield
@@ -28,6 +29,8 @@ class DeviceClock:
 
     def idle_share(self, waiting_seconds: float = 0.0) -> float:
         """Return in which share of the time since the last answer the devices had no work.
+
+        Only blocks of `busy` that have ended count: ask outside of them.
 
         Args:
             waiting_seconds: of the time counted as busy, in which they waited for the host all the same.
@@ -44,6 +47,7 @@ def out_of_memory_as_user_error(sizes: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
+        # All that XLA reports comes as this one class; only the status in its text is the reason.
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
         found = " and ".join(f"{key} {value}" for key, value in sizes.items())

@@ -24,6 +24,10 @@ InitialProgram = tuple[Origin, Program]
 def initial_experiences(parts: Components, say: Callable[[str], None]) -> tuple[list[Experience], list[InitialProgram]]:
     """Run the seed programs on their tasks and make mutants of them.
 
+    Args:
+        parts: of the run.
+        say: prints a line.
+
     Returns:
         An experience for each program, on its own task's demonstrations; and the programs, each canonical text once,
         the seeds first: for screening, and to tell what the policy only copies.
@@ -36,6 +40,7 @@ def initial_experiences(parts: Components, say: Callable[[str], None]) -> tuple[
         raise UserError(
             f"{parts.config.data.seeds}: no program runs on its task's demonstrations, expected at least one"
         )
+    # Each text once, seeds first: a mutant that came out as a seed program counts as that.
     programs: dict[str, InitialProgram] = {}
     for seed in parts.seeds:
         canonical = canonical_program(seed.program.lines)
@@ -65,7 +70,16 @@ def initial_experiences(parts: Components, say: Callable[[str], None]) -> tuple[
 
 
 def screen_initial_programs(programs: Sequence[InitialProgram], parts: Components, monitor: Monitor) -> list[Candidate]:
-    """Run seeds and mutants on the search tasks: what is solved without a policy (rows `seeds` and `mutants`)."""
+    """Run seeds and mutants on the search tasks: what no policy is needed for (rows `seeds`, `mutants`).
+
+    Args:
+        programs: each text once.
+        parts: of the run.
+        monitor: watches.
+
+    Returns:
+        The programs that reproduce a demonstration; none unless `mutation.score_tasks` asks for them.
+    """
     if not parts.config.mutation.score_tasks:
         return []
     title = f"{len(programs)} seeds and mutants on the search tasks"
@@ -95,7 +109,8 @@ def screen_initial_programs(programs: Sequence[InitialProgram], parts: Component
 
 
 def _relabeling(parts: Components) -> HindsightConfig:
-    """Training programs are always examples of what they do; the ablation is about what the policy samples."""
+    """Return the settings with relabeling."""
+    # Training programs are always examples of what they do; ablation A2 is about what the policy samples.
     return replace(parts.config.hindsight, relabel=True)
 
 
@@ -113,15 +128,18 @@ def _fresh_experiences(parts: Components, programs: list[InitialProgram]) -> lis
     A program teaches something there if it gives a valid grid for every input and isn't the identity on all of them.
     """
     config = parts.config
+    # A generator of its own: other draws of the pretraining stay what they are when this setting changes.
     rng = stage_rng(config.seed, PRETRAINING, "fresh")
     experiences = []
     for tasks in (parts.search_tasks, parts.training_tasks):
+        # Half of the pairs on each set of tasks; of the search tasks only demonstrations.
         count = round(config.data.fresh_inputs * len(programs) / 2)
         drawn: dict[str, list[InitialProgram]] = {}
         for task, program in zip(
             rng.integers(len(tasks), size=count), rng.integers(len(programs), size=count), strict=True
         ):
             drawn.setdefault(tasks[int(task)].id, []).append(programs[program])
+        # Executions come sorted by task, a text drawn twice only once: the origin has to be looked up.
         origins = {(task_id, str(program)): origin for task_id, rows in drawn.items() for origin, program in rows}
         texts = {task_id: [str(program) for _, program in rows] for task_id, rows in drawn.items()}
         for execution in execute(texts, tasks, parts.pool):
@@ -138,6 +156,7 @@ def _fresh_experiences(parts: Components, programs: list[InitialProgram]) -> lis
 
 def _mutant_experience(mutant: Mutant, outputs: Sequence[Grid], parts: Components) -> Experience:
     """Make an experience of what a mutant does on its parent's demonstrations."""
+    # Nothing runs here: the generator ran the mutant on all demonstrations to accept it, and kept the outputs.
     shown = slice(parts.config.hindsight.num_demonstrations)
     task = parts.training_tasks[mutant.task_id]
     pairs = list(zip(task.demonstration_inputs, outputs, strict=True))[shown]

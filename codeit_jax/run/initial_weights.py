@@ -16,6 +16,10 @@ from codeit_jax.text.vocabularies import token_pieces
 def load_initial_params(config: ModelConfig, tokenizer: Tokenizer) -> Params | None:
     """Read `model.weights`; with `model.weights_tokenizer`, bring them to the native vocabulary.
 
+    Args:
+        config: of the network, and where the weights are.
+        tokenizer: the run's.
+
     Returns:
         NumPy arrays; None where no weights are configured.
 
@@ -32,7 +36,9 @@ def load_initial_params(config: ModelConfig, tokenizer: Tokenizer) -> Params | N
     folder = Path(config.weights).expanduser()
     if config.weights_tokenizer is None:
         return load_pretrained(folder, config, tokenizer.vocabulary_size, _special_ids(tokenizer))
-    assert isinstance(tokenizer, NativeTokenizer)
+    assert isinstance(tokenizer, NativeTokenizer)  # checked above; for the type checker
+    # The weights are loaded in the vocabulary that they were trained in; then each native token's embedding is made of
+    # those of the pieces that its text has there.
     bpe = BpeTokenizer(Path(config.weights_tokenizer).expanduser())
     params = load_pretrained(folder, config, bpe.vocabulary_size, _special_ids(bpe))
     return replace_vocabulary(params, token_pieces(tokenizer, bpe))

@@ -42,6 +42,7 @@ def train(config: Config, run_directory: Path, reporter: Reporter) -> dict[str, 
         CodeitError: see its subclasses for what can go wrong and how the command exits.
     """
     start = time.perf_counter()
+    # The lock is taken before JAX looks for its devices, which takes seconds: who finds it taken sees that at once.
     with (
         initialize(config.hardware) as hosts,
         closing(reporter),
@@ -59,11 +60,13 @@ def train(config: Config, run_directory: Path, reporter: Reporter) -> dict[str, 
             monitor = Monitor(reporter, stop.at, directory.append)
             _introduce(parts, reporter)
             saver = _Saver(parts, directory, monitor)
+            # The first state is saved at once: from here on a signal is a request, for there is something to resume.
             state = saver.restore() or saver.save(first_state(parts, monitor))
             stop.has_state = True
             while state.iteration < config.num_meta_iterations:
                 before = state.iteration
                 state = meta_iteration(state, parts, monitor)
+                # Every process votes after every call, whatever it returned: all make the same exchanges.
                 finished, stops = state.iteration > before, stop.vote()
                 if stops or (finished and saver.is_due(state)):
                     saver.save(state)
@@ -77,18 +80,12 @@ def train(config: Config, run_directory: Path, reporter: Reporter) -> dict[str, 
                 return None
             summary = write_summary(parts, state, directory)
             print_summary(parts, state, summary, reporter.say)
-            reporter.say(
-                f"this call took {format_seconds(time.perf_counter() - start)}; run directory: {directory.path}"
-            )
-            reporter.say(
-                "next: the same command with a larger num_meta_iterations=N resumes from here; "
-                "solutions.jsonl holds every program found"
-            )
+            _print_next(directory, time.perf_counter() - start, reporter)
             return summary
 
 
 def _open_directory(config: Config, directory: RunDirectory, hosts: Hosts, reporter: Reporter) -> None:
-    """Write the configuration and open the log; only the first process has them, and talks."""
+    """Write the configuration and open the log; only the first process has them, and prints."""
     if not hosts.is_first:
         reporter.mute()
         return
@@ -99,14 +96,17 @@ def _open_directory(config: Config, directory: RunDirectory, hosts: Hosts, repor
 
 
 def _check_equal_settings(config: Config, directory: RunDirectory, hosts: Hosts) -> None:
-    """Compare the processes' settings, and see whether they share the run directory."""
+    """Compare the processes' settings, and check that they share the run directory."""
     if hosts.count == 1:
         return
     first, *others = [from_yaml(text.decode()) for text in hosts.exchange(to_yaml(config).encode())]
     for index, other in enumerate(others, start=1):
         for key, (wanted, found) in changed_settings(first, other).items():
+            # These two are a process's own; any other would let the processes draw or compile different things, and
+            # the first sign of it would be a collective operation that never ends.
             if key not in ("hardware.process_id", "interpreter.num_workers"):
                 raise UserError(f"{key} is {found!r} in process {index}, expected {wanted!r} as in process 0")
+    # The first process wrote it before the exchange above.
     if not (directory.path / "config.yaml").exists():
         raise UserError(
             f"{directory.path}: without the config.yaml of process 0, expected a folder that all hosts share"
@@ -126,7 +126,7 @@ class _Saver:
         """Resume from the newest whole checkpoint; None for a new directory."""
         saved = checkpoint.latest(self._directory, self._monitor.say, self._parts.hosts)
         if saved is None:
-            # What a run wrote that was killed before its first checkpoint.
+            # A run that was killed before its first checkpoint may have left lines.
             self._directory.truncate_line_files({})
             return None
         self._number = saved.number
@@ -135,12 +135,13 @@ class _Saver:
         return state
 
     def is_due(self, state: RunState) -> bool:
-        """Return whether the state after a meta-iteration is to be saved."""
+        """Return whether the state after a meta-iteration is to be saved; the last one always is."""
         config = self._parts.config
         return state.iteration % config.checkpoint.every == 0 or state.iteration == config.num_meta_iterations
 
     def save(self, state: RunState) -> RunState:
         """Write a checkpoint with the metrics until here; return the state."""
+        # Before the checkpoint, which stores how long the line files are.
         self._monitor.write_metrics()
         self._number += 1
         save_state(self._parts, self._directory, self._number, state)
@@ -148,7 +149,7 @@ class _Saver:
 
 
 def _introduce(parts: Components, reporter: Reporter) -> None:
-    """Say what the run is about to do, with what."""
+    """Print what the run is about to do, with what."""
     truncated = sum(prompt.truncated for _, prompt in parts.prompts)
     reporter.say(f"search tasks: {parts.search_tasks!r}")
     reporter.say(f"training tasks: {parts.training_tasks!r}, {len(parts.seeds)} seed programs")
@@ -160,9 +161,19 @@ def _introduce(parts: Components, reporter: Reporter) -> None:
     reporter.say(parts.learner.describe())
 
 
+def _print_next(directory: RunDirectory, seconds: float, reporter: Reporter) -> None:
+    """Print how long the run took, and how to continue it."""
+    reporter.say(f"this call took {format_seconds(seconds)}; run directory: {directory.path}")
+    reporter.say(
+        "next: the same command with a larger num_meta_iterations=N resumes from here; "
+        "solutions.jsonl holds every program found"
+    )
+
+
 def _estimate(state: RunState, config: Config, directory: RunDirectory, reporter: Reporter) -> None:
-    """Say how long the rest will take, judging by the last meta-iteration's stages."""
+    """Print how long the rest will take if it is like the last meta-iteration."""
     left = config.num_meta_iterations - state.iteration
+    # Stages reach the file with a checkpoint: between two of them there is nothing to estimate by.
     rows = directory.read("metrics.jsonl")
     seconds = sum(row["t_seconds"] for row in rows if row["iteration"] == state.iteration - 1)
     if left and seconds and state.iteration > 0:

@@ -26,6 +26,7 @@ from codeit_jax.run.monitor import Monitor, StageNotes
 from codeit_jax.run.state import PRETRAINING, RunState, Stage, stage_key, stage_rng
 from codeit_jax.sampling import SampledProgram
 from codeit_jax.storage.faults import fault_point
+from codeit_jax.training.batches import PlannedBatch
 from codeit_jax.training.experience_replay import ORIGINS, Draw
 from codeit_jax.training.learner import LearningMetrics
 from codeit_jax.training.throughput import LearningTimes
@@ -37,30 +38,32 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
     """Do a meta-iteration, or what is left of one that was stopped while it was learning.
 
     Args:
-        state: used up.
+        state: consumed: its arrays are donated, and its replay, table and set change in place.
         parts: what the run is built of.
-        monitor: watches, and says when to stop.
+        monitor: watches, and decides when to stop.
 
     Returns:
         The state before the next meta-iteration; or, when asked to stop, the last one that can be resumed.
 
     Raises:
         DivergedError: learning produced numbers that aren't finite.
+        StorageError: new candidates can't be written.
         UserError: the devices' memory doesn't suffice.
     """
     config, iteration = parts.config, state.iteration
     if state.stage is Stage.SAMPLE:
         programs: list[SampledProgram] = []
         running: list[PendingExecutions] = []
-        with monitor.stage(iteration, "sample", title="sampling", device=parts.sampling_sizes) as stage:
-            key = stage_key(config.seed, iteration, "sample")
-            for batch in parts.sampler.sample(state.train.params, parts.prompts, key):
-                programs += batch
-                # The workers run this batch while the device draws the next.
-                running.append(submit(batch, parts))
-                stage.advance(len(programs), len(parts.prompts) * config.sampling.samples_per_task)
-                if monitor.should_stop("sample"):
-                    return state  # programs for some of the tasks are nothing to resume from
+        key = stage_key(config.seed, iteration, "sample")
+        with monitor.stage(iteration, "sample", title="sampling") as stage:
+            with monitor.devices(parts.sampling_sizes):
+                for batch in parts.sampler.sample(state.train.params, parts.prompts, key):
+                    programs += batch
+                    # The workers run this batch while the device draws the next.
+                    running.append(submit(batch, parts))
+                    stage.advance(len(programs), len(parts.prompts) * config.sampling.samples_per_task)
+                    if monitor.should_stop("sample"):
+                        return state  # programs for some of the tasks are nothing to resume from
             state = count_programs(state, programs, stage)
         executions = execute(state, running, monitor)
         experiences = relabel(state, executions, parts, monitor)
@@ -70,21 +73,20 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
         score(state, places, parts, monitor)
         state = replace(state, stage=Stage.LEARN)
 
-    pretraining = iteration == PRETRAINING
-    with monitor.stage(iteration, "learn", title="learning", device=parts.learning_sizes) as stage:
-        # A stage that resumes in the middle draws the same rows, plans the same batches, and takes the steps left.
-        draw = state.replay.draw(stage_rng(config.seed, iteration, "draw"), train_only=pretraining)
-        epochs = config.training.pretraining_epochs if pretraining else config.training.epochs
-        plan = parts.learner.plan(draw, epochs, stage_rng(config.seed, iteration, "plan"))
-        train, steps, times = parts.learner.learn(
-            train_state(state, parts),
-            draw,
-            plan,
-            stage_key(config.seed, iteration, "dropout"),
-            taken=state.steps,
-            should_stop=lambda: monitor.should_stop("learn"),
-            on_progress=stage.advance,
-        )
+    with monitor.stage(iteration, "learn", title="learning") as stage:
+        draw, plan = plan_learning(state, parts)
+        key = stage_key(config.seed, iteration, "dropout")
+        with monitor.devices(parts.learning_sizes):
+            train, steps, times = parts.learner.learn(
+                train_state(state, parts),
+                draw,
+                plan,
+                key,
+                taken=state.steps,
+                should_stop=lambda: monitor.should_stop("learn"),
+                on_progress=stage.advance,
+            )
+        # The arrays in `state.train` were donated: from here on only the new ones exist.
         state = replace(state, train=train, steps=tuple(steps))
         if len(steps) < len(plan):
             return state
@@ -93,18 +95,25 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
 
 
 def submit(batch: Sequence[SampledProgram], parts: Components) -> PendingExecutions:
-    """Have each task's programs run on its demonstrations; without `overlap`, wait for them."""
+    """Submit each task's programs for its demonstrations; without `hardware.overlap`, wait for them."""
     by_task: dict[str, list[str]] = {}
     for program in batch:
         by_task.setdefault(program.task_id, []).append(program.text)
     pending = submit_programs(by_task, parts.search_tasks, parts.pool)
     if not parts.config.hardware.overlap:
-        pending.result()
+        pending.result()  # kept by `pending`: `execute` asks for it again
     return pending
 
 
 def count_programs(state: RunState, programs: Sequence[SampledProgram], stage: StageNotes) -> RunState:
-    """Count the programs sampled, and the distinct ones of the whole run."""
+    """Count the programs sampled, and the distinct ones of the whole run.
+
+    Args:
+        state: consumed; its set of checksums grows.
+        programs: all samples of the meta-iteration.
+        stage: notes the counts.
+    """
+    # Checksums, not texts: a run samples millions, and all that is asked of them is how many differ.
     checksums = {_checksum(program) for program in programs}
     state.sampled.update(checksums)
     stage.note(
@@ -117,15 +126,26 @@ def count_programs(state: RunState, programs: Sequence[SampledProgram], stage: S
 
 
 def execute(state: RunState, running: Sequence[PendingExecutions], monitor: Monitor) -> list[Execution]:
-    """Wait for the programs that were submitted; a batch has all samples of its tasks, so none ran twice."""
+    """Wait for the programs that were submitted; a batch has all samples of its tasks, so none ran twice.
+
+    Args:
+        state: before the executions; isn't changed.
+        running: a batch each, in the order of submission.
+        monitor: watches.
+
+    Returns:
+        Each distinct program of a task once, by ascending task id and then in the order of sampling.
+    """
     executions: list[Execution] = []
     with monitor.stage(state.iteration, "execute", title="executing") as stage:
         fault_point("execute")
         for number, batch in enumerate(running, start=1):
             executions.extend(batch.result())
             stage.advance(number, len(running))
-        # Batches come by length of prompt; what follows must not depend on that.
+        # Batches come by length of prompt. The order decides where rows are in the replay, and so what a seed draws:
+        # it must not change with the buckets or the batch size.
         executions.sort(key=lambda execution: execution.task_id)
+        # A number for each demonstration, not for each program: one program may fail on some inputs only.
         statuses = [outcome.status for execution in executions for outcome in execution.outcomes]
         shares = {
             f"{status.value}_share": _share(s is status for s in statuses) for status in Status if status in statuses
@@ -135,7 +155,17 @@ def execute(state: RunState, running: Sequence[PendingExecutions], monitor: Moni
 
 
 def relabel(state: RunState, executions: Sequence[Execution], parts: Components, monitor: Monitor) -> list[Experience]:
-    """Make experiences of what the programs really produced (paper, section 3.2)."""
+    """Make experiences of what the programs really produced (paper, section 3.2).
+
+    Args:
+        state: isn't changed.
+        executions: of the meta-iteration.
+        parts: of the run.
+        monitor: watches.
+
+    Returns:
+        An experience for each program that teaches something, in the order of the executions.
+    """
     with monitor.stage(state.iteration, "relabel") as stage:
         experiences = relabel_all(
             executions, parts.search_tasks, parts.config.hindsight, origin="policy", iteration=state.iteration
@@ -148,16 +178,24 @@ def relabel(state: RunState, executions: Sequence[Execution], parts: Components,
 def find_solutions(state: RunState, executions: Sequence[Execution], parts: Components, monitor: Monitor) -> list[int]:
     """Keep the programs that solve a demonstration; the new ones run on the tests, to score them.
 
+    Args:
+        state: its table of solutions grows.
+        executions: of the meta-iteration.
+        parts: of the run.
+        monitor: watches, and writes the new candidates.
+
     Returns:
         The places in the table of all that this meta-iteration sampled, new or found before.
     """
     tasks, table, mode = parts.search_tasks, state.solutions, parts.config.interpreter.mode
     with monitor.stage(state.iteration, "find") as stage:
+        # Chosen by the demonstrations alone: the tests' outputs are compared with only now, to score.
         # By canonical text: programs that differ in their variables' names only are one.
         solving: dict[tuple[str, str], Execution] = {}
         for execution in executions:
             if any(solved_demonstrations(execution, tasks[execution.task_id])):
                 solving.setdefault((execution.task_id, canonical_text(execution.program, mode)), execution)
+        # What a program does is a function of its text: the candidate of an earlier meta-iteration still holds.
         found = find_candidates(
             {key: execution for key, execution in solving.items() if table.place("policy", *key) is None},
             tasks,
@@ -169,6 +207,7 @@ def find_solutions(state: RunState, executions: Sequence[Execution], parts: Comp
         new = table.add(found)
         places = [place for key in solving if (place := table.place("policy", *key)) is not None]
         stage.note(solving=len(solving), new=len(new))
+    # At once, for whoever watches the file; killed before the next checkpoint, the run truncates it on resume.
     monitor.keep_solutions(new)
     monitor.keep_sampled(state.iteration, places)
     return places
@@ -181,7 +220,13 @@ def programs_tried(state: RunState, parts: Components) -> int:
 
 
 def remember(state: RunState, experiences: Sequence[Experience], monitor: Monitor) -> None:
-    """Add the experiences to the replay."""
+    """Add the experiences to the replay.
+
+    Args:
+        state: its replay grows.
+        experiences: of the meta-iteration.
+        monitor: watches.
+    """
     with monitor.stage(state.iteration, "replay") as stage:
         too_long = state.replay.add(experiences)
         size = len(state.replay["policy"])
@@ -189,7 +234,14 @@ def remember(state: RunState, experiences: Sequence[Experience], monitor: Monito
 
 
 def score(state: RunState, places: Sequence[int], parts: Components, monitor: Monitor) -> None:
-    """Count the solved tasks: so far, and by this meta-iteration's programs alone."""
+    """Count the solved tasks: so far, and by this meta-iteration's programs alone.
+
+    Args:
+        state: isn't changed.
+        places: of this meta-iteration's programs in the table of solutions.
+        parts: of the run.
+        monitor: watches, and prints the counts.
+    """
     with monitor.stage(state.iteration, "score") as stage:
         report = state.solutions.report(parts.search_tasks)
         report["policy_last"] = solve_report([state.solutions[place] for place in places], parts.search_tasks)
@@ -201,8 +253,28 @@ def score(state: RunState, places: Sequence[int], parts: Components, monitor: Mo
     )
 
 
+def plan_learning(state: RunState, parts: Components) -> tuple[Draw, list[PlannedBatch]]:
+    """Draw from the replay and lay out the batches of a learning stage.
+
+    Args:
+        state: isn't changed.
+        parts: of the run.
+
+    Returns:
+        The rows, and the batches of all epochs.
+    """
+    training, iteration, seed = parts.config.training, state.iteration, parts.config.seed
+    pretraining = iteration == PRETRAINING
+    # Drawn again when a stage resumes in the middle, not saved: the replay hasn't changed since the stage began and
+    # each generator depends on seed and place only, so that rows and batches are the same, bit for bit.
+    draw = state.replay.draw(stage_rng(seed, iteration, "draw"), train_only=pretraining)
+    epochs = training.pretraining_epochs if pretraining else training.epochs
+    return draw, parts.learner.plan(draw, epochs, stage_rng(seed, iteration, "plan"))
+
+
 def train_state(state: RunState, parts: Components) -> TrainState:
     """Return what a learning stage starts from: the released code begins each one with a fresh optimizer."""
+    # Not in the middle of a stage: a resumed one continues with the moments that its first steps left.
     begins = state.iteration != PRETRAINING and not state.steps
     if not (begins and parts.config.training.reset_optimizer):
         return state.train
@@ -212,7 +284,16 @@ def train_state(state: RunState, parts: Components) -> TrainState:
 def report_learning(
     state: RunState, draw: Draw, metrics: LearningMetrics, times: LearningTimes, stage: StageNotes, monitor: Monitor
 ) -> None:
-    """Note a learning stage's numbers, and say them in a line."""
+    """Note a learning stage's numbers, and print a line of them.
+
+    Args:
+        state: after the stage.
+        draw: what was learned from.
+        metrics: functions of configuration and seed.
+        times: of this call.
+        stage: notes the numbers.
+        monitor: knows how long the devices were idle; ask outside of its `devices`.
+    """
     values = asdict(metrics) | asdict(times)
     numbers = {k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()}
     stage.note(
@@ -220,15 +301,17 @@ def report_learning(
         policy_experiences=int((draw.origins == ORIGINS.index("policy")).sum()),
         mean_performance=round(draw.mean_performance(), 5),
         **numbers,
+        # While the step compiles or the host makes batches, the devices are counted as busy but wait.
         t_idle_share=monitor.idle_share(times.t_compile_seconds + times.t_feed_seconds),
     )
     losses = "" if metrics.loss is None else f", loss {metrics.loss:.3f}, at the end {metrics.final_loss:.3f}"
     losses += f"; loss spikes: {metrics.num_spikes}" if metrics.num_spikes else ""
-    monitor.say(f"{state.name}: learnt from {len(draw)} experiences in {metrics.num_steps} steps{losses}")
+    monitor.say(f"{state.name}: learned from {len(draw)} experiences in {metrics.num_steps} steps{losses}")
 
 
 def _checksum(program: SampledProgram) -> int:
-    """Return 64 bits that tell (task, text) apart: 32 would collide a hundred times in a million programs."""
+    """Return 64 bits of (task, text): 32 would collide a hundred times in a million programs."""
+    # blake2b, not hash(): that is salted in each process, and checkpoints hold these numbers.
     text = f"{program.task_id}\n{program.text}".encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 

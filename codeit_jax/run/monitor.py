@@ -1,4 +1,4 @@
-"""What watches a run: shows its stages, takes their numbers, and says when to stop."""
+"""What watches a run: shows its stages, takes their numbers, and decides when to stop."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,7 +14,7 @@ from codeit_jax.storage.faults import fault_point
 
 
 class StageNotes:
-    """What a stage tells the monitor.
+    """What a stage reports to the monitor.
 
     Attributes:
         advance: to call with units done and units in all.
@@ -26,7 +26,7 @@ class StageNotes:
         self.numbers: dict[str, Any] | None = None
 
     def note(self, **numbers: Any) -> None:
-        """Add numbers; a stage that notes none, since it was stopped say, leaves no line."""
+        """Add numbers; a stage that notes none, as one that was stopped does, leaves no line."""
         self.numbers = (self.numbers or {}) | numbers
 
 
@@ -35,48 +35,60 @@ class Monitor:
 
     Args:
         reporter: shows progress.
-        should_stop: asked at named points, all processes at the same ones; once it says yes, the run is to end at the
-            next state that can be resumed.
+        should_stop: asked at named points, all processes at the same ones; once it answers yes, the run is to end at
+            the next state that can be resumed.
         append: writes rows into a line file of the run directory.
     """
 
     def __init__(
         self,
         reporter: Reporter,
-        should_stop: Callable[[str], bool] = lambda point: False,
-        append: Callable[[str, Sequence[Mapping[str, Any]]], None] = lambda name, rows: None,
+        should_stop: Callable[[str], bool],
+        append: Callable[[str, Sequence[Mapping[str, Any]]], None],
     ) -> None:
         self._reporter = reporter
         self._should_stop = should_stop
         self._append = append
         self._clock = DeviceClock()
+        # Written with a checkpoint, not at once: what resumes has exactly the lines of the stages that it has done.
         self._rows: list[dict[str, Any]] = []
 
     @contextmanager
-    def stage(
-        self, iteration: int, name: str, *, title: str | None = None, device: Mapping[str, Any] | None = None
-    ) -> Iterator[StageNotes]:
+    def stage(self, iteration: int, name: str, *, title: str | None = None) -> Iterator[StageNotes]:
         """Watch a stage of a meta-iteration; the numbers that it notes become a line of metrics.jsonl.
 
         Args:
             iteration: the meta-iteration.
             name: the stage's, in metrics.jsonl.
             title: for people; None for a stage that is over before anyone could read it.
-            device: for a stage that keeps the devices at work, the settings that decide how much memory it needs.
+
+        Yields:
+            Where the stage notes its progress and its numbers.
         """
         start = perf_counter()
         with ExitStack() as stack:
             notes = StageNotes(lambda done, total: None)
             if title is not None:
                 notes.advance = stack.enter_context(self._reporter.stage(f"{iteration_name(iteration)}: {title}"))
-            if device is not None:
-                stack.enter_context(out_of_memory_as_user_error(device))
-                stack.enter_context(self._clock.busy())
             yield notes
+        # Not reached by a stage that raised: its numbers would be those of half of it.
         if notes.numbers is not None:
             # Fields of the clock begin with `t_`; all others are functions of configuration and seed.
             row = {"iteration": iteration, "stage": name, **notes.numbers}
             self._rows.append(row | {"t_seconds": round(perf_counter() - start, 3)})
+
+    @contextmanager
+    def devices(self, sizes: Mapping[str, Any]) -> Iterator[None]:
+        """Count what is done inside as the devices' work.
+
+        Args:
+            sizes: the settings that decide how much device memory it needs, for the message if that doesn't suffice.
+
+        Raises:
+            UserError: the devices' memory doesn't suffice.
+        """
+        with out_of_memory_as_user_error(sizes), self._clock.busy():
+            yield
 
     def idle_share(self, waiting_seconds: float) -> float:
         """Return in which share of the time since the last call the devices had no work; see `DeviceClock`."""
@@ -84,7 +96,7 @@ class Monitor:
 
     def should_stop(self, point: str) -> bool:
         """Return whether to stop at a named point between two batches."""
-        fault_point(point)
+        fault_point(point)  # before the vote: a fault may be a signal, which this very vote is to see
         return self._should_stop(point)
 
     def say(self, line: str) -> None:

@@ -23,6 +23,7 @@ PRETRAINING = BEFORE_TRAINING
 class Stage(Enum):
     """Where in its meta-iteration a run can be stopped and resumed."""
 
+    # An enum, not "has it steps?": before the first step a learning stage has none, and must not sample again.
     SAMPLE = "sample"  # nothing of it is done
     LEARN = "learn"  # the programs are in the replay, and some steps may have been taken
 
@@ -32,10 +33,10 @@ class RunState:
     """What a run changes; a checkpoint holds exactly this.
 
     Whoever takes a state and returns one may change its replay, table and set in place, as JAX does with donated
-    buffers: the state given is used up.
+    buffers: the state given is consumed.
 
     Attributes:
-        iteration: meta-iteration that is done next, or that is being learnt from; `PRETRAINING` first.
+        iteration: meta-iteration that is done next, or that is being learned from; `PRETRAINING` first.
         stage: how far it came.
         steps: of this iteration's learning stage, those that were taken.
         train: parameters and optimizer.
@@ -68,12 +69,20 @@ def iteration_name(iteration: int) -> str:
 
 
 def stage_key(seed: int, iteration: int, stage: str) -> jax.Array:
-    """Return the JAX key of one stage of one meta-iteration."""
+    """Return the JAX key of one stage of one meta-iteration.
+
+    Args:
+        seed: of the run.
+        iteration: `PRETRAINING` or larger.
+        stage: any name; each use of randomness has its own.
+    """
+    # Shifted, for what is folded in is unsigned and `PRETRAINING` is -1.
     key = jax.random.fold_in(jax.random.key(seed), iteration - PRETRAINING)
-    # A checksum, not hash(): that differs from process to process.
+    # A checksum, not hash(): that differs from process to process, and all processes need the same key.
     return jax.random.fold_in(key, zlib.crc32(stage.encode()))
 
 
 def stage_rng(seed: int, iteration: int, stage: str) -> np.random.Generator:
-    """Return the NumPy generator of one stage of one meta-iteration."""
+    """Return the NumPy generator of one stage of one meta-iteration; see `stage_key` for the arguments."""
+    # A sequence, not a sum: NumPy hashes all of it, so that neighboring seeds and iterations share no stream.
     return np.random.default_rng([seed, iteration - PRETRAINING, zlib.crc32(stage.encode())])

@@ -13,9 +13,19 @@ from codeit_jax.storage.run_directory import RunDirectory
 
 
 def write_summary(parts: Components, state: RunState, directory: RunDirectory) -> dict[str, Any]:
-    """Write summary.json and return it."""
+    """Write summary.json and return it.
+
+    Args:
+        parts: of the run.
+        state: at its end.
+        directory: of the run, with all of its metrics.
+
+    Raises:
+        StorageError: metrics.jsonl is damaged, or the disk is full or can't be written.
+    """
     seconds: defaultdict[str, float] = defaultdict(float)
     policy_last = solve_report([], [])
+    # From the file, not from memory: a resumed run sums up the stages of all its calls.
     for row in directory.read("metrics.jsonl"):
         seconds[row["stage"]] += row["t_seconds"]
         policy_last = row.get("policy_last", policy_last)
@@ -25,7 +35,7 @@ def write_summary(parts: Components, state: RunState, directory: RunDirectory) -
         "tasks": len(parts.search_tasks),
         "meta_iterations": state.iteration,
         "programs_sampled": state.num_sampled,
-        "programs_unique": len(state.sampled),
+        "programs_unique": len(state.sampled),  # of (task, text): a text drawn for two tasks counts twice
         "solved": state.solutions.report(parts.search_tasks) | {"policy_last": policy_last},
         "policy_last": policy_last,
         # The tasks behind the counts of pass@3, so that runs can be compared task by task.
@@ -41,7 +51,14 @@ def write_summary(parts: Components, state: RunState, directory: RunDirectory) -
 
 
 def print_summary(parts: Components, state: RunState, summary: dict[str, Any], say: Callable[[str], None]) -> None:
-    """Print the tasks that pass@3 counts, with the programs of the policy that solve them, and the counts."""
+    """Print the tasks that pass@3 counts, with the programs of the policy that solve them, and the counts.
+
+    Args:
+        parts: of the run.
+        state: at its end.
+        summary: as `write_summary` returned it.
+        say: prints a line.
+    """
     tasks = parts.search_tasks
     say("")
     say("tasks solved by pass@3: the demonstrations that the program reproduces, and who found it")

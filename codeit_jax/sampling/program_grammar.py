@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from interpreter import CONSTANTS, SIGNATURES
-from interpreter.base_types import SUBTYPES
+from interpreter.language.type_names import SUBTYPES
 
 Mode = Literal["syntax", "typed"]
 

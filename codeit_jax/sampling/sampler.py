@@ -22,7 +22,7 @@ from codeit_jax.text.buckets import group_rows, pad_rows
 from codeit_jax.text.native import NativeTokenizer
 from codeit_jax.text.tokenizer import EncodedPrompt, Tokenizer
 
-CACHE_SEGMENT = 64
+CACHE_SEGMENT = 64  # tokens that the decoder's first cache holds; one that is full doubles
 SMALLEST_COMPACTION = 12  # below it reading the weights decides, whatever the number of rows
 
 
@@ -53,7 +53,7 @@ class Sampler:
         tokenizer: turns token ids into program text.
         config: temperature, top-k, samples of a task, prompts of a batch.
         prompt_buckets: ascending prompt lengths; the last holds the longest prompt.
-        max_program_tokens: programs are cut there.
+        max_program_tokens: programs are truncated there.
         mesh: prompts are split over its `data` and `fsdp` axes.
     """
 
@@ -73,6 +73,7 @@ class Sampler:
         self._prompt_buckets = tuple(prompt_buckets)
         self._mesh = mesh
         shards = num_batch_shards(mesh)
+        # Rounded up: each device gets as many prompts, and a prompt's samples stay on one, beside its keys and values.
         self._batch_size = -(-config.prompts_per_batch // shards) * shards
         self._token_ids = tokenizer.program_token_ids if config.vocabulary == "program" else None
         self._automaton = _automaton_for(tokenizer, config)
@@ -103,7 +104,7 @@ class Sampler:
             The programs of one batch: all samples of one task after another. Batches come by ascending prompt length,
             so the tasks' order differs from the prompts'. The device works on the next batch meanwhile.
         """
-        policy = self._policy(params)
+        policy = self._policy(params)  # once a stage: the output head's rows of the allowed tokens
         ahead: tuple[list[str], SampledTokens] | None = None
         for length, rows in self._batches(prompts):
             task_ids = [prompts[row][0] for row in rows]
@@ -120,11 +121,12 @@ class Sampler:
 
     def _batches(self, prompts: Sequence[tuple[str, EncodedPrompt]]) -> Iterator[tuple[int, list[int]]]:
         """Yield bucket length and prompt indices; what doesn't fill a batch moves up to the next bucket."""
-        lengths = np.array([[len(prompt.token_ids)] for _, prompt in prompts]).reshape(-1, 1)
+        lengths = np.array([[len(prompt.token_ids)] for _, prompt in prompts]).reshape(-1, 1)  # [N, 1]
         waiting: list[int] = []
         buckets = group_rows(lengths, [self._prompt_buckets])
         for number, bucket in enumerate(buckets):
             waiting.extend(bucket.rows.tolist())
+            # Only the last bucket gives a batch that isn't full: more padding costs less than a batch of fillers.
             last = number == len(buckets) - 1
             while len(waiting) >= self._batch_size or (last and waiting):
                 batch, waiting = waiting[: self._batch_size], waiting[self._batch_size :]
@@ -137,20 +139,22 @@ class Sampler:
     def _place_batch(
         self, task_ids: list[str], token_rows: list[np.ndarray], length: int, key: jax.Array
     ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array, Automaton | None]:
-        """Put a batch on the devices: tokens, mask, keys, temperature, automaton, as `sample_tokens` takes them."""
+        """Place a batch on the devices: tokens, mask, keys, temperature, automaton, as `sample_tokens` takes them."""
         # A short last batch is filled up with empty prompts, for one shape; they count as finished from the start.
         missing = self._batch_size - len(task_ids)
-        tokens = pad_rows(token_rows + [token_rows[0][:0]] * missing, length=length, pad_id=self._tokenizer.pad_id)
-        row_lengths = np.array([len(row) for row in token_rows] + [0] * missing)
+        filled = token_rows + [token_rows[0][:0]] * missing
+        tokens = pad_rows(filled, length=length, pad_id=self._tokenizer.pad_id)  # [P, L]
+        row_lengths = np.array([len(row) for row in filled])  # [P]
         mask = np.arange(length)[None, :] < row_lengths[:, None]  # [P, L]
         keys = sample_keys(key, task_ids + [""] * missing, self._config.samples_per_task)  # [P, S]
         tokens, mask, keys = put((tokens, mask, keys), batch_sharding(self._mesh))
+        # float32 and an argument, not a static setting: another temperature compiles nothing.
         constants = (np.float32(self._config.temperature), self._automaton)
         temperature, automaton = put(constants, replicated(self._mesh))
         return tokens, mask, keys, temperature, automaton
 
     def _decode(self, task_ids: list[str], dispatched: SampledTokens) -> list[SampledProgram]:
-        samples: SampledTokens = jax.device_get(dispatched)  # waits for the device
+        samples: SampledTokens = jax.device_get(dispatched)  # waits for the device; [P, S, T], [P, S], [P, S]
         return [
             SampledProgram(
                 task_id=task_id,
@@ -185,10 +189,19 @@ def _automaton_for(tokenizer: Tokenizer, config: SamplingConfig) -> Automaton | 
 
 
 def sample_keys(key: jax.Array, task_ids: Sequence[str], num_samples: int) -> jax.Array:
-    """Fold a key for each sample: key -> keys [len(task_ids), num_samples].
+    """Fold a key for each sample.
 
     A task enters by a checksum of its id, so that its samples don't depend on which other tasks are searched.
+
+    Args:
+        key: consumed.
+        task_ids: P ids.
+        num_samples: S.
+
+    Returns:
+        Keys [P, S].
     """
+    # A checksum, not hash(): that differs from process to process.
     tasks = jnp.asarray([zlib.crc32(task_id.encode()) for task_id in task_ids], jnp.uint32)
     samples = jnp.arange(num_samples, dtype=jnp.uint32)
     fold = jax.vmap(jax.vmap(jax.random.fold_in, (None, 0)), (0, None))

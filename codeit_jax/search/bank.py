@@ -9,8 +9,8 @@ from typing import Any
 import interpreter
 from codeit_jax.programs import canonical_program
 from codeit_jax.search.function_types import FunctionType
-from interpreter.program import Program
-from interpreter.slots import FIRST_LINE_SLOT, Instruction
+from interpreter.language.program import Program
+from interpreter.language.slots import FIRST_LINE_SLOT, Instruction
 
 
 @dataclass(frozen=True, eq=False, slots=True)

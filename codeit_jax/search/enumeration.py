@@ -6,7 +6,7 @@ built on the others can be built on it (observational equivalence). A program of
 
 Every size has two passes. The first only asks which calls give the outputs: most candidates fail on the smallest input
 already, and nothing is kept, since that would soon fill the memory. The second makes the values that larger sizes build
-on; its calls share one table (`interpreter.call_table`), whichever input they belong to.
+on; its calls share one table (`interpreter.execution.call_table`), whichever input they belong to.
 """
 
 import itertools
@@ -20,13 +20,13 @@ from codeit_jax.search.bank import Bank, Entry, compositions, to_program
 from codeit_jax.search.budget import Budget, BudgetSpent, Spending
 from codeit_jax.search.function_types import built_type, primitive_types
 from codeit_jax.search.productions import Production, constants_for, productions
-from interpreter.base_types import CONTAINER, GRID
-from interpreter.call_table import CallTable
-from interpreter.growth import weigh
-from interpreter.inference import type_name
-from interpreter.machine import Failure, Machine
-from interpreter.outcome import Status
-from interpreter.slots import FIXED_NAMES, INPUT_SLOT
+from interpreter.execution.call_table import CallTable
+from interpreter.execution.machine import Failure, Machine
+from interpreter.execution.size_bounds import tree_size
+from interpreter.execution.type_inference import type_name
+from interpreter.language.outcome import Status
+from interpreter.language.slots import FIXED_NAMES, INPUT_SLOT
+from interpreter.language.type_names import CONTAINER, GRID
 
 MAX_PROGRAMS = 3
 """At most this many programs are returned for a task: as many as pass@3 looks at."""
@@ -227,7 +227,7 @@ class _Search:
 
     def _weight(self, number: int) -> int:
         if number not in self._weights:
-            self._weights[number] = weigh(self._table.value(number), LIMITS.max_items)
+            self._weights[number] = tree_size(self._table.value(number), LIMITS.max_items)
         return self._weights[number]
 
     def _keep_value(

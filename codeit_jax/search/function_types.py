@@ -11,7 +11,7 @@ from functools import cache
 
 import interpreter
 from codeit_jax.mutation.base_signatures import BASE_SIGNATURES
-from interpreter.base_types import CALLABLE
+from interpreter.language.type_names import CALLABLE
 
 BUILDERS = ("compose", "matcher", "lbind", "rbind")
 """The primitives that make a search's functions. `chain` is two `compose`; `fork` and `power` make far too many."""

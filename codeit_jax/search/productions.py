@@ -21,8 +21,8 @@ from codeit_jax.search.function_types import (
     takes_and_gives,
     takes_both,
 )
-from interpreter.base_types import BASE_TYPES, CALLABLE, CONTAINER, GRID
-from interpreter.slots import FIXED_NAMES
+from interpreter.language.slots import FIXED_NAMES
+from interpreter.language.type_names import BASE_TYPES, CALLABLE, CONTAINER, GRID
 
 # Calls that return nothing new, make too many functions or sets, or need containers of functions, which no search
 # builds.

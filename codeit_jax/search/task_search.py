@@ -24,7 +24,7 @@ from codeit_jax.config.errors import CodeitError
 from codeit_jax.evaluation import Candidate
 from codeit_jax.search.budget import Budget
 from codeit_jax.search.enumeration import search_program
-from interpreter.sandbox import confine
+from interpreter.pool.sandbox import confine
 
 WORKER_BYTES = 2 << 30
 """Address space of a worker in bytes: a backstop, some four times what a search keeps at most."""

@@ -69,33 +69,42 @@ def save(
         DivergedError: an array holds NaN or infinity; nothing is written.
         StorageError: the disk is full or can't be written; older checkpoints stay whole.
     """
+    # Before anything is written: a checkpoint of NaN would push a sound one out.
     _check_finite(state)
     folder, replay = directory.checkpoints / str(number), directory.replay / str(number)
     try:
+        # Of a process that died before its commit, or set aside as damaged; nobody takes them for a checkpoint.
         if hosts.is_first:
             for leftover in (folder, replay):
                 shutil.rmtree(leftover, ignore_errors=True)
                 leftover.mkdir(parents=True)
-        hosts.wait()
+        hosts.wait()  # the folders are there
         save_replay(replay)
         fault_point("replay")
+        # Every process writes the shards that it holds. Orbax saves in the background: leaving the block waits for it,
+        # and raises what went wrong there.
         with _checkpointer() as checkpointer:
             checkpointer.save(folder / "state", state)
         fault_point("state")
+        # All parts are written: only now may the first process list them in the manifest.
         hosts.wait()
         if hosts.is_first:
             _commit(directory, number, meta, keep)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError) as error:  # tensorstore reports an error of the disk as a ValueError
         free = shutil.disk_usage(directory.path).free >> 20
         problem = first_line(error)
         raise StorageError(f"{folder}: the checkpoint can't be written ({problem}; {free} MiB free)") from error
 
 
 def _commit(directory: RunDirectory, number: int, meta: Mapping[str, Any], keep: int) -> None:
+    # The sizes first, of files that are synced: the lines up to there belong to this checkpoint. Then the manifest,
+    # whose rename makes all of it a checkpoint; a process that dies before has left only leftovers.
+    # The large files aren't synced: what a power failure took of them the digests show, and an older one is used.
     text = json.dumps({**meta, "line_files": directory.line_file_sizes()})
     write_atomically(directory.checkpoints / str(number) / "meta.json", text)
     write_atomically(_manifest(directory, number), json.dumps(_digests(directory, number)))
     fault_point("commit")
+    # After the commit: at no moment are there fewer than `keep`.
     for old in _numbers(directory)[:-keep]:
         _remove(directory, old)
 
@@ -114,19 +123,33 @@ def latest(directory: RunDirectory, say: Callable[[str], None], hosts: Hosts = A
     Raises:
         StorageError: there are checkpoints, but none is whole; all stay as they are.
     """
+    # One process looks and the others are given its answer: reading all files on each host would take as many times
+    # as long, and a host that saw another state of the file system would resume from elsewhere.
     saved = newest_whole(directory, say) if hosts.is_first else None
     number = hosts.broadcast(str(saved.number).encode() if saved is not None else b"")
     if not hosts.is_first:
         return _read_checkpoint(directory, int(number)) if number else None
     if saved is not None:
         for newer in _numbers(directory):
+            # Renamed, not removed: somebody may want to see what happened. Without the suffix it no longer counts.
             if newer > saved.number:
                 _manifest(directory, newer).rename(directory.checkpoints / f"{newer}.corrupt")
     return saved
 
 
 def newest_whole(directory: RunDirectory, say: Callable[[str], None]) -> Checkpoint | None:
-    """Find the newest checkpoint that is whole, and change nothing; see `latest`."""
+    """Find the newest checkpoint that is whole, and change nothing.
+
+    Args:
+        directory: the run's.
+        say: prints a line for each damaged checkpoint.
+
+    Returns:
+        None for a directory without any checkpoint.
+
+    Raises:
+        StorageError: there are checkpoints, but none is whole.
+    """
     numbers = _numbers(directory)
     for number in reversed(numbers):
         problem = _problem(directory, number)
@@ -146,6 +169,8 @@ def restore_state(saved: Checkpoint, target: Any) -> Any:
 
 def restore_part(saved: Checkpoint, target: Any) -> Any:
     """Read some of the train state: only what `target`, a nested dict of `jax.ShapeDtypeStruct`, names."""
+    # `StandardCheckpointer` insists on the whole tree; and without `restore_args` this one would ask for the shardings
+    # that were saved, on devices that aren't here.
     arguments = ocp.checkpoint_utils.construct_restore_args(target)
     with ocp.PyTreeCheckpointer() as checkpointer:
         return checkpointer.restore(
@@ -166,6 +191,7 @@ def _checkpointer() -> Iterator[ocp.StandardCheckpointer]:
         log.setLevel(level)
 
 
+# On the devices, shard by shard: only a truth value for each array comes to the host.
 @jax.jit
 def _finite(tree: Any) -> Any:
     return jax.tree.map(lambda leaf: jnp.isfinite(leaf).all(), tree)
@@ -193,6 +219,7 @@ def _manifest(directory: RunDirectory, number: int) -> Path:
 
 def _numbers(directory: RunDirectory) -> list[int]:
     """Return the committed checkpoints, ascending."""
+    # As numbers: by name, 10 would come before 9.
     return sorted(int(file.stem) for file in directory.checkpoints.glob(f"*{MANIFEST_SUFFIX}") if file.stem.isdecimal())
 
 
@@ -205,6 +232,7 @@ def _remove(directory: RunDirectory, number: int) -> None:
 
 def _digests(directory: RunDirectory, number: int) -> dict[str, list[Any]]:
     """Return size and SHA-256 of every file of a checkpoint, by path relative to the run directory."""
+    # All files that are there, not a list of expected ones: how many orbax writes is its own business.
     folders = (directory.checkpoints / str(number), directory.replay / str(number))
     files = sorted(file for folder in folders for file in folder.rglob("*") if file.is_file())
     return {str(file.relative_to(directory.path)): [file.stat().st_size, sha256_of_file(file)] for file in files}
@@ -217,6 +245,7 @@ def _problem(directory: RunDirectory, number: int) -> str | None:
         found = _digests(directory, number)
     except (OSError, ValueError) as error:
         return f"its manifest can't be read ({first_line(error)})"
+    # A file too many is damage as well: orbax might read it.
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             return f"{name} isn't as it was written"

@@ -2,8 +2,8 @@
 
 The variable is read once, when a run's modules are imported; without it a point costs one comparison. Points lie
 between two batches of sampling (`sample`) and of learning (`learn`), around the run of programs (`mutate`, `execute`),
-before files are written (`metrics.jsonl`, `solutions.jsonl`, `config.yaml`, `meta.json`, `summary.json`) and after
-each part of a checkpoint (`replay`, `state`, `commit`), and before an export appears (`export`).
+before each file is written, under its name (`metrics.jsonl`, `meta.json`, `summary.json` and so on), after each part
+of a checkpoint (`replay`, `state`, `commit`), and before an export appears (`export`).
 """
 
 import errno
@@ -25,6 +25,7 @@ def _fail(number: int) -> Callable[[], None]:
 
 
 _ACTIONS: dict[str, Callable[[], None]] = {
+    # Raised in this process, by itself: at the very point, not some milliseconds later as from outside.
     "kill": lambda: signal.raise_signal(signal.SIGKILL),
     "term": lambda: signal.raise_signal(signal.SIGTERM),
     "int": lambda: signal.raise_signal(signal.SIGINT),
@@ -75,5 +76,6 @@ def fault_point(name: str) -> None:
         armed.pass_by(name)
 
 
+# Not a parameter: every file that a run writes would have to hand it on, for the tests' sake alone.
 armed = read_fault(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None
 """The fault that this process has been given, if any."""

@@ -18,8 +18,8 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         StorageError: the disk is full or can't be written.
     """
-    # In the same folder, for a rename is atomic within one file system only; under a fresh name that nobody can have
-    # made a link of, so that two commands that write the same file don't write into each other's.
+    # In the same folder, for a rename is atomic within one file system only; under a fresh name, which nobody can have
+    # made a link of, and which two commands that write the same file don't share.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         fault_point(path.name)
@@ -44,5 +44,5 @@ def sha256_of_file(path: Path) -> str:
     Raises:
         OSError: it can't be read.
     """
-    with open(path, "rb") as file:
+    with open(path, "rb") as file:  # in blocks, whatever its size; without the interpreter lock
         return hashlib.file_digest(file, "sha256").hexdigest()

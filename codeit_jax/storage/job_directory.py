@@ -34,6 +34,7 @@ class JobDirectory:
     def __init__(self, path: Path, kind: str, settings: Mapping[str, Any]) -> None:
         self._directory = RunDirectory(path, kind)
         self.path = self._directory.path
+        # Nobody gets an object to close if this raises: the lock has to be given back here.
         try:
             self._write_or_check(settings)
         except BaseException:
@@ -47,11 +48,14 @@ class JobDirectory:
         self.close()
 
     def close(self) -> None:
-        """Give the directory back."""
+        """Release the directory."""
         self._directory.close()
 
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
         """Yield the objects of a line file, without a last line that a kill tore off.
+
+        Args:
+            name: of the file.
 
         Raises:
             StorageError: another line is damaged, or the file can't be truncated.
@@ -64,6 +68,10 @@ class JobDirectory:
 
     def append(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Append objects to a line file.
+
+        Args:
+            name: of the file.
+            rows: the objects; a kill may tear the last line.
 
         Raises:
             StorageError: the disk is full or can't be written.
@@ -87,6 +95,7 @@ class JobDirectory:
             begun = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             raise StorageError(f"{file}: damaged, expected the settings of the job in this directory") from None
+        # By the settings of this version: those that an earlier one also had are no matter.
         for name, value in settings.items():
             if begun.get(name) != value:
                 expected = f"expected {begun.get(name)!r} as in {file}; another value needs a new --run-dir"
@@ -95,6 +104,7 @@ class JobDirectory:
 
 def _drop_torn_line(path: Path) -> None:
     """Truncate a line file behind its last line end."""
+    # Truncated on disk, not skipped: the next append would continue the torn line.
     if path.exists():
         content = path.read_bytes()
         whole = content.rfind(b"\n") + 1

@@ -49,18 +49,30 @@ class RunDirectory:
         self._writes = writes
         self._lock = None
         if writes:
+            # Before the lock, which is a file: nothing is written into a folder that is something else.
             check_kind(self.path, kind, may_be_empty=True)
             self._lock = self._take_lock()
+            try:
+                self._begin(kind)
+            except BaseException:
+                self.close()
+                raise
+
+    def _begin(self, kind: str) -> None:
+        try:
             for leftover in (*self.path.glob(TEMPORARY), *self.checkpoints.rglob(TEMPORARY)):
                 leftover.unlink()
-            # First of all files: from now on everybody can tell what this folder is.
-            about = {"format": FORMAT, "kind": kind, "version": __version__}
-            self.write(KIND_FILE, json.dumps(about, indent=2) + "\n")
+        except OSError as error:
+            raise StorageError(f"{self.path}: can't be used as a run directory ({error.strerror})") from None
+        # First of all files: from now on everybody can see what this folder is.
+        about = {"format": FORMAT, "kind": kind, "version": __version__}
+        self.write(KIND_FILE, json.dumps(about, indent=2) + "\n")
 
     def _take_lock(self) -> TextIO:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             # The lock is the kernel's: it disappears with its process, so a killed run leaves nothing to clean up.
+            # "a+" neither truncates the holder's line nor needs the file to be there.
             lock = open(self.path / "LOCK", "a+", encoding="utf-8")  # noqa: SIM115
         except OSError as error:
             raise StorageError(f"{self.path}: can't be used as a run directory ({error.strerror})") from None
@@ -74,28 +86,32 @@ class RunDirectory:
         except OSError as error:
             lock.close()
             raise StorageError(f"{self.path}: can't be locked ({error.strerror})") from None
+        # Only for people: whose line is there says nothing about who holds the lock.
         lock.truncate(0)
         lock.write(f"pid {os.getpid()} on {socket.gethostname()}, started {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
         lock.flush()
         return lock
 
     def close(self) -> None:
-        """Give the directory back."""
+        """Release the directory; the LOCK file stays: after a removal two processes could each lock one."""
         if self._lock is not None:
             self._lock.close()
 
     @property
     def checkpoints(self) -> Path:
-        """Where checkpoints lie."""
+        """Where the checkpoints are."""
         return self.path / "checkpoints"
 
     @property
     def replay(self) -> Path:
-        """Where the replay's saved states lie."""
+        """Where the replay's saved states are."""
         return self.path / "replay"
 
     def write_or_check_config(self, config: Config) -> dict[str, tuple[Any, Any]]:
         """Write the configuration, after comparing it with the one of the checkpoints that are there, if any.
+
+        Args:
+            config: of the run that is about to begin or resume.
 
         Returns:
             The settings that changed and may: key -> (old, new).
@@ -119,6 +135,10 @@ class RunDirectory:
     def write(self, name: str, text: str) -> None:
         """Replace a file, atomically.
 
+        Args:
+            name: of the file.
+            text: what is to be in it.
+
         Raises:
             StorageError: the disk is full or can't be written.
         """
@@ -128,12 +148,17 @@ class RunDirectory:
     def append(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Append objects to a line file.
 
+        Args:
+            name: of the file.
+            rows: the objects.
+
         Raises:
             StorageError: the disk is full or can't be written.
         """
         if not self._writes:
             return
         path = self.path / name
+        # Not synced, line by line: a checkpoint is what counts, and it syncs them all (`line_file_sizes`).
         try:
             fault_point(name)
             with open(path, "a", encoding="utf-8") as file:
@@ -151,6 +176,7 @@ class RunDirectory:
         if not path.exists():
             return
         with open(path, "rb") as file:
+            # A line at a time: a long run's files are larger than what a reader wants in memory.
             for number, line in enumerate(file, start=1):
                 try:
                     yield json.loads(line)
@@ -161,7 +187,7 @@ class RunDirectory:
         """Flush the line files to disk and return their sizes, to be stored with a checkpoint."""
         sizes = {}
         for name in LINE_FILES:
-            with open(self.path / name, "ab") as file:
+            with open(self.path / name, "ab") as file:  # creates a file that has no lines yet
                 os.fsync(file.fileno())
                 sizes[name] = file.tell()
         return sizes
@@ -177,6 +203,7 @@ class RunDirectory:
         for name in LINE_FILES:
             path, size = self.path / name, sizes.get(name, 0)
             found = path.stat().st_size if path.exists() else 0
+            # Shorter isn't repaired: lines of finished work are gone, and no resumed run writes them again.
             if found < size:
                 raise StorageError(f"{path}: {found} bytes, expected at least the {size} of the last checkpoint")
             if found > size:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 import interpreter
 from codeit_jax.arc import Example
-from interpreter.program import OUTPUT_NAME
-from interpreter.slots import MAX_LINES
+from interpreter.language.program import OUTPUT_NAME
+from interpreter.language.slots import MAX_LINES
 
 TokenIds = NDArray[np.int32]
 

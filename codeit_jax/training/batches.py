@@ -22,7 +22,7 @@ from codeit_jax.training.train_step import TrainBatch
 
 T = TypeVar("T")
 
-PREFETCH_DEPTH = 2  # batches made ahead of the one in use
+PREFETCH_DEPTH = 2  # batches ahead of the one in use: one waits while the next is made; more would only hold memory
 
 Shape = tuple[int, int, int, int]
 """Parts N, rows of a part B, prompt length L, program length T, padding included."""
@@ -57,6 +57,8 @@ class BatchSizes:
 
     def shape(self, prompt_length: int, program_length: int) -> Shape:
         """Return the shape of a batch of rows of these lengths: in as few equal parts as fit the devices."""
+        # By the padded lengths, so that the shape is a function of the bucket pair; equal parts waste fewer rows than
+        # full parts and a rest.
         rows_per_device = max(1, self.tokens_per_device // (prompt_length + program_length))
         num_parts = -(-self.batch_size // (rows_per_device * self.num_shards))
         rows = -(-self.batch_size // num_parts)
@@ -64,6 +66,8 @@ class BatchSizes:
 
     def shapes(self, text: TextConfig) -> list[Shape]:
         """Return every shape that a plan can have, the one with most tokens in a part first."""
+        # Of every pair of buckets, seen or not: the batches at borders depend on the draw, and a shape that is missed
+        # is compiled in the middle of a stage.
         shapes = [self.shape(*lengths) for lengths in product(text.prompt_buckets, text.program_buckets)]
         return sorted(shapes, key=lambda shape: -shape[1] * (shape[2] + shape[3]))
 
@@ -77,21 +81,25 @@ def plan_batches(draw: Draw, text: TextConfig, sizes: BatchSizes, rng: np.random
     devices.
 
     Args:
-        draw: N rows.
+        draw: n rows.
         text: the bucket lengths.
         sizes: of batches and parts.
         rng: consumed; the plan is a function of the draw and of it.
+
+    Returns:
+        The batches, in the order in which to learn from them.
     """
     if not len(draw):
         return []
-    order = rng.permutation(len(draw))  # [N]
-    lengths = np.stack([draw.prompts.lengths, draw.programs.lengths], axis=1)[order]  # [N, 2]
+    # Shuffled before they are grouped: `group_rows` keeps this order, and so decides at random who shares a batch.
+    order = rng.permutation(len(draw))  # [n]
+    lengths = np.stack([draw.prompts.lengths, draw.programs.lengths], axis=1)[order]  # [n, 2]
     buckets = group_rows(lengths, [text.prompt_buckets, text.program_buckets])
     prompt_lengths = sorted({bucket.shape[0] for bucket in buckets})
     upwards = {length: 1 if number % 2 == 0 else -1 for number, length in enumerate(prompt_lengths)}
     buckets.sort(key=lambda bucket: (bucket.shape[0], upwards[bucket.shape[0]] * bucket.shape[1]))
-    rows = np.concatenate([order[bucket.rows] for bucket in buckets])  # [N]
-    padded = np.concatenate([np.tile(bucket.shape, (len(bucket.rows), 1)) for bucket in buckets])  # [N, 2]
+    rows = np.concatenate([order[bucket.rows] for bucket in buckets])  # [n]
+    padded = np.concatenate([np.tile(bucket.shape, (len(bucket.rows), 1)) for bucket in buckets])  # [n, 2]
     slices = [slice(start, start + sizes.batch_size) for start in range(0, len(rows), sizes.batch_size)]
     batches = [PlannedBatch(shape=sizes.shape(*padded[s].max(axis=0).tolist()), rows=rows[s]) for s in slices]
     # In random order: sorted by length, an epoch would end on the longest programs alone.
@@ -112,18 +120,18 @@ def collate(draw: Draw, batch: PlannedBatch, tokenizer: Tokenizer, *, pad_loss: 
     """
     num_parts, part_rows, prompt_length, program_length = batch.shape
     num_rows = num_parts * part_rows
-    prompts = _pad(draw.prompts[batch.rows], prompt_length, num_rows, tokenizer.pad_id)
-    targets = _pad(draw.programs[batch.rows], program_length, num_rows, tokenizer.pad_id)
-    encoder_mask = _mask(draw.prompts.lengths[batch.rows], prompt_length, num_rows)
+    prompts = _pad(draw.prompts[batch.rows], prompt_length, num_rows, tokenizer.pad_id)  # [N * B, L]
+    targets = _pad(draw.programs[batch.rows], program_length, num_rows, tokenizer.pad_id)  # [N * B, T]
+    encoder_mask = _mask(draw.prompts.lengths[batch.rows], prompt_length, num_rows)  # [N * B, L]
     # A row without any key would attend to nothing, and be NaN; an empty row attends to its first pad token instead.
     encoder_mask[len(batch.rows) :, 0] = True
     loss_lengths = draw.programs.lengths[batch.rows]
-    if pad_loss:
+    if pad_loss:  # but never in the rows that fill the batch up: how many there are depends on the devices
         loss_lengths = np.full_like(loss_lengths, program_length)
-    start = np.full((num_rows, 1), tokenizer.start_id, np.int32)
+    start = np.full((num_rows, 1), tokenizer.start_id, np.int32)  # [N * B, 1]
 
     def in_parts(array: np.ndarray) -> Any:
-        return array.reshape(num_parts, part_rows, array.shape[1])
+        return array.reshape(num_parts, part_rows, array.shape[1])  # [N, B, L or T]
 
     arrays = {
         "encoder_input_tokens": prompts,
@@ -139,7 +147,15 @@ def prefetch(make: Callable[[int], T], numbers: Iterable[int]) -> Generator[T, N
     """Yield `make(number)` for each number, in order; the next ones are made meanwhile in one thread.
 
     Whatever `make` raises is raised where its result would have come. Closing the iterator drops what was made ahead.
+
+    Args:
+        make: makes one item.
+        numbers: of the items.
+
+    Yields:
+        The items.
     """
+    # One thread, no more: the items are made in order, and NumPy holds the interpreter lock for most of the work.
     worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefetch")
     ahead: deque[Future[T]] = deque()
     try:
@@ -150,6 +166,7 @@ def prefetch(make: Callable[[int], T], numbers: Iterable[int]) -> Generator[T, N
         while ahead:
             yield ahead.popleft().result()
     finally:
+        # Reached through `close()` too, when the consumer stops early or raises: the thread must not outlive the stage.
         worker.shutdown(cancel_futures=True)
 
 

@@ -42,6 +42,7 @@ def compilations() -> Compilations:
             count.number += 1
             count.seconds += duration_secs
 
+    # Once for the process, by `cache`: JAX's listeners can't be taken away again.
     jax.monitoring.register_event_duration_secs_listener(listen)
     return count
 
@@ -59,28 +60,32 @@ def compile_ahead(
     Args:
         model: the network.
         optimizer: of the step.
-        state: isn't changed.
+        state: only described; neither read nor donated.
         shapes: of the batches to come; the largest first keeps the threads busy to the end.
         sharding: of a batch's arrays.
         key: any.
     """
+    # Descriptions with shardings stand for arrays: nothing is allocated, and the executable is the one that the arrays
+    # themselves will look for.
     described = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding), state)
 
     def compile_shape(shape: Shape) -> None:
         batch = _describe_batch(shape, sharding)
+        # The limit as a float32 scalar, as every step gives it: a Python float would be a weakly typed one, and the
+        # step would be traced and compiled once more.
         train_step.lower(model, optimizer, described, batch, key, np.float32(1)).compile()
 
     # XLA compiles without the interpreter lock, so threads suffice.
     with ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="compile") as workers:
         for done in [workers.submit(compile_shape, shape) for shape in shapes]:
-            done.result()
+            done.result()  # raises what the thread raised
 
 
 def _describe_batch(shape: Shape, sharding: NamedSharding) -> TrainBatch:
     num_parts, rows, prompt_length, program_length = shape
 
     def array(length: int, dtype: Any) -> Any:
-        return jax.ShapeDtypeStruct((num_parts, rows, length), dtype, sharding=sharding)
+        return jax.ShapeDtypeStruct((num_parts, rows, length), dtype, sharding=sharding)  # [N, B, length]
 
     return TrainBatch(
         encoder_input_tokens=array(prompt_length, np.int32),

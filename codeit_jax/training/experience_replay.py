@@ -1,8 +1,8 @@
 """The replay of experiences: what the loop found, as token rows with priorities, and the draw for a learning stage.
 
-With several processes every one knows all rows, with keys, priorities and programs, and so draws the very rows that one
-process alone would draw, without a word to the others. The prompts, most of the bytes, lie with one process each, by
-a checksum of the key; those of the drawn rows are exchanged.
+With several processes every one holds all rows, with keys, priorities and programs, and so draws the very rows that one
+process alone would draw, without communication. Of the prompts, most of the bytes, each is held by one process, chosen
+by a checksum of the key; those of the drawn rows are exchanged.
 """
 
 import zlib
@@ -20,8 +20,8 @@ from codeit_jax.replay import PrioritizedReplayBuffer, ReplayMixture, TokenRows,
 from codeit_jax.text.tokenizer import Tokenizer
 from codeit_jax.training.draw_rules import DRAW_RULES
 
-_NO_TOKENS = np.empty(0, np.uint16)
-ORIGINS = ("seed", "mutant", "policy")
+_NO_TOKENS = np.empty(0, np.uint16)  # in place of a prompt that another process holds
+ORIGINS = ("seed", "mutant", "policy")  # the replay's files hold positions: only append
 PARTITIONS = ("train", "policy")
 
 
@@ -45,7 +45,7 @@ class Draw:
         return len(self.programs)
 
     def mean_performance(self) -> float:
-        """Mean share of solved demonstrations among the rows that the policy wrote: what prioritizing raises."""
+        """Return the mean share of solved demonstrations of the policy's rows: what prioritizing raises."""
         rows = self.performance[self.origins == ORIGINS.index("policy")]
         return float(rows.mean()) if rows.size else 0.0
 
@@ -65,6 +65,7 @@ class ExperienceReplay:
         self._text = text
         self._tokenizer = tokenizer
         self._hosts = hosts
+        # Token rows, not experiences: encoded once, when they are added, however often they are drawn.
         schema: dict[str, Tokens | DTypeLike] = {
             "prompt": Tokens(),
             "program": Tokens(),
@@ -77,6 +78,7 @@ class ExperienceReplay:
         self._mixture = ReplayMixture({name: self._rule.make_buffer(config.capacity, schema) for name in PARTITIONS})
 
     def __getitem__(self, partition: str) -> PrioritizedReplayBuffer:
+        """Return the buffer of a partition."""
         return self._mixture[partition]
 
     def add(self, experiences: Sequence[Experience]) -> int:
@@ -99,13 +101,16 @@ class ExperienceReplay:
         Args:
             rng: consumed.
             train_only: leave the policy's programs out, as before the first meta-iteration.
+
+        Returns:
+            The rows, the same in every process of the run; all have to call it.
         """
         if train_only:
             # Each experience once: a pass over all that there is, not a draw by priority.
             data = self._mixture.sample({"train": len(self._mixture["train"])}, replacement=False, rng=rng).data
         else:
             wanted = {"train": self._config.num_train_experiences, "policy": self._config.num_policy_experiences}
-            data = self._rule.sample(self._mixture, wanted, rng=rng).data
+            data = self._rule.sample(self._mixture, wanted, rng).data
         return Draw(
             prompts=self._gather_prompts(data["prompt"], self._home(data["home"])),
             programs=data["program"],
@@ -119,10 +124,12 @@ class ExperienceReplay:
 
     def load(self, folder: Path) -> None:
         """Restore what `save` wrote; the number of processes may have changed since."""
+        # As many files as there were processes; `latest` has verified that none is missing.
         count = len(list(folder.glob(_shard_file("*", "*"))))
         if count == self._hosts.count:
             self._mixture = ReplayMixture.load(folder / _shard_file(self._hosts.index, count))
             return
+        # Mapped, not read: of each shard this process needs only the prompts that move here.
         shards = [ReplayMixture.load(folder / _shard_file(number, count), mmap=True) for number in range(count)]
         self._mixture = ReplayMixture.load(folder / _shard_file(0, count))
         for partition in PARTITIONS:
@@ -130,8 +137,9 @@ class ExperienceReplay:
 
     def _add_rows(self, partition: str, rows: Sequence[tuple[Experience, np.ndarray]]) -> None:
         experiences = [experience for experience, _ in rows]
+        # A checksum, not hash(): all processes have to agree where a prompt lies, those of a later call too.
         homes = np.array([zlib.crc32(f"{e.task_id}\n{e.program}".encode()) for e in experiences], np.uint32)
-        here = self._home(homes) == self._hosts.index
+        here = self._home(homes) == self._hosts.index  # [n]
         performance = np.array([e.demonstration_performance for e in experiences])
         self._mixture[partition].add(
             {
@@ -153,13 +161,14 @@ class ExperienceReplay:
         return encoded.token_ids
 
     def _home(self, checksums: np.ndarray) -> np.ndarray:
-        """Return with which process the prompts of rows lie."""
+        """Return which process holds the prompts of rows."""
         return checksums % np.uint32(self._hosts.count)
 
     def _gather_prompts(self, prompts: TokenRows, homes: np.ndarray) -> TokenRows:
-        """Exchange drawn prompts: each process gives those that lie with it, and gets all."""
+        """Exchange drawn prompts: each process gives those that it holds, and gets all."""
         if self._hosts.count == 1:
             return prompts
+        # Lengths first, then the tokens end to end; who receives them knows from the homes how many rows they are.
         own = prompts[homes == self._hosts.index]
         payload = own.lengths.astype(np.uint32).tobytes() + own.flat().tobytes()
         parts = []
@@ -171,19 +180,21 @@ class ExperienceReplay:
         return _join(parts, homes)
 
     def _deal_prompts(self, partition: str, shards: Sequence[PrioritizedReplayBuffer]) -> None:
-        """Take the prompts that lie here from what as many processes saved as there are shards."""
+        """Take this process's prompts out of the shards that another number of processes saved."""
         buffer = self._mixture[partition]
         items = buffer.items()
         here = self._home(items.data["home"]) == self._hosts.index
         homes = items.data["home"] % np.uint32(len(shards))
         parts = [shard.items().data["prompt"][here & (homes == number)] for number, shard in enumerate(shards)]
+        # The column has the prompts of shard 0: those that another process holds now have to go.
         column = buffer.table.columns["prompt"]
         column.clear(items.indices)
         column.write(items.indices[here], _join(parts, homes[here]))
 
 
 def _join(parts: Sequence[TokenRows], homes: np.ndarray) -> TokenRows:
-    """Put the rows of several parts in one order, in which `homes` says whose row is next."""
+    """Interleave the rows of several parts: row i of the result is the next one of part `homes[i]`."""
+    # A stable sort lists the rows part by part; its inverse permutation leads back to their places.
     position = np.empty(len(homes), np.int64)
     position[np.argsort(homes, kind="stable")] = np.arange(len(homes))
     rows: TokenRows = TokenRows.concatenate(parts)[position]

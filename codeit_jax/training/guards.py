@@ -22,13 +22,18 @@ def spike_limit(steps: Sequence[StepMetrics], number: int, factor: float) -> flo
         steps: of the learning stage; all before `number - 1` are on the host.
         number: of the step.
         factor: times the mean of the window.
+
+    Returns:
+        The limit in nats; infinity while there are too few steps to compare with.
     """
+    # Without skipped steps: one loss that isn't finite would make the mean so too, and a spike would hide the next.
     recent = [float(step.loss) for step in steps[max(0, number - 1 - WINDOW) : max(0, number - 1)] if not step.skipped]
     return factor * float(np.mean(recent)) if len(recent) >= LEAST else math.inf
 
 
 def count_spikes(steps: Sequence[StepMetrics], factor: float) -> int:
     """Count the finite losses above their limits."""
+    # Afterwards and from the numbers alone, so that a stage counts the same whether or not it was interrupted.
     losses = [float(step.loss) for step in steps]
     return sum(math.isfinite(loss) and loss > spike_limit(steps, n, factor) for n, loss in enumerate(losses))
 

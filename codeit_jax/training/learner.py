@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 
 import jax
@@ -74,7 +74,7 @@ class Learner:
         self._config = config
         self._text = text
         self._mesh = mesh
-        # The parts of a batch come one after another on all devices, so the rows are split, not the parts.
+        # [N, B, L]: the parts come one after another on all devices, so the rows of each are split, not the parts.
         self._sharding = NamedSharding(mesh, PartitionSpec(None, *batch_sharding(mesh).spec))
         self._sizes = BatchSizes(
             batch_size=config.batch_size,
@@ -82,7 +82,7 @@ class Learner:
             num_shards=num_batch_shards(mesh),
         )
         self._trace = trace
-        self._compiled = False
+        self._compiled = False  # once a process: all stages have the same shapes
 
     def describe(self) -> str:
         """Return a line on how a batch is split into parts that fit the devices."""
@@ -95,7 +95,13 @@ class Learner:
         return f"training batch: {self._config.batch_size} examples in {parts}, {len(shapes)} shapes, on {devices}"
 
     def plan(self, draw: Draw, epochs: int, rng: np.random.Generator) -> list[PlannedBatch]:
-        """Lay out every batch of every epoch; `rng` is consumed."""
+        """Lay out every batch of every epoch.
+
+        Args:
+            draw: the rows.
+            epochs: how often each row comes.
+            rng: consumed.
+        """
         return [batch for _ in range(epochs) for batch in plan_batches(draw, self._text, self._sizes, rng)]
 
     def learn(
@@ -112,7 +118,7 @@ class Learner:
         """Take a step for each planned batch.
 
         Args:
-            state: donated.
+            state: donated; after an error it is gone, and the last checkpoint is what there is.
             draw: where the batches' rows come from.
             plan: the batches.
             key: for dropout; each step's is folded from it by its position, so that training can resume in the middle.
@@ -127,32 +133,40 @@ class Learner:
         Raises:
             DivergedError: too many steps in a row weren't finite.
         """
+        # `steps` holds NumPy metrics but for the last, whose arrays the device may still compute.
         watch, steps, todo = Stopwatch(), list(taken), range(len(taken), len(plan))
         if todo:
             with watch.time("compile"):
                 self._compile(state, key)
         batches = prefetch(lambda number: self._load(draw, plan[number]), todo)
-        with watch.time("steps"), closing(batches):
+        with self._trace or nullcontext(), watch.time("steps"), closing(batches):
             for number, batch in zip(todo, watch.feed(batches), strict=False):
+                # Between two steps the state is whole: nothing of a step is ever saved half.
                 if should_stop():
                     break
                 if self._trace is not None:
                     self._trace.before_step()
+                # float32, not a Python float: that is weakly typed, and would have the step traced once more.
                 limit = np.float32(self._loss_limit(steps, number))
                 step_key = jax.random.fold_in(key, number)
                 state, metrics = train_step(self._model, self._optimizer, state, batch, step_key, limit)
                 steps.append(metrics)
-                # Read the step before while this one computes: the device always has one to go on with.
+                # Read the step before while this one computes: the device always has one to continue with.
                 self._read(steps, number - 1, len(taken))
                 on_progress(number, len(plan))
             self._read(steps, len(steps) - 1, len(taken))
             on_progress(len(steps), len(plan))
-        if self._trace is not None:
-            self._trace.stop()
         return state, steps, watch.report(self._model, self._mesh, draw, plan[len(taken) : len(steps)])
 
     def summarize(self, draw: Draw, plan: Sequence[PlannedBatch], taken: Sequence[StepMetrics]) -> LearningMetrics:
-        """Return the metrics of a learning stage."""
+        """Return the metrics of a learning stage.
+
+        Args:
+            draw: where the batches' rows came from.
+            plan: the batches.
+            taken: the steps of all calls, one for each batch.
+        """
+        # A skipped step changed nothing, so its loss says nothing; it may be NaN, too.
         losses = np.array([float(metrics.loss) for metrics in taken if not bool(metrics.skipped)])
         tail = losses[-max(1, len(losses) // 10) :]
         return LearningMetrics(
@@ -172,7 +186,7 @@ class Learner:
             self._compiled = True
 
     def _load(self, draw: Draw, batch: PlannedBatch) -> TrainBatch:
-        """Put a batch on the devices."""
+        """Place a batch on the devices, in the prefetching thread: the copy overlaps with the step before."""
         loaded: TrainBatch = put(collate(draw, batch, self._tokenizer, pad_loss=self._config.pad_loss), self._sharding)
         return loaded
 
@@ -181,6 +195,7 @@ class Learner:
 
     def _read(self, steps: list[StepMetrics], number: int, first: int) -> None:
         """Wait for a step, if it was taken here, and check that training is sound."""
+        # Of an earlier call they are numbers already.
         if number >= first:
             steps[number] = jax.device_get(steps[number])
             check_skipped(steps[: number + 1], self._config)

@@ -16,6 +16,7 @@ def make_optimizer(config: TrainingConfig) -> optax.GradientTransformation:
     Raises:
         UserError: the settings of the schedule contradict each other.
     """
+    # The schedule counts the optimizer's own steps: a fresh optimizer for each stage begins it again.
     rate = learning_rate_schedule(config)
     adamw = optax.adamw(rate, b1=config.beta1, b2=config.beta2, weight_decay=config.weight_decay)
     clipped = optax.chain(optax.clip_by_global_norm(config.clip_norm), adamw) if config.clip_norm else adamw
@@ -23,9 +24,10 @@ def make_optimizer(config: TrainingConfig) -> optax.GradientTransformation:
 
 
 def _promoting(update: Callable[..., Any]) -> Callable[..., Any]:
-    """Let optax raise a float to the power of an integer step, which the strict promotion of the tests refuses."""
+    """Allow optax to raise a float to the power of an integer step, which strict promotion refuses."""
 
     def promote(*arguments: Any) -> Any:
+        # Around optax alone: everything of our own stays under strict promotion, which the tests switch on.
         with jax.numpy_dtype_promotion("standard"):
             return update(*arguments)
 

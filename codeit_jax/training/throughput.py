@@ -49,7 +49,7 @@ class LearningTimes:
         t_feed_seconds: waited for the host to make batches.
         t_compile_seconds: before the first step, by the wall.
         t_compilations: executables compiled, or read from the persistent cache, in the whole stage.
-        t_peak_bytes: most memory in use so far on one device; None where the backend doesn't tell.
+        t_peak_bytes: most memory in use so far on one device; None where the backend doesn't report it.
     """
 
     t_tokens_per_second: float | None
@@ -78,6 +78,7 @@ def row_flops(model: T5Model, prompt_length: Any, program_length: Any) -> Any:
     feed_forward = (3 if config.feed_forward == "gated-gelu" else 2) * config.d_model * config.d_ff
 
     def attention(queries: Any, keys: Any) -> Any:
+        # Scores and weighted values; query and output projections; key and value projections.
         return 2 * queries * keys * heads + 2 * queries * projection + 2 * keys * projection
 
     encoder = attention(length, length) + length * feed_forward
@@ -95,24 +96,36 @@ def peak_flops(device_kinds: Sequence[str]) -> float | None:
 
 
 def useful_flops(model: T5Model, draw: Draw, plan: Sequence[PlannedBatch]) -> float:
-    """Return the operations that a plan's rows would take without padding."""
-    flops = row_flops(model, draw.prompts.lengths, draw.programs.lengths)
+    """Return the operations that a plan's rows would take without padding.
+
+    Args:
+        model: the network.
+        draw: where the rows are.
+        plan: the batches.
+    """
+    flops = row_flops(model, draw.prompts.lengths, draw.programs.lengths)  # [rows of the draw]
     return sum(float(flops[batch.rows].sum()) for batch in plan)
 
 
 def padded_flops(model: T5Model, plan: Sequence[PlannedBatch]) -> float:
     """Return the operations that a plan takes."""
-    shapes = np.array([batch.shape for batch in plan], np.float64).reshape(-1, 4)  # N, B, L, T
+    shapes = np.array([batch.shape for batch in plan], np.float64).reshape(-1, 4)  # [batches, 4]: N, B, L, T
     return float((shapes[:, 0] * shapes[:, 1] * row_flops(model, shapes[:, 2], shapes[:, 3])).sum())
 
 
 def useful_share(model: T5Model, draw: Draw, plan: Sequence[PlannedBatch]) -> float:
-    """Return the share of a plan's operations that is spent on real tokens, the rest going into padding."""
+    """Return the share of a plan's operations that is spent on real tokens, the rest on padding.
+
+    Args:
+        model: the network.
+        draw: where the rows are.
+        plan: the batches; 1 if there are none.
+    """
     return useful_flops(model, draw, plan) / padded_flops(model, plan) if plan else 1.0
 
 
 class Stopwatch:
-    """Takes the times of one learning stage, from its making on."""
+    """Takes the times of one learning stage, from its creation on."""
 
     def __init__(self) -> None:
         self._compilations = compilations().number
@@ -129,6 +142,7 @@ class Stopwatch:
 
     def feed(self, batches: Iterator[T]) -> Iterator[T]:
         """Pass batches on, counting the time waited for each."""
+        # Not a `for`: only the waiting is timed, not what the consumer does with the batch.
         while True:
             with self.time("feed"):
                 batch = next(batches, None)
@@ -137,7 +151,14 @@ class Stopwatch:
             yield batch
 
     def report(self, model: T5Model, mesh: Mesh, draw: Draw, done: Sequence[PlannedBatch]) -> LearningTimes:
-        """Return the times, given the batches whose steps were taken."""
+        """Return the times.
+
+        Args:
+            model: the network.
+            mesh: the devices of all processes.
+            draw: the rows.
+            done: the batches whose steps were taken since this stopwatch was created.
+        """
         seconds = self._seconds["steps"]
         devices = mesh.devices.ravel().tolist()
         peak = peak_flops([device.device_kind for device in devices])
@@ -155,18 +176,19 @@ class Stopwatch:
 
 
 def _peak_bytes(devices: Sequence[jax.Device]) -> int | None:
+    # Only of this process's devices: JAX knows those of the others by name alone. The CPU backend has no statistics.
     statistics = [device.memory_stats() for device in devices if device.process_index == jax.process_index()]
     peaks = [numbers["peak_bytes_in_use"] for numbers in statistics if numbers and "peak_bytes_in_use" in numbers]
     return max(peaks, default=None)
 
 
 class StepTrace:
-    """Writes one trace in the life of a process; it ends with its learning stage at the latest.
+    """Writes one trace in the life of a process; as a context it ends with its learning stage at the latest.
 
     Args:
         config: which steps.
         folder: where to.
-        say: told where the trace is, once it is written.
+        say: prints a line with the place of the trace, once that is written.
     """
 
     def __init__(self, config: HardwareConfig, folder: Path, say: Callable[[str], None]) -> None:
@@ -176,9 +198,16 @@ class StepTrace:
         self._steps = 0
         self._running = False
 
+    def __enter__(self) -> "StepTrace":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()  # after an error too: the steps before it are what one wants to see
+
     def before_step(self) -> None:
         """Count a step that is about to be given to the device, on which the one before may still run."""
         self._steps += 1
+        # Of the whole process, not of a stage: the first steps of the first stage are no measure.
         first = self._config.profile_start
         if self._steps == first:
             jax.profiler.start_trace(str(self._folder))

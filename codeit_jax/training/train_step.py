@@ -79,28 +79,55 @@ class StepMetrics:
 
 
 def init_state(model: T5Model, optimizer: optax.GradientTransformation, mesh: Mesh, key: jax.Array) -> TrainState:
-    """Create the state with fresh parameters, every array born with its sharding; the key is consumed."""
+    """Create the state with fresh parameters, every array born with its sharding.
+
+    Args:
+        model: the network.
+        optimizer: of the step.
+        mesh: the devices of all processes.
+        key: consumed.
+    """
+    # Born sharded: a state that is created on one device first doesn't fit there at the sizes that need a mesh.
     shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract_state(model, optimizer, mesh))
-    # Born sharded: a state that is made on one device first doesn't fit there at the sizes that need a mesh.
     state: TrainState = jax.jit(_create_state, static_argnums=(0, 1), out_shardings=shardings)(model, optimizer, key)
     return state
 
 
 def state_from_params(optimizer: optax.GradientTransformation, mesh: Mesh, params: Params) -> TrainState:
-    """Create the state with given parameters, every array put where `init_state` puts it."""
+    """Create the state with given parameters, every array placed where `init_state` places it.
+
+    Args:
+        optimizer: of the step.
+        mesh: the devices of all processes.
+        params: NumPy or JAX arrays; not donated.
+    """
     params = jax.device_put(params, param_shardings(mesh, params))
     step = jax.device_put(jnp.zeros((), jnp.int32), replicated(mesh))
     return TrainState(step=step, params=params, opt_state=init_opt_state(optimizer, mesh, params))
 
 
 def init_opt_state(optimizer: optax.GradientTransformation, mesh: Mesh, params: Params) -> Any:
-    """Create the state of an optimizer that starts from scratch, every array born with its sharding."""
+    """Create the state of an optimizer that starts from scratch, every array born with its sharding.
+
+    Args:
+        optimizer: of the step.
+        mesh: the devices of all processes.
+        params: read for shapes and types; not donated.
+    """
+    # The rules read a path's dict keys only: a moment has those of its parameter, and is placed like it.
     shardings = param_shardings(mesh, jax.eval_shape(optimizer.init, params))
     return jax.jit(optimizer.init, out_shardings=shardings)(params)
 
 
 def abstract_state(model: T5Model, optimizer: optax.GradientTransformation, mesh: Mesh) -> TrainState:
-    """Describe the state by `jax.ShapeDtypeStruct` leaves with shardings, without computing anything."""
+    """Describe the state by `jax.ShapeDtypeStruct` leaves with shardings, without computing anything.
+
+    Args:
+        model: the network.
+        optimizer: of the step.
+        mesh: the devices of all processes.
+    """
+    # Any key: only shapes and types come of it.
     state = jax.eval_shape(partial(_create_state, model, optimizer), jax.random.key(0))
     described: TrainState = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
@@ -115,6 +142,8 @@ def _create_state(model: T5Model, optimizer: optax.GradientTransformation, key: 
     return TrainState(step=jnp.zeros((), jnp.int32), params=params, opt_state=optimizer.init(params))
 
 
+# Static arguments are compared with ==: an optimizer is a pair of functions, equal to no other one built alike.
+# The state is donated: parameters and moments are updated in place, else both would be in memory twice.
 @partial(jax.jit, static_argnames=("model", "optimizer"), donate_argnames=("state",))
 def train_step(
     model: T5Model,
@@ -136,13 +165,18 @@ def train_step(
         batch: its mean loss is over the targets of all parts.
         key: for dropout, folded by the part's number.
         loss_limit: float32 scalar, in nats; infinity for none.
+
+    Returns:
+        The new state, and the metrics of the step.
     """
     loss, num_tokens, gradient = batch_gradient(model, state.params, batch, key)
     grad_norm = optax.tree.norm(gradient)
     updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
     stepped = TrainState(step=state.step + 1, params=optax.apply_updates(state.params, updates), opt_state=opt_state)
     sound = jnp.isfinite(loss) & jnp.isfinite(grad_norm) & (loss <= loss_limit)
+    # `isfinite` of the loss as well: an infinite one isn't above a limit of infinity.
     # A select, not lax.cond: it costs less than a copy of the donated state in a branch, and nothing is read back.
+    # The optimizer's moments and its count are selected too: a skipped step leaves no trace.
     state = jax.tree.map(lambda new, old: jnp.where(sound, new, old), stepped, state)
     return state, StepMetrics(loss=loss, grad_norm=grad_norm, num_tokens=num_tokens, skipped=~sound)
 
@@ -157,17 +191,24 @@ def batch_gradient(
         params: float32 leaves; the gradient is like them, whatever type the network computes in.
         batch: see `train_step`.
         key: for dropout.
+
+    Returns:
+        Float32 scalar, int32 scalar, and a tree like `params`.
     """
+    # Of the whole batch, before any part: each part is divided by it, and the sum is the mean. At least 1, for a batch
+    # without targets must not give NaN. float32, as the losses that it divides are.
     num_targets = jnp.maximum(jnp.sum(batch.loss_mask), 1).astype(jnp.float32)
 
     def loss_fn(params: Params, part: TrainBatch, number: jax.Array) -> tuple[jax.Array, jax.Array]:
         network = model.bind(params)
         encoder_key, decoder_key = None, None
+        # Without dropout no key enters the graph. Folded by number: parts must not share their masks.
         if model.config.dropout:
             encoder_key, decoder_key = jax.random.split(jax.random.fold_in(key, number))
         encoded = network.encode(part.encoder_input_tokens, part.encoder_mask, encoder_key)  # [B, L, D]
         hidden = network.decode(part.decoder_input_tokens, encoded, part.encoder_mask, decoder_key)  # [B, T, D]
-        nll, count = token_nll(network.logits(hidden), part.decoder_target_tokens, part.loss_mask)
+        logits = network.logits(hidden)  # float32 [B, T, V]
+        nll, count = token_nll(logits, part.decoder_target_tokens, part.loss_mask)
         return nll / num_targets, count
 
     def part_gradient(part: TrainBatch, number: jax.Array) -> tuple[jax.Array, jax.Array, Params]:
@@ -177,10 +218,13 @@ def batch_gradient(
     def add_part(total: Any, numbered: tuple[TrainBatch, jax.Array]) -> tuple[Any, None]:
         return jax.tree.map(jnp.add, total, part_gradient(*numbered)), None
 
-    num_parts = len(batch.loss_mask)
+    num_parts = len(batch.loss_mask)  # static: it is part of the shape
     first = jax.tree.map(lambda leaf: leaf[0], batch)
+    # A batch in one part needs no second gradient in memory to add to.
     if num_parts == 1:
         return part_gradient(first, jnp.int32(0))
+    # The scan begins with zeros, not with the first part's gradient, which would have the network compiled twice.
+    # They have no sharding of their own: the partitioner gives the carry that of the gradients added to it.
     zeros = jax.tree.map(jnp.zeros_like, jax.eval_shape(part_gradient, first, jnp.int32(0)))
     total, _ = jax.lax.scan(add_part, zeros, (batch, jnp.arange(num_parts, dtype=jnp.int32)))
     loss, num_tokens, gradient = total
@@ -199,5 +243,6 @@ def token_nll(logits: jax.Array, targets: jax.Array, mask: jax.Array) -> tuple[j
         The sum in nats, and how many targets it is over: divide once, so that parts of a batch can be added up.
     """
     chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]  # [B, T]
-    nll = jax.nn.logsumexp(logits, axis=-1) - chosen
+    nll = jax.nn.logsumexp(logits, axis=-1) - chosen  # [B, T]
+    # A select, not a product with the mask: infinity times zero would be NaN.
     return jnp.sum(jnp.where(mask, nll, 0.0)), jnp.sum(mask)

@@ -4,13 +4,14 @@ A primitive is called with positional arguments, never changes them, charges its
 and fails by raising whatever its operations raise.
 """
 
+from interpreter.language.signatures import SIGNATURES
 from interpreter.primitives import (
     arithmetic,
+    closure_builders,
     colors,
     containers,
     distances,
     finding,
-    functions,
     geometry,
     lines,
     logic,
@@ -22,15 +23,14 @@ from interpreter.primitives import (
     selection,
 )
 from interpreter.primitives.closures import as_primitive
-from interpreter.signatures import SIGNATURES
-from interpreter.values import Value
+from interpreter.values.order import Value
 
 _FAMILIES = (
     arithmetic,
     logic,
     containers,
     selection,
-    functions,
+    closure_builders,
     mapping,
     colors,
     geometry,
@@ -59,12 +59,13 @@ def _collect() -> dict[str, Value]:
 
 PRIMITIVES: dict[str, Value] = _collect()
 
-UNBUILT_VARIANTS: dict[str, Value] = {
-    name: as_primitive(variant, name, PRIMITIVES[name].arity) for name, variant in mapping.UNBUILT_VARIANTS.items()
+LAZY_VARIANTS: dict[str, Value] = {
+    "mapply": as_primitive(mapping.mapply_lazy, "mapply", 2),
+    "prapply": as_primitive(mapping.prapply_lazy, "prapply", 3),
 }
-"""By name of a primitive, what does the same, but may leave the value unbuilt; no values of the language."""
+"""By name of a primitive, what does the same, but may leave the value lazy; no values of the language."""
 
-TAKE_UNBUILT: dict[str, int] = mapping.TAKE_UNBUILT
-"""By name of a primitive, which of its arguments (from 0) may be an unbuilt value."""
+TAKE_LAZY = {"fill": 2, "underfill": 2, "paint": 1, "underpaint": 1, "merge": 0, "mfilter": 0}
+"""By name of a primitive, which of its arguments (from 0) may be a lazy value."""
 
-__all__ = ["PRIMITIVES", "TAKE_UNBUILT", "UNBUILT_VARIANTS"]
+__all__ = ["LAZY_VARIANTS", "PRIMITIVES", "TAKE_LAZY"]

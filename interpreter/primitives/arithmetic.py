@@ -3,9 +3,9 @@
 import operator
 from collections.abc import Callable
 
-from interpreter.values import Value
-from interpreter.weight import weigh
-from interpreter.work import METER, SizeExceeded, charge, reserve
+from interpreter.values.meter import METER, SizeExceeded, charge, reserve
+from interpreter.values.order import Value
+from interpreter.values.weight import charge_tree_size
 
 # Results inside this range need no look at the meter: the usual case must cost nothing.
 _SMALL = 1 << 30
@@ -21,7 +21,7 @@ def _bounded(result: Value) -> Value:
         for component in result:
             if isinstance(component, int) and abs(component) > METER.max_integer:
                 raise SizeExceeded("integer beyond the allowed magnitude")
-    weigh((result,))
+    charge_tree_size((result,))
     return result
 
 
@@ -145,17 +145,17 @@ def sign(x: Value) -> Value:
 
 
 def even(n: Value) -> Value:
-    """Tell whether an integer is even."""
+    """Return whether an integer is even."""
     return n % 2 == 0
 
 
 def positive(x: Value) -> Value:
-    """Tell whether an integer is above zero."""
+    """Return whether an integer is above zero."""
     return x > 0
 
 
 def greater(a: Value, b: Value) -> Value:
-    """Tell whether a > b: integers, tuples lexicographically, sets by proper inclusion."""
+    """Return whether a > b: integers, tuples lexicographically, sets by proper inclusion."""
     if not isinstance(a, int) and not isinstance(b, int):
         charge(len(a))
     return a > b

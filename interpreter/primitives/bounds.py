@@ -5,7 +5,7 @@ from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 
-from interpreter.values import Value, first_of, in_order
+from interpreter.values.order import Value, first_of, in_order
 
 Box = tuple[int, int, int, int]
 
@@ -16,7 +16,7 @@ _second = itemgetter(1)
 
 
 def holds_cells(patch: Value) -> bool:
-    """Tell whether a non-empty patch counts as an object: the second component of its first element is a tuple."""
+    """Return whether a non-empty patch counts as an object: the second component of its first element is a tuple."""
     if type(patch) is tuple:
         return type(patch[0][1]) is tuple
     try:

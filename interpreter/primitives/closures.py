@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from types import FunctionType
 
-from interpreter.values import Value
-from interpreter.work import METER, SizeExceeded
+from interpreter.values.meter import METER, SizeExceeded
+from interpreter.values.order import Value
 
 _SHORT = 10  # calls that can double a value so often are harmless
 _LONGEST = 1 << 30
@@ -44,7 +44,7 @@ def as_closure(
 
 
 def _compounding(function: Callable[..., Value]) -> Callable[..., Value]:
-    """Tell the primitives that run inside the function to weigh what they nest."""
+    """Make the primitives that run inside the function charge for what they nest."""
 
     def watched(*arguments: Value) -> Value:
         METER.compounding += 1

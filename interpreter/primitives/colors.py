@@ -1,14 +1,14 @@
-"""Colours of grids and objects."""
+"""Colors of grids and objects."""
 
 from collections import Counter
 from collections.abc import Iterable
 from itertools import chain
 
 from interpreter.primitives.bounds import components_of
-from interpreter.primitives.raster import is_colour, known_raster_of, raster_of
-from interpreter.values import Value, first_of, in_order
-from interpreter.weight import weigh, weigh_nested
-from interpreter.work import charge
+from interpreter.primitives.raster import is_color, known_raster_of, raster_of
+from interpreter.values.meter import charge
+from interpreter.values.order import Value, first_of, in_order
+from interpreter.values.weight import charge_nested, charge_tree_size
 
 _TUPLE = {tuple}
 
@@ -22,7 +22,7 @@ def count_cells(grid: Value) -> int:
 
 
 def _colors(element: Value) -> Iterable[Value]:
-    """Return the colours, one a cell."""
+    """Return the colors, one a cell."""
     if type(element) is tuple:
         charge(count_cells(element))
         return chain.from_iterable(element)
@@ -33,12 +33,12 @@ def _colors(element: Value) -> Iterable[Value]:
 
 
 def palette(element: Value) -> Value:
-    """Return the set of colours."""
+    """Return the set of colors."""
     return frozenset(_colors(element))
 
 
 def numcolors(element: Value) -> Value:
-    """Count the different colours."""
+    """Count the different colors."""
     return len(palette(element))
 
 
@@ -55,17 +55,17 @@ def _by_count(element: Value, largest: bool) -> Value:
 
 
 def mostcolor(element: Value) -> Value:
-    """Return the colour of most cells, the smallest of several; no cells fail."""
+    """Return the color of most cells, the smallest of several; no cells fail."""
     return _by_count(element, largest=True)
 
 
 def leastcolor(element: Value) -> Value:
-    """Return the colour of fewest cells, the smallest of several; no cells fail."""
+    """Return the color of fewest cells, the smallest of several; no cells fail."""
     return _by_count(element, largest=False)
 
 
 def colorcount(element: Value, value: Value) -> Value:
-    """Count the cells of one colour."""
+    """Count the cells of one color."""
     if type(element) is tuple:
         charge(count_cells(element))
         return sum([row.count(value) for row in element])
@@ -73,7 +73,7 @@ def colorcount(element: Value, value: Value) -> Value:
 
 
 def first_color(obj: Value) -> Value:
-    """Return the colour of the first cell; empty fails."""
+    """Return the color of the first cell; empty fails."""
     if type(obj) is tuple:
         return obj[0][0]
     try:
@@ -86,16 +86,16 @@ def first_color(obj: Value) -> Value:
 
 
 def color(obj: Value) -> Value:
-    """Return the colour of the first cell, hence of a single-coloured object; empty fails."""
+    """Return the color of the first cell, hence of a single-colored object; empty fails."""
     charge(len(obj))
     return first_color(obj)
 
 
 def colorfilter(objs: Value, value: Value) -> Value:
-    """Return the set of the objects whose first cell has the colour; an empty object fails."""
+    """Return the set of the objects whose first cell has the color; an empty object fails."""
     charge(len(objs) + sum(map(len, objs)))
     if type(objs) is tuple:
-        weigh_nested(objs)
+        charge_nested(objs)
     return frozenset([obj for obj in objs if first_color(obj) == value])
 
 
@@ -108,26 +108,26 @@ def _rows(grid: Value) -> Value:
 
 
 def replace(grid: Value, replacee: Value, replacer: Value) -> Value:
-    """Recolour every cell of one colour."""
+    """Recolor every cell of one color."""
     raster = known_raster_of(grid)
-    if raster is not None and is_colour(replacee) and is_colour(replacer):
+    if raster is not None and is_color(replacee) and is_color(replacer):
         charge(raster.height * raster.width)
         return raster.with_cells(raster.cells.replace(bytes((replacee,)), bytes((replacer,))))
     rows = _rows(grid)
     if type(replacer) is not int:
-        weigh((replacer,), copies=sum(map(len, rows)))
+        charge_tree_size((replacer,), copies=sum(map(len, rows)))
     return tuple(
         [tuple([replacer if cell == replacee else cell for cell in row]) if replacee in row else row for row in rows]
     )
 
 
 def switch(grid: Value, a: Value, b: Value) -> Value:
-    """Exchange two colours."""
+    """Exchange two colors."""
     raster = known_raster_of(grid)
-    if raster is not None and is_colour(a) and is_colour(b):
+    if raster is not None and is_color(a) and is_color(b):
         charge(raster.height * raster.width)
         return raster.with_cells(raster.cells.translate(bytes.maketrans(bytes((a, b)), bytes((b, a)))))
     rows = _rows(grid)
     if type(a) is not int or type(b) is not int:
-        weigh((a, b), copies=sum(map(len, rows)))
+        charge_tree_size((a, b), copies=sum(map(len, rows)))
     return tuple([tuple([b if cell == a else a if cell == b else cell for cell in row]) for row in rows])

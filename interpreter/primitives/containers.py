@@ -4,10 +4,10 @@ from itertools import chain
 from itertools import product as pairs_of
 from typing import cast
 
-from interpreter.primitives.unbuilt import Unbuilt
-from interpreter.values import Value, first_of, in_order, ordered
-from interpreter.weight import reserve_copies, weigh_nested
-from interpreter.work import charge, reserve
+from interpreter.primitives.lazy_value import LazyValue
+from interpreter.values.meter import charge, reserve
+from interpreter.values.order import Value, first_of, in_order, ordered
+from interpreter.values.weight import charge_nested, reserve_copies
 
 
 def kind_of(container: Value) -> type:
@@ -28,7 +28,7 @@ def size(container: Value) -> Value:
 
 
 def contained(value: Value, container: Value) -> Value:
-    """Tell whether an element equals the value."""
+    """Return whether an element equals the value."""
     if type(container) is tuple:
         charge(len(container))
     return value in container
@@ -66,7 +66,7 @@ def dedupe(tup: Value) -> Value:
     if type(tup) is not tuple and tup != frozenset():
         raise TypeError("dedupe needs a tuple")
     charge(len(tup))
-    weigh_nested(tup)
+    charge_nested(tup)
     return tuple(dict.fromkeys(tup))
 
 
@@ -80,7 +80,7 @@ def repeat(item: Value, num: Value) -> Value:
 
 def merge(containers: Value) -> Value:
     """Flatten one level into a container of the outer kind."""
-    if isinstance(containers, Unbuilt):
+    if isinstance(containers, LazyValue):
         merged = containers.merged()
         if merged is not None:
             return merged
@@ -96,7 +96,7 @@ def merge(containers: Value) -> Value:
 
 def initset(value: Value) -> Value:
     """Return the set of one value."""
-    weigh_nested((value,))
+    charge_nested((value,))
     return frozenset((value,))
 
 
@@ -105,7 +105,7 @@ def insert(value: Value, container: Value) -> Value:
     if type(container) is not frozenset:
         raise TypeError("insert needs a set")
     reserve(len(container) + 1)
-    weigh_nested((value,))
+    charge_nested((value,))
     return container.union((value,))
 
 
@@ -145,16 +145,16 @@ def product(a: Value, b: Value) -> Value:
     if not len(a):
         return frozenset()
     reserve(len(a) * len(b))
-    weigh_nested(a)
-    weigh_nested(b)
+    charge_nested(a)
+    charge_nested(b)
     return frozenset(pairs_of(a, b))
 
 
 def pair(a: Value, b: Value) -> Value:
     """Pair elements in order, as far as the shorter container goes."""
     reserve(min(len(a), len(b)))
-    weigh_nested(a)
-    weigh_nested(b)
+    charge_nested(a)
+    charge_nested(b)
     return tuple(zip(in_order(a), in_order(b), strict=False))
 
 
@@ -162,5 +162,5 @@ def sizefilter(container: Value, n: Value) -> Value:
     """Return the set of the members that have n elements."""
     charge(len(container))
     if type(container) is tuple:
-        weigh_nested(container)
+        charge_nested(container)
     return frozenset([member for member in container if len(member) == n])

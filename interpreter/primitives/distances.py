@@ -2,8 +2,8 @@
 
 from interpreter.primitives.bounds import bounds, indices_of
 from interpreter.primitives.measurements import center, vmatching
-from interpreter.values import Value
-from interpreter.work import charge, reserve
+from interpreter.values.meter import charge, reserve
+from interpreter.values.order import Value
 
 _MAX_AREA = 1 << 14  # of the joint bounding box, in bits
 _FEW_PAIRS = 32
@@ -54,7 +54,7 @@ def manhattan(a: Value, b: Value) -> Value:
 
 
 def adjacent(a: Value, b: Value) -> Value:
-    """Tell whether the distance of two patches is exactly one; empty fails."""
+    """Return whether the distance of two patches is exactly one; empty fails."""
     charge(len(a) + len(b))
     a, b = indices_of(a), indices_of(b)
     if len(a) * len(b) <= _FEW_PAIRS:
@@ -86,7 +86,7 @@ def _steps(moving: Value, fixed: Value, sign: int) -> int:
     charge(_MOST_STEPS * (len(moving) + len(fixed)))
     top, left, bottom, right = bounds(fixed)
     first, leftmost, last, rightmost = bounds(moving)
-    # One row and column of margin on every side: a neighbour of the fixed patch may lie there.
+    # One row and column of margin on every side: a neighbor of the fixed patch may lie there.
     left, right = min(left, leftmost) - 1, max(right, rightmost) + 1
     top, bottom = min(top, first) - 1, max(bottom, last) + 1
     stride = right - left + 1

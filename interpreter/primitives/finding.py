@@ -1,4 +1,4 @@
-"""Finding objects, colours and occurrences in a grid."""
+"""Finding objects, colors and occurrences in a grid."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -15,23 +15,24 @@ from interpreter.primitives.raster import (
     pick,
     raster_of,
 )
-from interpreter.values import Value, in_order
-from interpreter.work import charge, reserve
+from interpreter.values.meter import charge, reserve
+from interpreter.values.order import Value, in_order
 
 _SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 _ALL_AROUND = (*_SIDES, (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
 def objects(grid: Value, univalued: Value, diagonal: Value, without_bg: Value) -> Value:
-    """Return the connected components of equal (univalued) or any foreground colours; the empty grid fails."""
+    """Return the connected components of equal (univalued) or any foreground colors; the empty grid fails."""
     raster = raster_of(grid)
     counts = None if raster is None else raster.counts
+    # Grids with other values than colors come up when programs put patches or booleans in them.
     if raster is None or counts is None:
         background = mostcolor(grid) if without_bg else None
         return _objects_by_cell(grid, univalued, _ALL_AROUND if diagonal else _SIDES, background)
     charge(4 * len(raster.cells))
     question = "objects", not univalued, not diagonal, not without_bg
-    known = raster.answers.get(question)
+    known = raster.kept.get(question)
     if known is not None:
         return known
     return raster.keep(question, _objects(raster, counts, univalued, diagonal, without_bg))
@@ -52,7 +53,7 @@ _CellsAt = Callable[[int], Iterable[Value]]
 
 
 def _layers(raster: Raster, counts: list[int], univalued: Value, background: int) -> list[tuple[int, _CellsAt]]:
-    """List what is split into components: each colour, or all of the foreground; and what gives the cells of a mask."""
+    """List what is split into components: each color, or all of the foreground; and what gives the cells of a mask."""
     if univalued:
         return [
             (raster.mask(color), partial(pick, padded_cell_table(color, raster.height, raster.width)))
@@ -107,7 +108,7 @@ def _objects_by_cell(grid: Value, univalued: Value, steps: Value, background: Va
 
 
 def _of_colors(grid: Value, colors: Value) -> Value:
-    """Return one object for each of the colours."""
+    """Return one object for each of the colors."""
     charge(count_cells(grid))
     cells_of: dict[Value, list[Value]] = {color: [] for color in colors}
     for i, row in enumerate(in_order(grid)):
@@ -118,9 +119,9 @@ def _of_colors(grid: Value, colors: Value) -> Value:
 
 
 def _of_all_colors(raster: Raster, counts: list[int], background: int = GUARD) -> Value:
-    """Return one object for each colour of the grid but the background."""
+    """Return one object for each color of the grid but the background."""
     question = "of all colors", background
-    known = raster.answers.get(question)
+    known = raster.kept.get(question)
     if known is not None:
         return known
     height, width = raster.height, raster.width
@@ -133,7 +134,7 @@ def _of_all_colors(raster: Raster, counts: list[int], background: int = GUARD) -
 
 
 def partition(grid: Value) -> Value:
-    """Return one object for each colour."""
+    """Return one object for each color."""
     raster = raster_of(grid)
     if raster is None or raster.counts is None:
         return _of_colors(grid, palette(grid))
@@ -142,7 +143,7 @@ def partition(grid: Value) -> Value:
 
 
 def fgpartition(grid: Value) -> Value:
-    """Return one object for each colour but the background."""
+    """Return one object for each color but the background."""
     raster = raster_of(grid)
     if raster is None or raster.counts is None:
         return _of_colors(grid, palette(grid).difference((mostcolor(grid),)))

@@ -10,15 +10,15 @@ from interpreter.primitives.measurements import shape, ulcorner
 from interpreter.primitives.raster import (
     MAX_CELLS,
     index_table,
-    is_colour,
+    is_color,
     is_regular,
     padded_index_table,
     raster_of,
     rows_of,
 )
-from interpreter.values import Value, in_order
-from interpreter.weight import reserve_copies, weigh
-from interpreter.work import charge, reserve
+from interpreter.values.meter import charge, reserve
+from interpreter.values.order import Value, in_order
+from interpreter.values.weight import charge_tree_size, reserve_copies
 
 _TUPLE = {tuple}
 _reversed = itemgetter(slice(None, None, -1))
@@ -45,7 +45,7 @@ def asobject(grid: Value) -> Value:
     reserve(count_cells(grid))
     raster = raster_of(grid)
     if raster is not None:
-        known = raster.answers.get("object")
+        known = raster.kept.get("object")
         if known is None:
             cells = chain.from_iterable(grid)
             known = raster.keep("object", frozenset(zip(cells, index_table(raster.height, raster.width), strict=True)))
@@ -56,11 +56,11 @@ def asobject(grid: Value) -> Value:
 
 
 def ofcolor(grid: Value, value: Value) -> Value:
-    """Return the indices of the cells of one colour."""
-    raster = raster_of(grid) if is_colour(value) else None
+    """Return the indices of the cells of one color."""
+    raster = raster_of(grid) if is_color(value) else None
     if raster is not None:
         charge(raster.height * raster.width)
-        known = raster.answers.get(value)
+        known = raster.kept.get(value)
         if known is None:
             indices = raster.select(value, padded_index_table(raster.height, raster.width))
             known = raster.keep(value, frozenset(indices))
@@ -76,14 +76,14 @@ def ofcolor(grid: Value, value: Value) -> Value:
 
 
 def index(grid: Value, loc: Value) -> Value:
-    """Return the colour at a location, or none outside the grid."""
+    """Return the color at a location, or none outside the grid."""
     i, j = components_of(loc)
     height, width = len(grid), len(grid[0])
     return grid[i][j] if 0 <= i < height and 0 <= j < width else None
 
 
 def canvas(value: Value, dimensions: Value) -> Value:
-    """Return a grid of one colour."""
+    """Return a grid of one color."""
     rows = dimensions[0]
     if not isinstance(rows, int):
         raise TypeError("canvas needs integer dimensions")
@@ -229,7 +229,7 @@ def cellwise(a: Value, b: Value, fallback: Value) -> Value:
     height, width = len(a), len(a[0])
     reserve(height * width)
     if type(fallback) is not int:
-        weigh((fallback,), copies=height * width)
+        charge_tree_size((fallback,), copies=height * width)
     if width and len(a) <= len(b) and type(a) is type(b) is tuple and is_regular(a + b):
         pairs = zip(chain.from_iterable(a), chain.from_iterable(b), strict=False)
         return rows_of([x if x == y else fallback for x, y in pairs], width)

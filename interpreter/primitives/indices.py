@@ -3,8 +3,11 @@
 A pair that was made once is compared by identity, takes no memory again and is not freed with every set that it is in.
 """
 
+from collections.abc import Iterable
 from functools import cache, lru_cache
 from itertools import chain
+
+from interpreter.values.order import Value
 
 Index = tuple[int, int]
 
@@ -48,3 +51,16 @@ def indices_on_line(top: int, first: int, bottom: int, last: int) -> tuple[Index
         return _shared()[start : stop + 1 : down * _SIDE + right or 1]
     length = max(bottom - top, abs(last - first)) + 1
     return tuple([(top + down * k, first + right * k) for k in range(length)])
+
+
+def fill_indices(grid: Value, value: Value, indices: Iterable[Value]) -> Value:
+    """Return the grid with some indices in one color; those outside are ignored."""
+    height, width = len(grid), len(grid[0])
+    rows: list[Value] = list(grid)
+    for i, j in indices:
+        if 0 <= i < height and 0 <= j < width:
+            row = rows[i]
+            if type(row) is not list:
+                row = rows[i] = list(row)
+            row[j] = value
+    return tuple([row if type(row) is tuple else tuple(row) for row in rows])

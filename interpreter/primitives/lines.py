@@ -4,9 +4,9 @@ from functools import lru_cache
 
 from interpreter.primitives.bounds import bounds, indices_of
 from interpreter.primitives.indices import indices_in_box, indices_on_line
-from interpreter.values import Value
-from interpreter.weight import reserve_copies
-from interpreter.work import charge, reserve
+from interpreter.values.meter import charge, reserve
+from interpreter.values.order import Value
+from interpreter.values.weight import reserve_copies
 
 _FRONTIER = 30  # the largest grid side of the tasks
 SHOT = 42

@@ -1,8 +1,8 @@
 """Truth values, and packing two values in a tuple."""
 
-from interpreter.values import Value
-from interpreter.weight import weigh_nested
-from interpreter.work import charge
+from interpreter.values.meter import charge
+from interpreter.values.order import Value
+from interpreter.values.weight import charge_nested
 
 
 def identity(x: Value) -> Value:
@@ -16,7 +16,7 @@ def flip(b: Value) -> Value:
 
 
 def equality(a: Value, b: Value) -> Value:
-    """Tell whether two values are equal."""
+    """Return whether two values are equal."""
     if type(a) is frozenset or type(a) is tuple:
         charge(len(a))
     return a == b
@@ -40,19 +40,19 @@ def branch(condition: Value, a: Value, b: Value) -> Value:
 def astuple(a: Value, b: Value) -> Value:
     """Pack two values in a tuple."""
     if type(a) is not int or type(b) is not int:
-        weigh_nested((a, b))
+        charge_nested((a, b))
     return (a, b)
 
 
 def toivec(i: Value) -> Value:
     """Return the vector of i rows and no columns."""
     if type(i) is not int:
-        weigh_nested((i,))
+        charge_nested((i,))
     return (i, 0)
 
 
 def tojvec(j: Value) -> Value:
     """Return the vector of j columns and no rows."""
     if type(j) is not int:
-        weigh_nested((j,))
+        charge_nested((j,))
     return (0, j)

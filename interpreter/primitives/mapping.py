@@ -1,17 +1,18 @@
 """Calling a function on every element."""
 
-from interpreter.primitives.calls import call_combinations, call_each, enter, leave
-from interpreter.primitives.cell_layers import layers_of_images, layers_of_pairs
-from interpreter.primitives.cell_masks import masks_of_images
+from interpreter.primitives.bounded_calls import call_combinations, call_each, enter, leave
 from interpreter.primitives.containers import kind_of, merge
+from interpreter.primitives.lazy_value import LazyValue
+from interpreter.primitives.moved_patterns import lazy_images
+from interpreter.primitives.recolored_layers import recolored_layers
 from interpreter.primitives.segments import all_segments
-from interpreter.primitives.unbuilt import Unbuilt
-from interpreter.primitives.unions import union_of_images
-from interpreter.values import Value, in_order
-from interpreter.weight import nesting_compounds, weigh_nested
-from interpreter.work import METER, charge, reserve
+from interpreter.values.meter import METER, charge, reserve
+from interpreter.values.order import Value, in_order
+from interpreter.values.weight import charge_nested, nesting_compounds
 
 _SET = frozenset({frozenset})
+FEW_INDICES = 150
+FEW_ELEMENTS, MANY_INDICES = 12, 1000  # below, calls are faster if the value is to be built
 
 
 def apply(function: Value, container: Value) -> Value:
@@ -19,7 +20,7 @@ def apply(function: Value, container: Value) -> Value:
     kind = kind_of(container)
     charge(len(container))
     results = call_each(function, container)
-    weigh_nested(results)
+    charge_nested(results)
     return kind(results)
 
 
@@ -34,7 +35,7 @@ def rapply(functions: Value, value: Value) -> Value:
             results.append(function(value))
         finally:
             leave(frames)
-    weigh_nested(results)
+    charge_nested(results)
     return kind(results)
 
 
@@ -42,28 +43,29 @@ def mapply(function: Value, container: Value) -> Value:
     """Map, then flatten one level."""
     kind = kind_of(container)
     charge(len(container))
-    if kind is frozenset and (union := union_of_images(function, container)) is not None:
-        return union
+    if kind is frozenset and len(container) >= FEW_ELEMENTS:
+        union = lazy_images(function, container, MANY_INDICES)
+        if union is not None:
+            return union.built() if isinstance(union, LazyValue) else union
     results = call_each(function, container)
     if kind is frozenset and _SET.issuperset(map(type, results)):
         reserve(sum(map(len, results)))
         return frozenset().union(*results)
-    weigh_nested(results)
+    charge_nested(results)
     return merge(kind(results))
 
 
-def mapply_unbuilt(function: Value, container: Value) -> Unbuilt | Value:
-    """Do what `mapply` does, but where it is faster leave the value unbuilt."""
-    if nesting_compounds():
+def mapply_lazy(function: Value, container: Value) -> LazyValue | Value:
+    """Do what `mapply` does, but where it is faster leave the value lazy."""
+    if type(container) is not frozenset or nesting_compounds():
         return mapply(function, container)
     left = METER.left
-    masks = masks_of_images(function, container, mapply)
-    if masks is not None:
-        return masks
-    METER.left = left
-    layers = layers_of_images(function, container)
-    if layers is not None:
-        return layers
+    charge(len(container))
+    lazy: Value = lazy_images(function, container, FEW_INDICES)
+    if lazy is None:
+        lazy = recolored_layers(function, container)
+    if lazy is not None:
+        return lazy
     METER.left = left
     return mapply(function, container)
 
@@ -76,7 +78,7 @@ def papply(function: Value, a: Value, b: Value) -> Value:
         results = [function(x, y) for x, y in zip(in_order(a), in_order(b), strict=False)]
     finally:
         leave(frames)
-    weigh_nested(results)
+    charge_nested(results)
     return tuple(results)
 
 
@@ -85,32 +87,19 @@ def mpapply(function: Value, a: Value, b: Value) -> Value:
     return merge(papply(function, a, b))
 
 
-def mpapply_unbuilt(function: Value, a: Value, b: Value) -> Unbuilt | Value:
-    """Do what `mpapply` does, but leave recolored patches unbuilt."""
-    layers = None if nesting_compounds() else layers_of_pairs(function, a, b)
-    return mpapply(function, a, b) if layers is None else layers
-
-
 def prapply(function: Value, a: Value, b: Value) -> Value:
     """Return the set of function(i, j) for all i in a and j in b."""
-    values = prapply_unbuilt(function, a, b)
-    return values.built() if isinstance(values, Unbuilt) else values
+    values = prapply_lazy(function, a, b)
+    return values.built() if isinstance(values, LazyValue) else values
 
 
-def prapply_unbuilt(function: Value, a: Value, b: Value) -> Unbuilt | Value:
-    """Do what `prapply` does, but leave sets of segments unbuilt."""
+def prapply_lazy(function: Value, a: Value, b: Value) -> LazyValue | Value:
+    """Do what `prapply` does, but leave sets of segments lazy."""
     if not len(a):
         return frozenset()
     reserve(len(a) * len(b))
     if (segments := all_segments(function, a, b)) is not None:
         return segments
     results = call_combinations(function, a, b)
-    weigh_nested(results)
+    charge_nested(results)
     return frozenset(results)
-
-
-UNBUILT_VARIANTS: dict[str, Value] = {"mapply": mapply_unbuilt, "mpapply": mpapply_unbuilt, "prapply": prapply_unbuilt}
-"""By name of a primitive, what does the same, but may leave the value unbuilt."""
-
-TAKE_UNBUILT = {"fill": 2, "underfill": 2, "paint": 1, "underpaint": 1, "mfilter": 0, "merge": 0}
-"""By name of a primitive, which of its arguments (from 0) may be an unbuilt value."""

@@ -1,9 +1,9 @@
-"""Extent, corners, centres and periods of pieces, and how two patches lie to each other."""
+"""Extent, corners, centers and periods of pieces, and how two patches lie to each other."""
 
 from interpreter.primitives.bounds import along, bounds, indices_of, side, span
 from interpreter.primitives.patches import normalize
-from interpreter.values import Value
-from interpreter.work import charge
+from interpreter.values.meter import charge
+from interpreter.values.order import Value
 
 
 def height(piece: Value) -> Value:
@@ -36,13 +36,13 @@ def shape(piece: Value) -> Value:
 
 
 def portrait(piece: Value) -> Value:
-    """Tell whether it is higher than wide."""
+    """Return whether it is higher than wide."""
     rows, columns = shape(piece)
     return rows > columns
 
 
 def square(piece: Value) -> Value:
-    """Tell whether a grid is square, or a patch a completely filled square."""
+    """Return whether a grid is square, or a patch a completely filled square."""
     if type(piece) is tuple:
         return len(piece) == len(piece[0])
     rows, columns = shape(piece)
@@ -50,13 +50,13 @@ def square(piece: Value) -> Value:
 
 
 def vline(patch: Value) -> Value:
-    """Tell whether the patch is one unbroken column."""
+    """Return whether the patch is one unbroken column."""
     rows, columns = shape(patch)
     return rows == len(patch) and columns == 1
 
 
 def hline(patch: Value) -> Value:
-    """Tell whether the patch is one unbroken row."""
+    """Return whether the patch is one unbroken row."""
     rows, columns = shape(patch)
     return columns == len(patch) and rows == 1
 
@@ -149,24 +149,24 @@ def _shared(a: Value, b: Value, axis: int) -> bool:
 
 
 def hmatching(a: Value, b: Value) -> Value:
-    """Tell whether two patches share a row."""
+    """Return whether two patches share a row."""
     return _shared(a, b, 0)
 
 
 def vmatching(a: Value, b: Value) -> Value:
-    """Tell whether two patches share a column."""
+    """Return whether two patches share a column."""
     return _shared(a, b, 1)
 
 
 def bordering(patch: Value, grid: Value) -> Value:
-    """Tell whether the bounding box touches the edge of the grid; empty fails."""
+    """Return whether the bounding box touches the edge of the grid; empty fails."""
     charge(len(patch))
     top, left, bottom, right = bounds(patch)
     return top == 0 or left == 0 or bottom == len(grid) - 1 or right == len(grid[0]) - 1
 
 
 def position(a: Value, b: Value) -> Value:
-    """Return the direction from a's centre to b's; (0, -1) where they coincide."""
+    """Return the direction from a's center to b's; (0, -1) where they coincide."""
     row_a, column_a = center(indices_of(a))
     row_b, column_b = center(indices_of(b))
     if row_a == row_b:
@@ -178,7 +178,7 @@ def position(a: Value, b: Value) -> Value:
 
 
 def _repeats(obj: Value, down: int, right: int) -> bool:
-    """Tell whether every cell that has room for it is found again so far up and to the left."""
+    """Return whether every cell that has room for it is found again so far up and to the left."""
     charge(len(obj))
     return all((value, (i - down, j - right)) in obj for value, (i, j) in obj if i >= down and j >= right)
 

@@ -5,26 +5,14 @@ from operator import itemgetter
 
 from interpreter.primitives.bounds import components_of, listed_indices
 from interpreter.primitives.colors import count_cells, mostcolor
+from interpreter.primitives.indices import fill_indices
+from interpreter.primitives.lazy_value import LazyValue
 from interpreter.primitives.patches import shift
-from interpreter.primitives.unbuilt import Unbuilt
-from interpreter.values import Value, in_order
-from interpreter.weight import weigh
-from interpreter.work import charge
+from interpreter.values.meter import charge
+from interpreter.values.order import Value, in_order
+from interpreter.values.weight import charge_tree_size
 
 _TUPLE = {tuple}
-
-
-def _filled(grid: Value, value: Value, indices: Iterable[Value]) -> Value:
-    """Paint one colour; apart from `_painted` because unpacking cells would cost a third more."""
-    height, width = len(grid), len(grid[0])
-    rows: list[Value] = list(grid)
-    for i, j in indices:
-        if 0 <= i < height and 0 <= j < width:
-            row = rows[i]
-            if type(row) is not list:
-                row = rows[i] = list(row)
-            row[j] = value
-    return tuple([row if type(row) is tuple else tuple(row) for row in rows])
 
 
 def _painted(grid: Value, cells: Iterable[tuple[Value, Value]]) -> Value:
@@ -42,18 +30,18 @@ def _painted(grid: Value, cells: Iterable[tuple[Value, Value]]) -> Value:
 def _charge_painting(grid: Value, value: Value, patch: Value) -> None:
     charge(count_cells(grid) + len(patch))
     if type(value) is not int:
-        weigh((value,), copies=len(patch))
+        charge_tree_size((value,), copies=len(patch))
 
 
 def fill(grid: Value, value: Value, patch: Value) -> Value:
-    """Set the patch's indices to one colour."""
+    """Set the patch's indices to one color."""
     _charge_painting(grid, value, patch)
-    if isinstance(patch, Unbuilt):
+    if isinstance(patch, LazyValue):
         filled = patch.filled(grid, value)
         if filled is not None:
             return filled
         patch = patch.built()
-    return _filled(grid, value, listed_indices(patch))
+    return fill_indices(grid, value, listed_indices(patch))
 
 
 def _without_conflicts(obj: Value) -> Value:
@@ -63,7 +51,7 @@ def _without_conflicts(obj: Value) -> Value:
         if len(indices) == len(obj):
             return obj
         if type(obj) is frozenset and _TUPLE.issuperset(map(type, obj)) and {type(cell[0]) for cell in obj} == {int}:
-            return sorted(obj, key=itemgetter(0))  # cells of one index differ in their colours only
+            return sorted(obj, key=itemgetter(0))  # cells of one index differ in their colors only
     cells = [components_of(cell) for cell in in_order(obj)]
     return [(value, components_of(index)) for value, index in cells]
 
@@ -71,7 +59,7 @@ def _without_conflicts(obj: Value) -> Value:
 def paint(grid: Value, obj: Value) -> Value:
     """Set the object's cells; the last of conflicting cells stays."""
     charge(count_cells(grid) + len(obj))
-    if isinstance(obj, Unbuilt):
+    if isinstance(obj, LazyValue):
         painted = obj.painted(grid)
         if painted is not None:
             return painted
@@ -80,24 +68,24 @@ def paint(grid: Value, obj: Value) -> Value:
 
 
 def underfill(grid: Value, value: Value, patch: Value) -> Value:
-    """Set the patch's indices to one colour where the grid shows its background."""
+    """Set the patch's indices to one color where the grid shows its background."""
     _charge_painting(grid, value, patch)
     background = mostcolor(grid)
-    if isinstance(patch, Unbuilt):
+    if isinstance(patch, LazyValue):
         filled = patch.filled(grid, value, background)
         if filled is not None:
             return filled
         patch = patch.built()
     height, width = len(grid), len(grid[0])
     free = [(i, j) for i, j in listed_indices(patch) if 0 <= i < height and 0 <= j < width and grid[i][j] == background]
-    return _filled(grid, value, free)
+    return fill_indices(grid, value, free)
 
 
 def underpaint(grid: Value, obj: Value) -> Value:
-    """Set the object's cells where the grid shows its background; the first other colour of conflicting cells stays."""
+    """Set the object's cells where the grid shows its background; the first other color of conflicting cells stays."""
     charge(count_cells(grid) + len(obj))
     background = mostcolor(grid)
-    if isinstance(obj, Unbuilt):
+    if isinstance(obj, LazyValue):
         painted = obj.underpainted(grid, background)
         if painted is not None:
             return painted
@@ -111,9 +99,9 @@ def underpaint(grid: Value, obj: Value) -> Value:
 
 
 def cover(grid: Value, patch: Value) -> Value:
-    """Fill the patch's indices with the background colour."""
+    """Fill the patch's indices with the background color."""
     charge(count_cells(grid) + len(patch))
-    return _filled(grid, mostcolor(grid), listed_indices(patch))
+    return fill_indices(grid, mostcolor(grid), listed_indices(patch))
 
 
 def move(grid: Value, obj: Value, offset: Value) -> Value:

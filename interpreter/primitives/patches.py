@@ -3,9 +3,9 @@
 from itertools import repeat
 
 from interpreter.primitives.bounds import bounds, components_of, holds_cells, indices_of, listed_indices
-from interpreter.values import Value
-from interpreter.weight import weigh
-from interpreter.work import charge
+from interpreter.values.meter import charge
+from interpreter.values.order import Value
+from interpreter.values.weight import charge_tree_size
 
 
 def toindices(patch: Value) -> Value:
@@ -15,15 +15,15 @@ def toindices(patch: Value) -> Value:
 
 
 def recolor(value: Value, patch: Value) -> Value:
-    """Return the object with the patch's indices in one colour."""
+    """Return the object with the patch's indices in one color."""
     charge(len(patch))
     if type(value) is not int:
-        weigh((value,), copies=len(patch))
+        charge_tree_size((value,), copies=len(patch))
     return frozenset(zip(repeat(value), listed_indices(patch), strict=False))
 
 
 def toobject(patch: Value, grid: Value) -> Value:
-    """Return the object with the grid's colours at the patch's indices, as far as they are inside."""
+    """Return the object with the grid's colors at the patch's indices, as far as they are inside."""
     charge(len(patch))
     rows, columns = len(grid), len(grid[0])
     return frozenset([(grid[i][j], (i, j)) for i, j in listed_indices(patch) if 0 <= i < rows and 0 <= j < columns])
@@ -36,7 +36,7 @@ def shift(patch: Value, directions: Value) -> Value:
     charge(len(patch))
     down, right = components_of(directions)
     if type(down) is not int or type(right) is not int:
-        weigh((down, right), copies=len(patch))
+        charge_tree_size((down, right), copies=len(patch))
         return _shifted(patch, down, right)
     try:
         if type(next(iter(patch))[1]) is tuple:
@@ -61,19 +61,19 @@ def normalize(patch: Value) -> Value:
 
 
 def dneighbors(loc: Value) -> Value:
-    """Return the four side neighbours."""
+    """Return the four side neighbors."""
     i, j = loc[0], loc[1]
     return frozenset(((i - 1, j), (i + 1, j), (i, j - 1), (i, j + 1)))
 
 
 def ineighbors(loc: Value) -> Value:
-    """Return the four diagonal neighbours."""
+    """Return the four diagonal neighbors."""
     i, j = loc[0], loc[1]
     return frozenset(((i - 1, j - 1), (i - 1, j + 1), (i + 1, j - 1), (i + 1, j + 1)))
 
 
 def neighbors(loc: Value) -> Value:
-    """Return all eight neighbours."""
+    """Return all eight neighbors."""
     i, j = loc[0], loc[1]
     up, down, left, right = i - 1, i + 1, j - 1, j + 1
     return frozenset(((up, left), (up, j), (up, right), (i, left), (i, right), (down, left), (down, j), (down, right)))

@@ -1,4 +1,4 @@
-"""Regular grids of small colours seen as bytes and as integer bit masks, where one operation treats many cells.
+"""Regular grids of small colors seen as bytes and as integer bit masks, where one operation treats many cells.
 
 Cells are row-major with one guard column at the right of the grid (after every row but the last). A mask has one bit a
 cell, bit 0 the upper left one, and no bit in the guard column, so that a shift by one never carries a cell into the
@@ -10,16 +10,16 @@ from functools import cache, lru_cache
 from itertools import chain, compress
 
 from interpreter.primitives.indices import Index, indices_in_box
-from interpreter.values import Value
+from interpreter.values.order import Value
 
-GUARD = 255  # fills the guard column; no grid with a colour this high takes the fast path
+GUARD = 255  # fills the guard column; no grid with a color this high takes the fast path
 MAX_CELLS = 4096  # beyond, masks lose to cell-by-cell code and index tables to memory
 
 _SIDE = 32  # tables of grids up to this size share their cells
-_MOST_RECENT = 64
-_MOST_CELLS = 200_000  # of all grids with an answer that is kept, once for each
-_SELECTORS = [bytes(colour) + b"\1" + bytes(GUARD - colour) for colour in range(GUARD)]
-_DIGITS = [b"0" * colour + b"1" + b"0" * (GUARD - colour) for colour in range(GUARD)]
+MAX_RECENT = 64
+MAX_KEPT_CELLS = 200_000  # of all grids with an answer that is kept, once for each
+_SELECTORS = [bytes(color) + b"\1" + bytes(GUARD - color) for color in range(GUARD)]
+_DIGITS = [b"0" * color + b"1" + b"0" * (GUARD - color) for color in range(GUARD)]
 _GUARDS = bytes([GUARD]) * MAX_CELLS
 _GUARD = _GUARDS[:1]
 _TUPLE = frozenset({tuple})
@@ -31,31 +31,31 @@ class Raster:
 
     Attributes:
         grid: the grid.
-        cells: its colours, 0 to 254, and `GUARD`.
+        cells: its colors, 0 to 254, and `GUARD`.
         height: number of rows.
         width: number of columns, without the guard.
-        answers: what was found out about the grid, by the question; `keep` adds to it.
+        kept: what was found out about the grid, by the question; `keep` adds to it.
     """
 
-    __slots__ = ("_counts", "answers", "cells", "grid", "height", "width")
+    __slots__ = ("_counts", "cells", "grid", "height", "kept", "width")
 
     def __init__(self, grid: Value, cells: bytes) -> None:
         self.grid, self.cells, self.height, self.width = grid, cells, len(grid), len(grid[0])
         self._counts: list[int] | None = None
-        self.answers: dict[Hashable, Value] = {}
+        self.kept: dict[Hashable, Value] = {}
 
     def keep(self, question: Hashable, answer: Value) -> Value:
         """Keep a set of cells or indices, or of sets of them in which no cell is twice, and return it."""
         global _cells_kept
         _cells_kept += len(self.cells)
-        if _cells_kept > _MOST_CELLS:
+        if _cells_kept > MAX_KEPT_CELLS:
             _forget()
-        self.answers[question] = answer
+        self.kept[question] = answer
         return answer
 
     @property
     def counts(self) -> list[int] | None:
-        """The number of cells of each colour 0 to 9; None if there are other colours."""
+        """The number of cells of each color 0 to 9; None if there are other colors."""
         if self._counts is None:
             counts = list(map(self.cells.count, range(10)))
             if sum(counts) != self.height * self.width:
@@ -64,38 +64,39 @@ class Raster:
         return self._counts
 
     def with_cells(self, cells: bytes) -> Value:
-        """Return a grid of the same shape with other colours, given with the guards, and keep its raster."""
+        """Return a grid of the same shape with other colors, given with the guards, and keep its raster."""
         grid = tuple([tuple(row) for row in cells.split(_GUARD)])
         _keep(Raster(grid, cells))
         return grid
 
-    def mask(self, colour: int) -> int:
-        """Return the mask of the cells of one colour (0 to 254)."""
-        return int(self.cells[::-1].translate(_DIGITS[colour]), 2)
+    def mask(self, color: int) -> int:
+        """Return the mask of the cells of one color (0 to 254)."""
+        return int(self.cells[::-1].translate(_DIGITS[color]), 2)
 
     def pick(self, mask: int) -> Iterable[Value]:
-        """Iterate over the cells, as colours with indices, at the bits of a non-empty mask."""
+        """Iterate over the cells, as colors with indices, at the bits of a non-empty mask."""
         return zip(pick(self.cells, mask), pick(padded_index_table(self.height, self.width), mask), strict=True)
 
-    def select(self, colour: int, table: tuple[Value, ...]) -> Iterable[Value]:
-        """Iterate over the entries of a padded table whose cell has the colour (0 to 254)."""
-        return compress(table, self.cells.translate(_SELECTORS[colour]))
+    def select(self, color: int, table: tuple[Value, ...]) -> Iterable[Value]:
+        """Iterate over the entries of a padded table whose cell has the color (0 to 254)."""
+        return compress(table, self.cells.translate(_SELECTORS[color]))
 
 
 # By identity; an entry keeps its grid, so that no other can get its id.
-_recent: dict[int, Raster] = {}
+recent: dict[int, Raster] = {}
 _cells_kept = 0
 
 
 def _forget() -> None:
     global _cells_kept
-    _recent.clear()
+    recent.clear()
     _cells_kept = 0
 
 
 def raster_of(grid: Value) -> Raster | None:
-    """Return the raster; None unless the grid is regular, of ordinary size, and of colours 0 to 254."""
-    known = _recent.get(id(grid))
+    """Return the raster; None unless the grid is regular, of ordinary size, and of colors 0 to 254."""
+    # Grids are immutable, so the same object is the same grid; to hash it would take as long as many a primitive.
+    known = recent.get(id(grid))
     if known is not None:
         return known
     if type(grid) is not tuple or not grid or not _TUPLE.issuperset(map(type, grid)):
@@ -121,18 +122,18 @@ def raster_of(grid: Value) -> Raster | None:
 
 
 def _keep(raster: Raster) -> None:
-    if len(_recent) == _MOST_RECENT:
+    if len(recent) == MAX_RECENT:
         _forget()
-    _recent[id(raster.grid)] = raster
+    recent[id(raster.grid)] = raster
 
 
 def known_raster_of(grid: Value) -> Raster | None:
     """Return the raster if there is one already: what reads every cell once is not worth a new one."""
-    return _recent.get(id(grid))
+    return recent.get(id(grid))
 
 
-def is_colour(value: Value) -> bool:
-    """Tell whether rasters can have the colour."""
+def is_color(value: Value) -> bool:
+    """Return whether rasters can have the color."""
     return type(value) is int and 0 <= value < GUARD
 
 
@@ -142,7 +143,7 @@ def rows_of(cells: Iterable[Value], width: int) -> Value:
 
 
 def is_regular(grid: Value) -> bool:
-    """Tell whether the value is a tuple of equally long tuples, at least one."""
+    """Return whether the value is a tuple of equally long tuples, at least one."""
     return type(grid) is tuple and _TUPLE.issuperset(map(type, grid)) and len(set(map(len, grid))) == 1
 
 
@@ -158,17 +159,17 @@ def padded_index_table(height: int, width: int) -> tuple[Index, ...]:
 
 
 @lru_cache(maxsize=1024)
-def padded_cell_table(colour: int, height: int, width: int) -> tuple[tuple[int, Index], ...]:
-    """List the cells of one colour row-major with those of the guard column."""
+def padded_cell_table(color: int, height: int, width: int) -> tuple[tuple[int, Index], ...]:
+    """List the cells of one color row-major with those of the guard column."""
     if height > _SIDE or width >= _SIDE:
-        return tuple([(colour, index) for index in padded_index_table(height, width)])
-    return tuple(chain.from_iterable([row[: width + 1] for row in _cells(colour)[:height]]))
+        return tuple([(color, index) for index in padded_index_table(height, width)])
+    return tuple(chain.from_iterable([row[: width + 1] for row in _cells(color)[:height]]))
 
 
 @cache
-def _cells(colour: int) -> tuple[tuple[tuple[int, Index], ...], ...]:
+def _cells(color: int) -> tuple[tuple[tuple[int, Index], ...], ...]:
     rows = [index_table(_SIDE, _SIDE)[start : start + _SIDE] for start in range(0, _SIDE * _SIDE, _SIDE)]
-    return tuple([tuple([(colour, index) for index in row]) for row in rows])
+    return tuple([tuple([(color, index) for index in row]) for row in rows])
 
 
 def full_mask(height: int, width: int) -> int:

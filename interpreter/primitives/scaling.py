@@ -1,4 +1,4 @@
-"""Grids: enlarging, joining, splitting, and dropping single-coloured lines."""
+"""Grids: enlarging, joining, splitting, and dropping single-colored lines."""
 
 import operator
 from itertools import chain
@@ -9,8 +9,8 @@ from interpreter.primitives.bounds import bounds
 from interpreter.primitives.colors import count_cells
 from interpreter.primitives.geometry import crop
 from interpreter.primitives.raster import MAX_CELLS, index_table, is_regular, rows_of
-from interpreter.values import Value, in_order
-from interpreter.work import charge, reserve
+from interpreter.values.meter import charge, reserve
+from interpreter.values.order import Value, in_order
 
 
 def hupscale(grid: Value, factor: Value) -> Value:
@@ -27,7 +27,7 @@ def hupscale(grid: Value, factor: Value) -> Value:
 
 
 def _has_cells(grid: Value) -> bool:
-    """Tell whether the value is a regular grid that is not empty."""
+    """Return whether the value is a regular grid that is not empty."""
     return is_regular(grid) and len(grid[0]) > 0
 
 
@@ -117,12 +117,12 @@ def vsplit(grid: Value, n: Value) -> Value:
 
 
 def _single_colored(lines: Value) -> list[int]:
-    """List the numbers of the lines that have one colour."""
+    """List the numbers of the lines that have one color."""
     return [number for number, line in enumerate(lines) if len(set(line)) == 1]
 
 
 def frontiers(grid: Value) -> Value:
-    """Return the single-coloured rows and columns as objects."""
+    """Return the single-colored rows and columns as objects."""
     charge(2 * count_cells(grid))
     height, width = len(grid), len(grid[0])
     if _has_cells(grid) and height * width <= MAX_CELLS:
@@ -148,7 +148,7 @@ def _frontiers_of_regular_grid(grid: Value, height: int, width: int) -> Value:
 
 
 def compress(grid: Value) -> Value:
-    """Drop the single-coloured rows and columns."""
+    """Drop the single-colored rows and columns."""
     charge(2 * count_cells(grid))
     if _has_cells(grid):
         height, width = len(grid), len(grid[0])

@@ -5,23 +5,18 @@ call for every pair. What the calls would charge follows from the distances; whe
 """
 
 from collections.abc import Callable, Collection, Iterable
-from functools import reduce
 from itertools import chain
-from operator import or_
 
+from interpreter.primitives.bounded_calls import enter, leave, made_by
 from interpreter.primitives.bounds import integer_pairs
-from interpreter.primitives.calls import enter, leave
-from interpreter.primitives.copies import Copies, Indices, Ray, Window
 from interpreter.primitives.indices import Index
+from interpreter.primitives.lazy_value import INDEX_NODES, LazyValue
 from interpreter.primitives.lines import SHOT, segment
-from interpreter.primitives.straight_lines import line_tests
-from interpreter.primitives.unbuilt import INDEX_NODES, Unbuilt
-from interpreter.values import Value
-from interpreter.weight import nesting_compounds
-from interpreter.work import METER, charge, reserve
+from interpreter.values.meter import METER, charge, reserve
+from interpreter.values.order import Value
+from interpreter.values.weight import nesting_compounds
 
-_FEW_PAIRS = 256
-_FEW_SEGMENTS = 100
+FEW_PAIRS = 256
 
 _Segment = tuple[int, int, int, int]
 
@@ -34,7 +29,7 @@ _ALIGNMENTS: tuple[tuple[Callable[[int, int], int], Callable[[int, int], int], C
 )
 
 
-class Segments(Unbuilt):
+class Segments(LazyValue):
     """A set of segments, given by their ends, of which the upper or else left one comes first.
 
     Args:
@@ -42,31 +37,36 @@ class Segments(Unbuilt):
         has_empty: whether the empty set is one of them.
     """
 
-    __slots__ = ("_ends", "_has_empty", "_size")
+    __slots__ = ("_ends", "_has_empty", "_num_indices")
 
     def __init__(self, ends: Collection[_Segment], has_empty: bool) -> None:
         self._ends, self._has_empty = ends, has_empty
-        self._size = sum(map(_length, ends))
+        self._num_indices = sum(map(_length, ends))
         number = len(ends) + has_empty
-        super().__init__(number, 1 + number + INDEX_NODES * self._size)
+        super().__init__(number, 1 + number + INDEX_NODES * self._num_indices)
 
-    def built(self) -> Value:
+    def built(self) -> frozenset[Value]:
+        """Return the set itself."""
         segments = {segment(*both) for both in self._ends}
         if self._has_empty:
             segments.add(frozenset())
         return frozenset(segments)
 
-    def merged(self) -> Value:
-        reserve(self._size + len(self))
+    def merged(self) -> frozenset[Value] | None:
+        """Return the union of the segments."""
+        reserve(self._num_indices + len(self))
         return _union(self._ends)
 
-    def merged_lines(self, condition: Value) -> Value | None:
-        tests = line_tests(condition)
-        if tests is None:
+    def merged_lines(self, condition: Value) -> frozenset[Value] | None:
+        """Return the union of the rows or columns among the segments, as the condition asks."""
+        is_fork = made_by(condition, "fork") and made_by(condition.parts[0], "either")
+        tests = condition.parts[1:] if is_fork else (condition,)
+        rows, columns = [any(made_by(test, name) for test in tests) for name in ("hline", "vline")]
+        if not all(made_by(test, "hline") or made_by(test, "vline") for test in tests):
             return None
         charge(len(self))
-        tests.charge(len(self), self._size)
-        rows, columns = tests.rows, tests.columns
+        leave(enter(condition))  # fails where calls would be nested too deeply
+        charge(len(tests) * self._num_indices + (len(self) if is_fork else 0))
         ends = [(i, j, k, m) for i, j, k, m in self._ends if i == k and (rows or j == m) or j == m and columns]
         reserve(sum(map(_length, ends)) + len(ends))
         return _union(ends)
@@ -77,18 +77,8 @@ def _length(ends: _Segment) -> int:
     return max(k - i, abs(m - j)) + 1
 
 
-def _union(many_ends: Collection[_Segment]) -> Value:
-    if len(many_ends) < _FEW_SEGMENTS:
-        return frozenset().union(*[segment(*ends) for ends in many_ends])
-    starts_of: dict[tuple[int, int, int], list[Index]] = {}
-    for i, j, k, m in many_ends:
-        step = (k > i, (m > j) - (m < j))
-        starts_of.setdefault((*step, max(k - i, abs(m - j)) + 1), []).append((i, j))
-    rays = [Copies(None, Ray((0, 0), (down, right), n), Indices(s)) for (down, right, n), s in starts_of.items()]
-    window = Window.around(rays)
-    if window is None:
-        return frozenset().union(*[segment(*ends) for ends in many_ends])
-    return frozenset(window.indices(reduce(or_, map(window.mask, rays))))
+def _union(many_ends: Collection[_Segment]) -> frozenset[Value]:
+    return frozenset().union(*[segment(*ends) for ends in many_ends])
 
 
 def all_segments(function: Value, a: Value, b: Value) -> Segments | None:
@@ -98,7 +88,7 @@ def all_segments(function: Value, a: Value, b: Value) -> Segments | None:
         WorkExceeded, SizeExceeded: as the calls would.
     """
     find = _FINDERS.get(getattr(function, "builder", ""))
-    if find is None or len(a) * len(b) < _FEW_PAIRS or nesting_compounds():
+    if find is None or len(a) * len(b) < FEW_PAIRS or nesting_compounds():
         return None
     if type(a) is not frozenset or type(b) is not frozenset:
         return None

@@ -5,13 +5,12 @@ from collections.abc import Iterable
 from itertools import compress, islice
 from typing import Any
 
-from interpreter.primitives.calls import call_each, enter, leave
+from interpreter.primitives.bounded_calls import call_each, enter, leave
 from interpreter.primitives.containers import kind_of, merge
-from interpreter.primitives.straight_lines import straight_lines
-from interpreter.primitives.unbuilt import Unbuilt
-from interpreter.values import Value, compares_simply, first_of, in_order, last_of, ordered
-from interpreter.weight import weigh_nested
-from interpreter.work import charge
+from interpreter.primitives.lazy_value import LazyValue
+from interpreter.values.meter import charge
+from interpreter.values.order import Value, compares_simply, first_of, in_order, last_of, ordered
+from interpreter.values.weight import charge_nested
 
 _NUMBERS = {int, bool}
 
@@ -111,7 +110,7 @@ def _by_frequency(container: Value, extreme: Any) -> Value:
     if type(container) is not tuple:
         raise TypeError("frequencies are counted in tuples")
     charge(len(container))
-    weigh_nested(container)
+    charge_nested(container)
     counts = Counter(container)
     best = extreme(counts.values())
     return first_of(frozenset([value for value, count in counts.items() if count == best]))
@@ -131,14 +130,12 @@ def sfilter(container: Value, condition: Value) -> Value:
     """Keep the elements that satisfy the condition."""
     kind = kind_of(container)
     charge(len(container))
-    if kind is frozenset and (lines := straight_lines(condition, container)) is not None:
-        return lines
     return kind(compress(container, call_each(condition, container)))
 
 
 def mfilter(container: Value, function: Value) -> Value:
     """Flatten the members that satisfy the condition."""
-    if isinstance(container, Unbuilt):
+    if isinstance(container, LazyValue):
         lines = container.merged_lines(function)
         if lines is not None:
             return lines

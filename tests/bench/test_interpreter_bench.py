@@ -9,6 +9,7 @@ from codeit_jax.arc import load_tasks
 from codeit_jax.bench import interpreter as bench
 from codeit_jax.bench import interpreter_pool
 from codeit_jax.bench.interpreter_calls import CallCounts, count_calls
+from codeit_jax.bench.interpreter_cold import cold_seconds
 from codeit_jax.bench.interpreter_work import (
     LIMITS,
     NUM_SAMPLED_TASKS,
@@ -20,7 +21,9 @@ from codeit_jax.bench.interpreter_work import (
     task_mutant_workloads,
 )
 from codeit_jax.cli import main
-from interpreter import Limits, Status, batch, parse
+from codeit_jax.programs import load_programs
+from interpreter import Limits, Status, parse
+from interpreter.execution.single_run import batch_run as batch
 
 GRID = ((1, 2), (3, 4))
 TURNED = parse("x1 = hmirror(I)\nO = vmirror(x1)")
@@ -108,7 +111,7 @@ def test_the_dearest_calls_are_the_upper_end():
 def test_the_ways_to_run_take_turns():
     order = []
     ways = {name: lambda programs, grids, name=name: order.append((name, len(programs))) for name in "ab"}
-    seconds = bench.seconds_of(ways, [Workload([TURNED], [GRID]), Workload([TURNED, TWICE], [GRID])], turns=3)
+    seconds = bench.seconds_taken(ways, [Workload([TURNED], [GRID]), Workload([TURNED, TWICE], [GRID])], turns=3)
     assert order == [("a", 1), ("a", 2), ("b", 1), ("b", 2)] * 3
     assert seconds.keys() == ways.keys()
 
@@ -123,6 +126,17 @@ def test_a_turn_goes_through_all_workloads(count, monkeypatch):
     assert [row.keys() for row in rows] == [{"ours", "plain"}] * count
 
 
+def test_a_cold_run_is_of_a_new_program_on_a_new_grid():
+    seeds, tasks = load_programs("builtin")[:4], load_tasks("arc1/training")
+    seen = []
+    ways = {name: lambda program, grid: seen.append((program, grid)) for name in "ab"}
+    seconds = cold_seconds(seeds, tasks, ways, turns=2)
+    number = sum(len(tasks[seed.task_id].demonstrations) + len(tasks[seed.task_id].tests) for seed in seeds)
+    assert len(seen) == 3 * 2 * number  # a first turn isn't timed
+    assert len({id(program) for program, _ in seen}) == len({id(grid) for _, grid in seen}) == len(seen)
+    assert {name: len(row) for name, row in seconds.items()} == {"a": 4, "b": 4}
+
+
 def test_geometric_means_are_per_way():
     assert bench.geometric_means([{"a": 1.0, "b": 2.0}, {"a": 4.0, "b": 8.0}]) == pytest.approx({"a": 2, "b": 4})
 
@@ -135,20 +149,23 @@ def test_the_report_has_every_row(monkeypatch, capsys):
     monkeypatch.setattr(bench, "sample_workloads", lambda: [small, Workload([TWICE], [GRID])])
     monkeypatch.setattr(bench, "task_mutant_workloads", lambda: [small])
     monkeypatch.setattr(bench, "seed_workloads", lambda: [Workload([ten_lines], [GRID])] * 4)
+    monkeypatch.setattr(bench, "load_programs", lambda source: load_programs(source)[:3])
     monkeypatch.setattr(interpreter_pool, "JOBS", 5)
     monkeypatch.setattr(interpreter_pool, "SCORED_TASKS", 1)
     assert main(["bench", "interpreter", "--json", "--repeats", "1"]) == 0
     report = json.loads(capsys.readouterr().out.splitlines()[-1])
     both = [f"{row}: {figure}" for row in ("I2 mutants", "I4 samples") for figure in FIGURES]
     quarters = [f"I1 quarter {number} by plain time, geometric mean" for number in (1, 2, 3, 4)]
-    assert report["ours"].keys() == {*ROWS, *quarters, *both}
+    assert report["ours"].keys() == {*COLD, *ROWS, *quarters, *both}
+    assert tuple(report["ours"])[:2] == COLD
     assert report["units"].keys() == set(both)
-    assert report["peers"]["plain"].keys() == {*ROWS[:4], *ROWS[-2:], *quarters}
+    assert report["peers"]["plain"].keys() == {*COLD, *ROWS[:4], *ROWS[-2:], *quarters}
     assert report["peers"]["unshared"].keys() == set(ROWS[2:5])
     assert report["ours"]["I4 samples: lines served from the table"] == pytest.approx(100 * (1 - 11 / 30))
     assert report["notes"]["I4 samples, calls"].startswith(f"{num_executions([small]) + 1} runs, 30 lines; 11 calls")
 
 
+COLD = ("cold single runs, geometric mean", "cold single runs, total")
 ROWS = (
     *("I1 seed programs, geometric mean", "I1 seed programs, total", "I2 mutants", "I4 samples"),
     *("I4 mutants of a task's program", "I6 parse 10 lines", "worker start-up", "I3 mutants, pool"),

@@ -1,4 +1,4 @@
-"""Exact, twin and statistical tests of augmentation: labels, fixed colours, who depends on what (z below 4)."""
+"""Exact, twin and statistical tests of augmentation: labels, fixed colors, who depends on what (z below 4)."""
 
 import dataclasses
 import itertools
@@ -12,7 +12,7 @@ import interpreter
 from codeit_jax.arc import Example, load_tasks
 from codeit_jax.config.schema import Config, DataConfig, MutationConfig
 from codeit_jax.hindsight import Experience
-from codeit_jax.hindsight.augmentation import SYMMETRIES, Transformation, augment, draw_transformations, fixed_colours
+from codeit_jax.hindsight.augmentation import SYMMETRIES, Transformation, augment, draw_transformations, fixed_colors
 from codeit_jax.programs import load_programs
 from codeit_jax.run.initial_data import initial_experiences
 
@@ -54,7 +54,7 @@ def test_the_symmetries_are_the_eight_of_the_square():
     assert len(expected) == 8
 
 
-def test_colours_are_replaced_cell_by_cell():
+def test_colors_are_replaced_cell_by_cell():
     assert Transformation("vmirror", (0, 2, 1, 3, 4, 5, 6, 7, 9, 8)).apply(GRIDS[0]) == ((0, 1, 2), (9, 3, 3))
 
 
@@ -67,14 +67,14 @@ def test_colours_are_replaced_cell_by_cell():
         ("x1 = rbind(ofcolor, FIVE)\nx2 = x1(I)\nO = fill(I, ZERO, x2)", {0, 5}),
     ],
 )
-def test_the_background_and_the_colours_that_a_program_names_stay(text, fixed):
-    assert fixed_colours(interpreter.parse(text)) == fixed
+def test_the_background_and_the_colors_that_a_program_names_stay(text, fixed):
+    assert fixed_colors(interpreter.parse(text)) == fixed
     for move in draw_transformations(experience(TEXTS[1]), 50, 0):
-        assert move.colours[0] == 0
+        assert move.colors[0] == 0
     named = dataclasses.replace(experience(TEXTS[1]), program=text)
     for move in draw_transformations(named, 50, 0):
-        assert all(move.colours[colour] == colour for colour in fixed)
-        assert sorted(move.colours) == list(range(10))
+        assert all(move.colors[color] == color for color in fixed)
+        assert sorted(move.colors) == list(range(10))
 
 
 def test_every_label_is_what_the_program_makes_of_the_transformed_input(pool):
@@ -82,9 +82,9 @@ def test_every_label_is_what_the_program_makes_of_the_transformed_input(pool):
     assert len(augmented) > 3 * len(EXPERIENCES)
     originals = {(e.task_id, e.program): e for e in EXPERIENCES}
     for new in augmented:
-        task_id, symmetry, colours = new.task_id.split(":")
+        task_id, symmetry, colors = new.task_id.split(":")
         original = originals[task_id, new.program]
-        move = Transformation(symmetry, tuple(map(int, colours)))
+        move = Transformation(symmetry, tuple(map(int, colors)))
         assert [example.input for example in new.examples] == [move.apply(e.input) for e in original.examples]
         for example in new.examples:
             assert interpreter.run(interpreter.parse(new.program), example.input).grid == example.output
@@ -110,7 +110,7 @@ def test_each_experience_is_augmented_by_itself_whatever_the_workers(pool):
     assert [e for e in augment(EXPERIENCES, 2, seed=7, pool=pool) if e not in whole] == []
 
 
-def test_symmetries_colours_and_fractions_are_drawn_uniformly():
+def test_symmetries_colors_and_fractions_are_drawn_uniformly():
     draws = [
         move
         for number in range(2000)
@@ -120,11 +120,11 @@ def test_symmetries_colours_and_fractions_are_drawn_uniformly():
     assert abs(n - 4500) < 4 * math.sqrt(2000 * 0.25 * 0.75)
     for symmetry, count in Counter(move.symmetry for move in draws).items():
         assert abs(count - n / 8) < 4 * math.sqrt(n / 8 * 7 / 8), symmetry
-    images = Counter((colour, move.colours[colour]) for move in draws for colour in range(1, 10))
+    images = Counter((color, move.colors[color]) for move in draws for color in range(1, 10))
     assert len(images) == 81
     for pair, count in images.items():
         assert abs(count - n / 9) < 4 * math.sqrt(n / 9 * 8 / 9), pair
-    both = Counter((move.symmetry, move.colours[1]) for move in draws)
+    both = Counter((move.symmetry, move.colors[1]) for move in draws)
     assert all(abs(count - n / 72) < 4 * math.sqrt(n / 72 * 71 / 72) for count in both.values())
 
 

@@ -1,6 +1,6 @@
 """DSL values as JSON: a tuple is a list, a set {"s": [...]}, a named function of the strategies {"f": ...}."""
 
-from codeit_jax.bench.plain.order import listed
+from codeit_jax.bench.plain.plain_order import listed
 
 
 def encode(value):

@@ -1,6 +1,6 @@
 """What a call gives within a budget."""
 
-from interpreter.work import METER
+from interpreter.values.meter import METER
 
 
 def outcome(call, budget, max_items):

@@ -14,4 +14,4 @@ SCRIPT = str(Path(__file__).with_name("misbehaving_worker.py"))
 
 def misbehaving_pool(num_workers, limits):
     command = [sys.executable, "-I", "-S", SCRIPT, FOLDER, json.dumps(dataclasses.asdict(limits))]
-    return InterpreterPool(num_workers, limits, _command=command)
+    return InterpreterPool(num_workers, limits, command=command)

@@ -11,113 +11,113 @@ import time
 if __name__ == "__main__":  # tests import it too
     sys.path.append(sys.argv[1])
 
-from interpreter import worker
-from interpreter.answers import AnswerWriter
-from interpreter.outcome import Outcome, Status
-from interpreter.protocol import frame
-from interpreter.sandbox import Protections
+from interpreter.language.outcome import Outcome, Status
+from interpreter.pool import worker
+from interpreter.pool.protocol import frame
+from interpreter.pool.sandbox import Protections
+from interpreter.pool.wire_outcomes import OutcomeWriter
 
 
-def errors(chunk, sequence=0, program=0, number=1, num_grids=None):
-    """Return answers to some programs of a chunk, or of one with a later sequence number."""
-    num_grids = len(chunk.grids) if num_grids is None else num_grids
-    answers = AnswerWriter(chunk.sequence + sequence, program, num_grids)
+def errors(request, sequence=0, program=0, number=1, num_grids=None):
+    """Return answers to some programs of a request, or of one with a later sequence number."""
+    num_grids = len(request.grids) if num_grids is None else num_grids
+    answers = OutcomeWriter(request.sequence + sequence, program, num_grids)
     for _ in range(number):
         answers.add([Outcome(Status.ERROR)] * num_grids)
     return frame(answers.content())
 
 
-def loop(server, chunk):
+def loop(server, request):
     sum(range(10**13))
 
 
-def stop(server, chunk):
+def stop(server, request):
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def segv(server, chunk):
+def segv(server, request):
     ctypes.string_at(0)
 
 
-def kill(server, chunk):
+def kill(server, request):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def leave(server, chunk):
+def leave(server, request):
     os._exit(3)
 
 
-def exhaust_memory(server, chunk):
+def exhaust_memory(server, request):
     bytearray(1 << 40)
 
 
-def close_pipe(server, chunk):
-    os.close(server._outgoing)
+def close_pipe(server, request):
+    os.close(server.outgoing)
     time.sleep(1000)
 
 
-def garbage(server, chunk):
-    os.write(server._outgoing, b"\xff" * 1000)
+def garbage(server, request):
+    os.write(server.outgoing, b"\xff" * 1000)
     time.sleep(1000)
 
 
-def small_garbage(server, chunk):
-    os.write(server._outgoing, struct.pack("<I", 7) + b"garbage")
+def small_garbage(server, request):
+    os.write(server.outgoing, struct.pack("<I", 7) + b"garbage")
     time.sleep(1000)
 
 
-def half_frame(server, chunk):
-    whole = errors(chunk)
-    os.write(server._outgoing, whole[: len(whole) // 2])
+def half_frame(server, request):
+    whole = errors(request)
+    os.write(server.outgoing, whole[: len(whole) // 2])
     time.sleep(1000)
 
 
-def dribble(server, chunk):
-    os.write(server._outgoing, struct.pack("<I", 1 << 24))
+def dribble(server, request):
+    os.write(server.outgoing, struct.pack("<I", 1 << 24))
     while True:
-        os.write(server._outgoing, b"0")
+        os.write(server.outgoing, b"0")
         time.sleep(0.02)
 
 
-def half_frame_and_leave(server, chunk):
-    os.write(server._outgoing, struct.pack("<I", 100) + b"half")
+def half_frame_and_leave(server, request):
+    os.write(server.outgoing, struct.pack("<I", 100) + b"half")
     os._exit(0)
 
 
-def flood(server, chunk):
+def flood(server, request):
     while True:
-        os.write(server._outgoing, bytes(1 << 20))
+        os.write(server.outgoing, bytes(1 << 20))
 
 
-def answer_for_another(server, chunk):
-    os.write(server._outgoing, errors(chunk, program=1000))
+def answer_for_another(server, request):
+    os.write(server.outgoing, errors(request, program=1000))
     time.sleep(1000)
 
 
-def answer_for_a_later_chunk(server, chunk):
-    os.write(server._outgoing, errors(chunk, sequence=1))
+def answer_for_a_later_chunk(server, request):
+    os.write(server.outgoing, errors(request, sequence=1))
     time.sleep(1000)
 
 
-def answer_for_too_many(server, chunk):
-    os.write(server._outgoing, errors(chunk, number=len(chunk.texts) + 1))
+def answer_for_too_many(server, request):
+    os.write(server.outgoing, errors(request, number=len(request.texts) + 1))
     time.sleep(1000)
 
 
-def answer_for_none(server, chunk):
+def answer_for_none(server, request):
     while True:
-        os.write(server._outgoing, errors(chunk, number=0))
+        os.write(server.outgoing, errors(request, number=0))
 
 
-def answer_with_many_verdicts(server, chunk):
+def answer_with_many_verdicts(server, request):
     verdict = struct.pack("<BBHH", 0, 0, 65_535, 0)
-    head = struct.pack("<IIIHI", chunk.sequence, 0, 1, len(chunk.grids), 100_000)
-    os.write(server._outgoing, frame(head + struct.pack("<I", len(verdict)) * 100_000 + verdict * 100_000))
+    head = struct.pack("<IIIHI", request.sequence, 0, 1, len(request.grids), 100_000)
+    os.write(server.outgoing, frame(head + struct.pack("<I", len(verdict)) * 100_000 + verdict * 100_000))
     time.sleep(1000)
 
 
-def answer_with_too_few(server, chunk):
-    os.write(server._outgoing, errors(chunk, num_grids=0))
+def answer_with_too_few(server, request):
+    os.write(server.outgoing, errors(request, num_grids=0))
     time.sleep(1000)
 
 
@@ -134,10 +134,10 @@ FAULTS = {
 class MisbehavingWorker(worker.Worker):
     """Does what the text says before answering it."""
 
-    def _run(self, text, chunk):
+    def _run(self, text, request):
         if text in FAULTS:
-            FAULTS[text](self, chunk)
-        return super()._run(text, chunk)
+            FAULTS[text](self, request)
+        return super()._run(text, request)
 
 
 def confine_memory_only(memory_bytes):

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from interpreter.signatures import SIGNATURES
+from interpreter.language.signatures import SIGNATURES
 
 integers = st.integers(-3, 9)
 colors = st.integers(0, 9)

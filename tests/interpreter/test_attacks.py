@@ -4,7 +4,7 @@ import builtins
 from contextlib import contextmanager
 
 from interpreter import Limits, ProgramError, Reason, parse, run_batch
-from interpreter.outcome import Status
+from interpreter.language.outcome import Status
 
 EXPRESSIONS = [
     "__import__('os').system('true')", "open('/etc/passwd')", "eval('1')", "exec('1')", "compile('1', '', 'eval')",

@@ -5,10 +5,10 @@ import random
 import pytest
 
 from codeit_jax.bench.plain import evaluate
-from interpreter import Limits, Status, batch, parse, run, run_batch
-from interpreter.batch import Batch, Numbering
-from interpreter.machine import Metered
-from interpreter.work import WorkExceeded
+from interpreter import Limits, Status, parse, run, run_batch
+from interpreter.execution import batch_run as batch
+from interpreter.execution.batch_run import Batch, Numbering
+from interpreter.execution.machine import OUT_OF_MEMORY, Metered
 from tests.interpreter.mutated_texts import mutants
 from tests.interpreter.program_texts import program_text, random_program
 
@@ -84,7 +84,7 @@ def test_emptying_the_tables_changes_nothing(monkeypatch):
 def test_equal_calls_are_made_once(monkeypatch):
     made = []
     shared = Growing(GRIDS[:1])
-    machine = shared.batch._machine
+    machine = shared.batch.machine
     call = machine.call
     monkeypatch.setattr(machine, "call", lambda f, a, w: made.append(f) or call(f, a, w))
     texts = [
@@ -151,15 +151,9 @@ def test_a_miss_skips_the_remaining_grids():
 
 def test_running_out_of_memory_is_not_remembered(monkeypatch):
     shared = Growing(GRIDS[:1])
-    functions = list(shared.batch._machine.environment)
-    position = next(k for k, function in enumerate(functions) if getattr(function, "builder", "") == "hmirror")
-    answers = iter([MemoryError, WorkExceeded])
-
-    def exhausted(grid):
-        raise next(answers)
-
-    table = shared.batch._inputs[0]._table
-    table._values[table.fixed_ids()[position]] = exhausted
+    call = shared.batch.machine.call
+    failures = iter([OUT_OF_MEMORY])
+    monkeypatch.setattr(shared.batch.machine, "call", lambda *asked: next(failures, None) or call(*asked))
     program = parse("O = hmirror(I)")
     assert shared.run(program)[0].status is Status.DIED
     assert shared.run(program)[0] == run(program, GRIDS[0])

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from interpreter import Outcome, ProgramError, Status, parse
-from interpreter.answers import AnswerWriter, decode_outcomes
-from interpreter.protocol import ProtocolError, decode_chunk, decode_greeting, encode_chunk, encode_grid
+from interpreter.pool.protocol import ProtocolError, decode_greeting, decode_request, encode_grid, encode_request
+from interpreter.pool.wire_outcomes import OutcomeWriter, decode_outcomes
 from tests.interpreter.program_texts import random_program
 
 FEW = 3_000
@@ -56,10 +56,10 @@ def fuzz_the_parser(number):
 def fuzz_the_decoders(number):
     rng = random.Random(0)
     grid = encode_grid(((1, 2), (3, 4)))
-    answers = AnswerWriter(7, 1, 2)
+    answers = OutcomeWriter(7, 1, 2)
     answers.add([Outcome(Status.OK, ((1, 2), (3, 4)), "", 9), Outcome(Status.ERROR, None, "TypeError at line 1", 3)])
     frames = [
-        (encode_chunk(7, True, [grid] * 2, [grid], ["O = hmirror(I)", ""])[4:], decode_chunk),
+        (encode_request(7, True, [grid] * 2, [grid], ["O = hmirror(I)", ""])[4:], decode_request),
         (answers.content(), decode_outcomes),
         (b"ARC-DSL1\1\0", decode_greeting),
     ]

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from interpreter.primitives import PRIMITIVES, raster
-from interpreter.work import WorkExceeded
+from interpreter.values.meter import WorkExceeded
 from tests.interpreter.metered_calls import outcome
 
 FLAGS = [(univalued, diagonal, without) for univalued in (0, 1) for diagonal in (0, 1) for without in (0, 1)]
@@ -56,6 +56,6 @@ def test_what_is_kept_is_bounded():
         grid = random_grid(rng, 60, 60, (0, 1, 2))
         for question in QUESTIONS:
             answer(question, grid)
-        kept = sum(len(known.cells) * len(known.answers) for known in raster._recent.values())
-        assert len(raster._recent) <= raster._MOST_RECENT
-        assert kept <= raster._cells_kept <= raster._MOST_CELLS
+        kept = sum(len(known.cells) * len(known.kept) for known in raster.recent.values())
+        assert len(raster.recent) <= raster.MAX_RECENT
+        assert kept <= raster.MAX_KEPT_CELLS

@@ -6,8 +6,8 @@ import tracemalloc
 import pytest
 
 from interpreter import Limits, Status, infer_types, parse, run, run_batch
-from interpreter.output import as_grid
-from interpreter.work import METER
+from interpreter.execution.output import as_grid
+from interpreter.values.meter import METER
 from tests.interpreter.program_texts import program_text
 
 GRID = ((1, 0, 0), (0, 2, 0), (0, 0, 3))
@@ -238,3 +238,13 @@ def test_deep_closures_do_not_turn_to_the_system_for_every_call():
 
     page_faults()
     assert page_faults() < 1000  # without room for their frames 12,000
+
+
+@pytest.mark.parametrize("text", ["O = hmirror(I)", "O = identity(I)", "x1 = even(ONE)\nO = canvas(x1, UNITY)"])
+def test_cells_come_out_as_plain_integers(text):
+    for outcome in (
+        run(parse(text), ((True, 0), (1, False))),
+        run_batch([parse(text)], [((True, 0), (1, False))])[0][0],
+    ):
+        assert outcome.status is Status.OK
+        assert {type(cell) for row in outcome.grid for cell in row} == {int}

@@ -2,6 +2,7 @@
 
 import os
 import random
+import selectors
 import signal
 import time
 
@@ -49,9 +50,15 @@ def test_polling_alone_brings_all_answers():
 
 
 def test_only_results_are_waited_for(monkeypatch):
+    waited = []
+
+    class Noting(selectors.DefaultSelector):
+        def select(self, timeout=None):
+            waited.append(timeout)
+            return super().select(timeout)
+
+    monkeypatch.setattr("interpreter.pool.pool.selectors.DefaultSelector", Noting)
     with InterpreterPool(1) as pool:
-        waited, select = [], pool._selector.select
-        monkeypatch.setattr(pool._selector, "select", lambda seconds: waited.append(seconds) or select(seconds))
         pending = pool.submit([Job([GOOD], GRIDS)])
         for _ in range(10):
             pool.poll()
@@ -63,7 +70,7 @@ def test_only_results_are_waited_for(monkeypatch):
 def test_work_is_shared_among_the_workers_from_the_start():
     with InterpreterPool(3) as pool:
         pool.submit([Job([GOOD] * 10, GRIDS)] * 6)
-        assert [worker.num_waiting for worker in pool._workers] == [2 * 10 * len(GRIDS)] * 3
+        assert [worker.num_waiting for worker in pool.workers] == [2 * 10 * len(GRIDS)] * 3
 
 
 def test_jobs_may_be_submitted_while_others_are_waited_for():
@@ -138,13 +145,13 @@ def test_workers_killed_between_polls_lose_nothing():
     with InterpreterPool(3, LIMITS) as pool:
         pending = [pool.submit([job]) for job in jobs]
         for _ in range(2):
-            os.kill(rng.choice(pool._workers)._process.pid, signal.SIGKILL)
+            os.kill(rng.choice(pool.workers).pid, signal.SIGKILL)
             wait_for(lambda before=pool.stats.deaths: pool.stats.deaths > before, pool)
         assert [answer.result() for answer in pending] == [[alone(job, LIMITS)] for job in jobs]
 
 
 def test_all_submissions_end_when_workers_cannot_start():
-    with InterpreterPool(2, _command=["/bin/false"]) as pool:
+    with InterpreterPool(2, command=["/bin/false"]) as pool:
         pending = [pool.submit([Job([GOOD], GRIDS)]) for _ in range(3)]
         with pytest.raises(PoolError, match="10 workers in a row died before they were ready"):
             pending[0].result()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import interpreter
-from interpreter import InterpreterPool, Job, Limits, PoolError, Status, parse, schedule
+from interpreter import InterpreterPool, Job, Limits, PoolError, Status, parse
+from interpreter.pool import schedule
 from tests.interpreter.pool_jobs import GRIDS, alone, random_jobs
 from tests.interpreter.program_texts import random_program
 
@@ -28,7 +29,7 @@ def test_the_cut_of_big_jobs_does_not_show(monkeypatch):
     jobs = [Job(texts[:120], GRIDS), Job(texts[120:], GRIDS[:1])]
     expected = [alone(job, Limits()) for job in jobs]
     monkeypatch.setattr(schedule, "SMALL_JOB_EXECUTIONS", 50)
-    monkeypatch.setattr(schedule, "PORTION_PROGRAMS", 7)
+    monkeypatch.setattr(schedule, "CHUNK_PROGRAMS", 7)
     with InterpreterPool(3) as pool:
         assert pool.run(jobs) == expected
 
@@ -45,7 +46,7 @@ def test_a_miss_skips_the_remaining_grids(monkeypatch):
     expected = [GRIDS[0], GRIDS[1][::-1], GRIDS[2]]
     job = Job(["O = identity(I)", "O = hmirror(I)"] * 20, GRIDS, expected, stop_at_first_miss=True)
     monkeypatch.setattr(schedule, "SMALL_JOB_EXECUTIONS", 10)
-    monkeypatch.setattr(schedule, "PORTION_PROGRAMS", 6)
+    monkeypatch.setattr(schedule, "CHUNK_PROGRAMS", 6)
     with InterpreterPool(2) as pool:
         (rows,) = pool.run([job])
     assert [[outcome.status for outcome in row] for row in rows] == 20 * [
@@ -107,7 +108,7 @@ def test_workers_and_the_package_need_no_numpy_and_no_jax():
 
 
 def test_a_worker_refuses_to_hold_jax(tmp_path):
-    code = "import sys; sys.modules['jax'] = sys; from interpreter.worker import main; main('{}')"
+    code = "import sys; sys.modules['jax'] = sys; from interpreter.pool.worker import main; main('{}')"
     folder = str(Path(interpreter.__file__).parent.parent)
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -115,7 +116,7 @@ def test_a_worker_refuses_to_hold_jax(tmp_path):
 
 
 def test_workers_that_cannot_start_end_the_run_with_one_line():
-    with InterpreterPool(2, _command=[sys.executable, "-c", "raise SystemExit(7)"]) as pool:
+    with InterpreterPool(2, command=[sys.executable, "-c", "raise SystemExit(7)"]) as pool:
         with pytest.raises(PoolError, match=r"^10 workers in a row died before they were ready \(exit status 7\)$"):
             pool.run([Job(["O = hmirror(I)"], GRIDS)])
         assert pool.stats.started <= 12

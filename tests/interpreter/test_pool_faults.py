@@ -1,4 +1,4 @@
-"""Exact tests with workers that really misbehave: only the culprit gets a verdict, nothing is lost or moved."""
+"""Exact tests with workers that really misbehave: only the suspect gets a verdict, nothing is lost or moved."""
 
 import dataclasses
 import json
@@ -83,8 +83,8 @@ def test_many_faults_among_many_programs_of_many_jobs():
 def test_a_worker_that_dies_between_runs_is_replaced():
     with misbehaving_pool(2, LIMITS) as pool:
         pool.run([Job([GOOD], GRIDS)])
-        for worker in pool._workers:
-            os.kill(worker._process.pid, signal.SIGKILL)
+        for worker in pool.workers:
+            os.kill(worker.pid, signal.SIGKILL)
         ((row,),) = pool.run([Job([GOOD], GRIDS)])
         assert statuses(row) == verdict(GOOD)
 
@@ -93,21 +93,21 @@ def test_a_worker_that_dies_between_runs_is_replaced():
 def test_what_a_worker_died_of_is_tried_again_in_a_new_one(before):
     with misbehaving_pool(2, LIMITS) as pool:
         pool.run([Job([text], GRIDS) for text in before])
-        for worker in pool._workers:
-            os.kill(worker._process.pid, signal.SIGSTOP)
+        for worker in pool.workers:
+            os.kill(worker.pid, signal.SIGSTOP)
         pending = pool.submit([Job([GOOD], GRIDS)])
-        busy, idle = sorted(pool._workers, key=lambda worker: not worker.flights)
-        os.kill(busy._process.pid, signal.SIGKILL)
-        os.waitid(os.P_PID, busy._process.pid, os.WEXITED | os.WNOWAIT)
+        busy, idle = sorted(pool.workers, key=lambda worker: not worker.in_flight)
+        os.kill(busy.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, busy.pid, os.WEXITED | os.WNOWAIT)
         pool.poll()
-        os.kill(idle._process.pid, signal.SIGKILL)  # as if both had been killed at once
+        os.kill(idle.pid, signal.SIGKILL)  # as if both had been killed at once
         ((row,),) = pending.result()
         assert statuses(row) == verdict(GOOD)
 
 
 def test_a_worker_process_that_never_greets_is_given_up(monkeypatch):
-    monkeypatch.setattr("interpreter.process.START_SECONDS", 0.05)
-    with InterpreterPool(1, _command=["/bin/sleep", "1000"]) as pool, pytest.raises(interpreter.PoolError):
+    monkeypatch.setattr("interpreter.pool.process.START_SECONDS", 0.05)
+    with InterpreterPool(1, command=["/bin/sleep", "1000"]) as pool, pytest.raises(interpreter.PoolError):
         pool.run([Job([GOOD], GRIDS)])
 
 
@@ -134,9 +134,9 @@ PARENT = """
 import json, sys
 sys.path.append(sys.argv[1])
 from interpreter import InterpreterPool, Job, Limits
-pool = InterpreterPool(2, Limits(wall_seconds=1000.0), _command=json.loads(sys.argv[2]))
+pool = InterpreterPool(2, Limits(wall_seconds=1000.0), command=json.loads(sys.argv[2]))
 pool.run([Job(["O = hmirror(I)"], [((1,),)])] * 500)
-print(*[worker._process.pid for worker in pool._workers], flush=True)
+print(*[worker.pid for worker in pool.workers], flush=True)
 pool.run([Job(["loop"], [((1,),)])] * 2)
 """
 
@@ -171,8 +171,8 @@ import sys
 sys.argv[1:] = [sys.argv[1], sys.argv[3], sys.argv[2]]
 sys.path.append(sys.argv[1])
 sys.path.append(sys.argv[3].rpartition("/")[0])
-from interpreter import worker
-import misbehaving_worker
+from interpreter.pool import worker
+from tests.interpreter import misbehaving_worker
 worker.Worker = misbehaving_worker.MisbehavingWorker
 worker.main(sys.argv[2])
 """
@@ -206,16 +206,16 @@ def test_killing_workers_at_random_loses_nothing_and_leaves_a_fifth_of_the_rate(
         rng = random.Random(1)
         while not ended.wait(0.05):
             # Ten that die while they start are given up, and on a busy machine a start takes longer than ten kills.
-            ready = [worker for worker in pool._workers if worker.protections is not None]
+            ready = [worker for worker in pool.workers if worker.protections is not None]
             if ready:
-                os.kill(rng.choice(ready)._process.pid, signal.SIGKILL)
+                os.kill(rng.choice(ready).pid, signal.SIGKILL)
 
     def runs_a_second(seconds):
         started, number = time.monotonic(), 0
         while time.monotonic() - started < seconds:
             for rows in pool.run([Job(texts, GRIDS)] * 20):
                 for row, good in zip(rows, expected, strict=True):
-                    # A program that is hit twice, the second time alone, cannot be told from a culprit.
+                    # A program that is hit twice, the second time alone, cannot be told from a suspect.
                     assert all(a in (b, Status.DIED) for a, b in zip(statuses(row), good, strict=True))
             number += 1
         return number / (time.monotonic() - started)

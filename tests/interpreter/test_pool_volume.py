@@ -40,7 +40,7 @@ NUM_DIGITS = 6
 
 def position_program(position):
     """Write a program that gives the digits of a number as a row."""
-    digits = [interpreter.program.FIXED_NAMES[160 + 2 + int(digit)] for digit in f"{position:0{NUM_DIGITS}d}"]
+    digits = [interpreter.language.program.FIXED_NAMES[160 + 2 + int(digit)] for digit in f"{position:0{NUM_DIGITS}d}"]
     lines = [f"x{n} = canvas({digit}, UNITY)" for n, digit in enumerate(digits, 1)]
     lines += [f"x{n + NUM_DIGITS} = hconcat(x{n + NUM_DIGITS - 1 if n > 1 else 1}, x{n + 1})" for n in range(1, 6)]
     return "\n".join([*lines[:-1], lines[-1].replace(f"x{2 * NUM_DIGITS - 1}", "O", 1)])

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from interpreter.constants import CONSTANTS
-from interpreter.dialect import primitives_for
+from interpreter.execution.dialect import primitives_for
+from interpreter.language.constants import CONSTANTS
+from interpreter.language.signatures import SIGNATURES, Parameter, Signature
 from interpreter.primitives import PRIMITIVES
-from interpreter.signatures import SIGNATURES, Parameter, Signature
 from tests.interpreter.golden_values import decode
 from tests.interpreter.primitive_arguments import resolve
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from interpreter.primitives import PRIMITIVES
-from interpreter.work import METER, LimitExceeded, SizeExceeded, WorkExceeded
+from interpreter.values.meter import METER, LimitExceeded, SizeExceeded, WorkExceeded
 
 P = PRIMITIVES
 BUDGET = 200_000

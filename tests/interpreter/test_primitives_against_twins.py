@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from codeit_jax.bench.plain import PRIMITIVES as PLAIN
-from codeit_jax.bench.plain.order import key
+from codeit_jax.bench.plain.plain_order import key
+from interpreter.language.signatures import SIGNATURES
 from interpreter.primitives import PRIMITIVES
 from interpreter.primitives.raster import known_raster_of, raster_of
-from interpreter.signatures import SIGNATURES
-from interpreter.values import first_of, last_of, ordered
-from interpreter.work import METER
+from interpreter.values.meter import METER
+from interpreter.values.order import first_of, last_of, ordered
 from tests.interpreter.primitive_arguments import anything, arguments_of, odd_arguments_of, resolve
 
 FAILED = "failed"

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpreter import CONSTANTS, SIGNATURES, ProgramError, Reason, parse
-from interpreter.slots import FIRST_LINE_SLOT, FIXED_NAMES
+from interpreter.language.slots import FIRST_LINE_SLOT, FIXED_NAMES
 from tests.interpreter.program_texts import random_program
 
 PROGRAM = "x1 = objects(I, T, F, T)\nx2 = compose(size, first)\nx7 = rbind(shift, UNITY)\nx3 = x7(x1)\nO = paint(I, x3)"

@@ -7,21 +7,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpreter import Outcome, Status
-from interpreter.answers import AnswerWriter, Head, decode_head, decode_outcomes
-from interpreter.protocol import (
-    Chunk,
+from interpreter.pool.protocol import (
     FrameBuffer,
     ProtocolError,
-    decode_chunk,
+    RunRequest,
     decode_greeting,
-    encode_chunk,
+    decode_request,
     encode_greeting,
     encode_grid,
+    encode_request,
     frame,
 )
+from interpreter.pool.wire_outcomes import Head, OutcomeWriter, decode_head, decode_outcomes
 
 GRID = ((1, 2), (3, 4))
-CHUNK = Chunk(7, True, (GRID, ((0,),)), ((), ((),), GRID), ("O = hmirror(I)", "", "é\ud800"))
+CHUNK = RunRequest(7, True, (GRID, ((0,),)), ((), ((),), GRID), ("O = hmirror(I)", "", "é\ud800"))
 HEAD = Head(sequence=7, first=3, num_programs=2, num_grids=3)
 OUTCOMES = [
     *(Outcome(Status.OK, GRID, "", 99), Outcome(Status.ERROR, None, "TypeError", 1 << 40), Outcome(Status.OK, ((),))),
@@ -29,20 +29,20 @@ OUTCOMES = [
 ]
 
 
-def encoded(chunk):
-    grids, expected = ([encode_grid(grid) for grid in part] for part in (chunk.grids, chunk.expected))
-    return encode_chunk(chunk.sequence, chunk.prompt, grids, expected, chunk.texts)
+def encoded(request):
+    grids, expected = ([encode_grid(grid) for grid in part] for part in (request.grids, request.expected))
+    return encode_request(request.sequence, request.prompt, grids, expected, request.texts)
 
 
 def written(outcomes, num_grids=1):
-    writer = AnswerWriter(HEAD.sequence, HEAD.first, num_grids)
+    writer = OutcomeWriter(HEAD.sequence, HEAD.first, num_grids)
     for start in range(0, len(outcomes), num_grids):
         writer.add(outcomes[start : start + num_grids])
     return writer.content()
 
 
 ANSWERS = written(OUTCOMES, HEAD.num_grids)
-CONTENTS = [(ANSWERS, decode_outcomes), (encoded(CHUNK)[4:], decode_chunk)]
+CONTENTS = [(ANSWERS, decode_outcomes), (encoded(CHUNK)[4:], decode_request)]
 
 
 def content(frame):
@@ -54,7 +54,7 @@ def content(frame):
 
 
 def test_what_is_written_is_read():
-    assert decode_chunk(content(encoded(CHUNK))) == CHUNK._replace(texts=("O = hmirror(I)", "", "é?"))
+    assert decode_request(content(encoded(CHUNK))) == CHUNK._replace(texts=("O = hmirror(I)", "", "é?"))
     assert decode_head(ANSWERS) == HEAD
     assert decode_outcomes(ANSWERS) == OUTCOMES
     assert decode_greeting(content(encode_greeting(True, False))) == (True, False)
@@ -100,8 +100,8 @@ def test_a_grid_takes_a_byte_a_row_at_least(grid):
 
 
 def test_a_text_too_long_for_the_grammar_is_cut():
-    chunk = decode_chunk(content(encoded(Chunk(0, False, (), (), ("x" * 100_000,)))))
-    assert 8192 < len(chunk.texts[0]) < 1 << 16
+    request = decode_request(content(encoded(RunRequest(0, False, (), (), ("x" * 100_000,)))))
+    assert 8192 < len(request.texts[0]) < 1 << 16
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 1000])
@@ -134,7 +134,7 @@ def test_cut_or_prolonged_content_is_refused(whole, decode):
 @settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=100))
 def test_any_bytes_are_a_value_or_an_error(data):
-    for decode in (decode_head, decode_outcomes, decode_chunk, decode_greeting):
+    for decode in (decode_head, decode_outcomes, decode_request, decode_greeting):
         with suppress(ProtocolError):
             decode(data)
 

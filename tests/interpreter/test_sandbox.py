@@ -13,7 +13,7 @@ FOLDER = str(Path(interpreter.__file__).resolve().parent.parent)
 CONFINED = """
 import ctypes, os, socket, subprocess, sys
 sys.path.append(sys.argv[1])
-from interpreter.sandbox import confine
+from interpreter.pool.sandbox import confine
 readable = os.open(sys.argv[2], os.O_RDWR)
 protections = confine(1 << 29)
 attempts = {

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpreter import PRIMITIVES
-from interpreter.primitives import copies, lines, mapping, segments, unions
-from interpreter.work import METER
+from interpreter.primitives import lines, mapping, segments
+from interpreter.primitives.moved_patterns import lazy_images
+from interpreter.values.meter import METER
 from tests.interpreter.metered_calls import outcome
 
 P = PRIMITIVES
@@ -72,11 +73,10 @@ sizes = st.one_of(st.just(10**6), st.integers(1, 2000))
 @given(functions(), elements, budgets, sizes)
 def test_mapply_at_once_is_mapply_one_by_one(function, container, budget, max_items):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(unions, "_FEW_ELEMENTS", 1)
-        patch.setattr(unions, "_FEW_INDICES", 1)
-        patch.setattr(copies, "_FEW_COPIES", 6)
+        patch.setattr(mapping, "FEW_ELEMENTS", 1)
+        patch.setattr(mapping, "MANY_INDICES", 1)
         at_once = outcome(lambda: P["mapply"](function, container), budget, max_items)
-        patch.setattr(mapping, "union_of_images", lambda function, elements: None)
+        patch.setattr(mapping, "MANY_INDICES", math.inf)
         assert at_once == outcome(lambda: P["mapply"](function, container), budget, max_items)
 
 
@@ -90,17 +90,17 @@ def test_mapply_at_once_is_mapply_one_by_one(function, container, budget, max_it
 )
 def test_prapply_at_once_is_prapply_one_by_one(function, a, b, budget, max_items):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(segments, "_FEW_PAIRS", 2)
+        patch.setattr(segments, "FEW_PAIRS", 2)
         at_once = outcome(lambda: P["prapply"](function, a, b), budget, max_items)
-        patch.setattr(mapping, "all_segments", lambda function, a, b: None)
+        patch.setattr(segments, "FEW_PAIRS", math.inf)
         assert at_once == outcome(lambda: P["prapply"](function, a, b), budget, max_items)
 
 
-def test_the_forms_that_are_treated_at_once(monkeypatch):
+def test_the_forms_that_are_treated_at_once():
     """They are not merely left to the calls one by one."""
-    monkeypatch.setattr(unions, "_FEW_INDICES", 1)
     places = frozenset((i, j) for i in range(5) for j in range(5))
     placed = frozenset((i % 3, (i, j)) for i, j in places)
+    far = frozenset((0, 30 * j) for j in range(1, 7))
     ray = P["rbind"](P["shoot"], (0, 1))
     treated = [
         (P["neighbors"], places),
@@ -108,12 +108,24 @@ def test_the_forms_that_are_treated_at_once(monkeypatch):
         (P["lbind"](P["shift"], placed), places),
         (ray, places),
         (P["lbind"](P["shoot"], (2, 2)), places),
+        (P["lbind"](P["shoot"], (2, 2)), far),
         (P["fork"](P["recolor"], P["first"], P["compose"](ray, P["last"])), placed),
     ]
     for function, container in treated:
-        assert mapping.union_of_images(function, container) is not None
+        assert lazy_images(function, container, few_indices=1) is not None
     for name in ("connect", "shoot"):
-        assert mapping.all_segments(P[name], places, places) is not None
+        assert segments.all_segments(P[name], places, places) is not None
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.one_of(indices, patches, st.tuples(pairs, pairs).map(lambda ends: P["connect"](*ends))))
+def test_a_line_has_the_shape_of_one(patch):
+    try:
+        rows, columns = P["shape"](patch)
+    except Exception:
+        return
+    assert P["vline"](patch) == (rows == len(patch) and columns == 1)
+    assert P["hline"](patch) == (columns == len(patch) and rows == 1)
 
 
 @given(coordinates, coordinates, st.integers(-200, 200), st.sampled_from([(0, 1), (1, 0), (1, 1), (1, -1), (0, 0)]))

@@ -5,10 +5,10 @@ import os
 import pytest
 
 from interpreter import Limits, parse, run
-from interpreter import worker as worker_module
-from interpreter.answers import decode_head, decode_outcomes
-from interpreter.protocol import Chunk, FrameBuffer
-from interpreter.worker import Worker
+from interpreter.pool import worker as worker_module
+from interpreter.pool.protocol import FrameBuffer, RunRequest
+from interpreter.pool.wire_outcomes import decode_head, decode_outcomes
+from interpreter.pool.worker import Worker
 
 GRIDS = (((1, 0), (0, 2)), ((3, 3, 4),))
 TEXTS = ("O = hmirror(I)", "O = nothing(I)", "O = vmirror(I)", "O = hmirror(I)", "O = size(I)")
@@ -24,13 +24,13 @@ TEXTS = ("O = hmirror(I)", "O = nothing(I)", "O = vmirror(I)", "O = hmirror(I)",
     ],
 )
 def test_answers_come_in_order_in_one_frame_or_several(prompt, flush_seconds, flush_bytes, counts, monkeypatch):
-    monkeypatch.setattr(worker_module, "_FLUSH_SECONDS", flush_seconds)
-    monkeypatch.setattr(worker_module, "_FLUSH_BYTES", flush_bytes)
+    monkeypatch.setattr(worker_module, "FLUSH_SECONDS", flush_seconds)
+    monkeypatch.setattr(worker_module, "FLUSH_BYTES", flush_bytes)
     reading, writing = os.pipe()
     worker = Worker(Limits(), incoming=-1, outgoing=writing)
     with worker_module.Metered(Limits()):
-        worker._answer(Chunk(9, prompt, GRIDS, (), TEXTS))
-    worker._send()
+        worker.answer(RunRequest(9, prompt, GRIDS, (), TEXTS))
+    worker.send()
     frames = FrameBuffer(1 << 20)
     frames.feed(os.read(reading, 1 << 20))
     contents = list(iter(frames.next, None))

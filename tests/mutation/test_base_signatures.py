@@ -8,8 +8,8 @@ import pytest
 import interpreter
 from codeit_jax.mutation.base_signatures import BASE_SIGNATURES, ELEMENTS, SAME_SIGNATURE, SET_OF
 from codeit_jax.mutation.drawing import random_program
-from interpreter.base_types import BASE_TYPES, SETS, SUBTYPES
-from interpreter.slots import FIXED_NAMES, INPUT_SLOT, NUM_PRIMITIVES
+from interpreter.language.slots import FIXED_NAMES, INPUT_SLOT, NUM_PRIMITIVES
+from interpreter.language.type_names import BASE_TYPES, SETS, SUBTYPES
 
 ALL = [s for by_name in BASE_SIGNATURES.values() for group in by_name.values() for s in group]
 

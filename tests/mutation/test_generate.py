@@ -13,7 +13,7 @@ from codeit_jax.config.errors import UserError
 from codeit_jax.mutation import MutantGenerator, generate, generate_mutants, random_program
 from codeit_jax.mutation.drawing import STOP_PROBABILITY
 from codeit_jax.programs import SeedProgram
-from interpreter.slots import FIXED_NAMES
+from interpreter.language.slots import FIXED_NAMES
 
 GRIDS = [((1, 2), (3, 3)), ((0, 0, 5), (0, 5, 0), (0, 5, 5)), ((4, 4, 4, 0), (4, 0, 4, 0))]
 SEED_TEXTS = {

@@ -22,7 +22,7 @@ from codeit_jax.mutation.mutate_program import (
     mutate,
 )
 from codeit_jax.mutation.scope import CONSTANTS_BY_TYPE
-from interpreter.slots import FIRST_LINE_SLOT, FIXED_NAMES, NUM_PRIMITIVES, Instruction
+from interpreter.language.slots import FIRST_LINE_SLOT, FIXED_NAMES, NUM_PRIMITIVES, Instruction
 
 GRID = ((0, 0, 3), (0, 4, 0), (5, 5, 0))
 TEXTS = [

@@ -8,7 +8,7 @@ from codeit_jax.parallel import hosts as hosts_module
 from codeit_jax.parallel.host_pool import HostPool, encode_outcomes, share_programs
 from codeit_jax.parallel.hosts import ALONE, Hosts
 from interpreter import InterpreterPool, Job, Limits, Outcome, Status
-from interpreter.answers import decode_outcomes
+from interpreter.pool.wire_outcomes import decode_outcomes
 from tests.parallel.thread_hosts import MemoryStore, together
 
 COUNTS = [1, 2, 3]

@@ -4,7 +4,7 @@ from collections import Counter
 
 import interpreter
 from codeit_jax.programs import load_programs
-from interpreter.slots import FIXED_NAMES, NUM_PRIMITIVES
+from interpreter.language.slots import FIXED_NAMES, NUM_PRIMITIVES
 
 
 def test_every_primitive_occurs_in_three_programs_called_or_passed_on():

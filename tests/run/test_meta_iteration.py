@@ -12,6 +12,7 @@ from codeit_jax.config.schema import Config, HindsightConfig, ReplayConfig, Samp
 from codeit_jax.evaluation import solve_report
 from codeit_jax.evaluation.solutions import SolutionTable
 from codeit_jax.reporting.progress import Reporter
+from codeit_jax.run import devices
 from codeit_jax.run.meta_iteration import meta_iteration
 from codeit_jax.run.monitor import Monitor
 from codeit_jax.run.state import PRETRAINING, RunState, Stage, stage_key, stage_rng
@@ -239,6 +240,25 @@ def test_stopped_while_learning_the_stage_is_recorded_once_when_it_ends(pool):
     rest.state = bench.state
     assert rest.run() == []
     assert (rest.state.iteration, rest.state.stage, rest.row("learn")["num_steps"]) == (1, Stage.SAMPLE, 4)
+
+
+def test_the_devices_are_idle_while_a_learning_stage_is_planned_and_busy_while_it_learns(pool, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(devices, "perf_counter", lambda: now[0])
+
+    class SlowLearner(FakeLearner):
+        def plan(self, *arguments):
+            now[0] += 1.0
+            return super().plan(*arguments)
+
+        def learn(self, *arguments, **settings):
+            now[0] += 3.0
+            return super().learn(*arguments, **settings)
+
+    bench = Bench(pool)
+    bench.parts.learner = SlowLearner()
+    bench.run()
+    assert bench.row("learn")["t_idle_share"] == 0.25
 
 
 def test_programs_that_differ_in_names_only_are_one(pool, monkeypatch):

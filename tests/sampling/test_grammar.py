@@ -14,7 +14,7 @@ from codeit_jax.parallel import make_mesh
 from codeit_jax.sampling import Sampler
 from codeit_jax.sampling.program_grammar import build_grammar
 from codeit_jax.text import build_tokenizer
-from interpreter.base_types import SUBTYPES
+from interpreter.language.type_names import SUBTYPES
 
 TOKENIZER = build_tokenizer("native")
 NAMES = [TOKENIZER.token_names[index] for index in TOKENIZER.program_token_ids]

@@ -11,7 +11,7 @@ from codeit_jax.search import Budget, enumeration, search_program
 from codeit_jax.search.bank import compositions
 from codeit_jax.search.function_types import BUILDERS, built_type, primitive_types
 from codeit_jax.search.productions import constants_for, productions
-from interpreter.inference import type_name
+from interpreter.execution.type_inference import type_name
 
 INPUTS = (
     ((0, 1, 0), (1, 1, 0), (0, 0, 2)),

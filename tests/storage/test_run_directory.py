@@ -54,6 +54,16 @@ def holder(path):
             process.kill()
 
 
+def test_a_directory_that_cannot_be_opened_is_not_kept_locked(tmp_path):
+    RunDirectory(tmp_path, "train").close()
+    (tmp_path / ".run.json.1.tmp").mkdir()  # looks like what a killed process leaves, and can't be unlinked
+    with pytest.raises(StorageError, match="can't be used as a run directory") as error:
+        RunDirectory(tmp_path, "train")
+    (tmp_path / ".run.json.1.tmp").rmdir()
+    RunDirectory(tmp_path, "train").close()
+    one_line(error)
+
+
 def one_line(error):
     line = str(error.value)
     assert line.splitlines() == [line]

@@ -187,3 +187,16 @@ def test_a_trace_ends_with_its_learning_stage(random_params, tmp_path):
     learner.learn(make_state(random_params, mesh), draw, plan_of(learner, draw), KEY)
     assert len(said) == 1
     assert list(tmp_path.rglob("*.xplane.pb"))
+
+
+def test_a_trace_is_written_when_its_learning_stage_fails(random_params, monkeypatch, tmp_path):
+    calls, answers = [], iter([False, False])
+    monkeypatch.setattr(jax.profiler, "start_trace", lambda folder: calls.append("start"))
+    monkeypatch.setattr(jax.profiler, "stop_trace", lambda: calls.append("stop"))
+    trace = StepTrace(HardwareConfig(profile_start=1, profile_steps=50), tmp_path, calls.append)
+    (learner, mesh), draw = make_learner(trace=trace), make_draw()
+    with pytest.raises(StopIteration):
+        learner.learn(
+            make_state(random_params, mesh), draw, plan_of(learner, draw), KEY, should_stop=lambda: next(answers)
+        )
+    assert calls[:2] == ["start", "stop"]

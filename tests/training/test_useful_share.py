@@ -32,7 +32,8 @@ def sizes_of(config):
 
 @pytest.mark.parametrize(
     ("config", "tokenizer", "vocabulary_size", "least"),
-    [("codet5p_220m.yaml", "bpe", 32_100, 0.885), (None, "native", 1_603, 0.82)],
+    # With parts of shapes of their own it was 0.90 and 0.83; those of a scan all have the shape of their batch.
+    [("codet5p_220m.yaml", "bpe", 32_100, 0.88), (None, "native", 1_603, 0.81)],
 )
 def test_the_buckets_of_the_presets_waste_little(config, tokenizer, vocabulary_size, least):
     config = Config() if config is None else load_config([CONFIGS / config])

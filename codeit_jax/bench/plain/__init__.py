@@ -4,7 +4,7 @@ It follows the specification as directly as it can. The interpreter's benchmark 
 interpreter's primitives against it.
 """
 
-from codeit_jax.bench.plain.evaluation import evaluate
-from codeit_jax.bench.plain.primitives import PRIMITIVES
+from codeit_jax.bench.plain.plain_evaluation import evaluate
+from codeit_jax.bench.plain.plain_primitives import PRIMITIVES
 
 __all__ = ["PRIMITIVES", "evaluate"]

@@ -1,0 +1,1 @@
+"""Running programs: one at a time, or many with equal calls made once."""

@@ -1,0 +1,1 @@
+"""Running programs in worker processes, so that nothing that a program does can harm its caller."""

@@ -1,0 +1,72 @@
+"""The logical size of nested values: what hashing, comparing or ordering them can cost.
+
+Sharing makes a nested value cheap to build and exponentially dear to walk (a pair of a pair of a pair ...), so
+every primitive that can nest values weighs what it is about to nest. Weighing costs more than most primitives. So
+where one call adds one level, it is left out unless many such calls can follow one another within a line: inside a
+long closure, or inside a function mapped by a mapped function. What a line as a whole gives is the machine's to
+weigh.
+"""
+
+from collections.abc import Collection
+from itertools import chain
+
+from interpreter.values.meter import METER, SizeExceeded, charge
+from interpreter.values.order import Value
+
+_ONE_MAPPING = 16  # frames of a higher-order primitive and of the short closure that it calls
+_CONTAINERS = {tuple, frozenset}
+
+
+def charge_tree_size(values: Collection[Value], copies: int = 1) -> None:
+    """Charge the elements inside `values`, at every level and as often as they occur, times `copies`.
+
+    Raises:
+        SizeExceeded: more elements than one container may hold, or nested too deeply.
+        WorkExceeded: the budget is used up.
+    """
+    level: Collection[Value] = values
+    total = 0
+    for _ in range(METER.max_nesting):
+        kinds = set(map(type, level))
+        if kinds.isdisjoint(_CONTAINERS):
+            charge(total)
+            return
+        containers = level if kinds <= _CONTAINERS else [value for value in level if type(value) in _CONTAINERS]
+        total += copies * sum(map(len, containers))
+        # Stopped before the next level is listed: it has as many elements as were just added.
+        if total > METER.max_items:
+            raise SizeExceeded(f"{total} nested elements, at most {METER.max_items}")
+        if total > METER.left:
+            charge(total)
+        level = list(chain.from_iterable(containers))
+    raise SizeExceeded(f"nested more than {METER.max_nesting} levels deep")
+
+
+def nesting_compounds() -> bool:
+    """Return whether values nested one level deeper must be weighed here (see the module's docstring)."""
+    return METER.compounding > 0 or METER.depth > _ONE_MAPPING
+
+
+def charge_nested(values: Collection[Value]) -> None:
+    """Weigh values that a primitive nests one level deeper, where such calls may compound.
+
+    Raises:
+        SizeExceeded: more elements than one container may hold, or nested too deeply.
+        WorkExceeded: the budget is used up.
+    """
+    if nesting_compounds():
+        charge_tree_size(values)
+
+
+def reserve_copies(value: Value, copies: int) -> None:
+    """Reserve room for `copies` references to `value`, which count with all that is inside it.
+
+    Raises:
+        SizeExceeded: more elements than one container may hold, or nested too deeply.
+        WorkExceeded: the budget is used up.
+    """
+    if copies > METER.max_items:
+        raise SizeExceeded(f"{copies} elements, at most {METER.max_items}")
+    charge(max(copies, 0))
+    if type(value) is not int and copies > 0:
+        charge_tree_size((value,), copies)
