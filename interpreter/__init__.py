@@ -1,6 +1,6 @@
-"""The ARC DSL: its primitives, and an interpreter for programs written in it.
+r"""The ARC DSL: its primitives, and an interpreter for programs written in it.
 
-    program = parse("x1 = hmirror(I)\\nO = vmirror(x1)")
+    program = parse("x1 = hmirror(I)\nO = vmirror(x1)")
     run(program, grid).grid
     with InterpreterPool(num_workers=2) as pool:
         results = pool.run([Job(texts, grids)])

@@ -303,7 +303,6 @@ def test_the_readme_names_every_verb():
         assert f"codeit-jax {verb}" in README, verb
 
 
-@pytest.mark.xfail(strict=True, reason="eleven basenames are still in two rooms")
 def test_no_two_modules_have_one_basename():
     stems = [path.stem for path in SOURCES if path.stem != "__init__"]
     assert sorted({stem for stem in stems if stems.count(stem) > 1}) == []
@@ -312,7 +311,6 @@ def test_no_two_modules_have_one_basename():
 COMMANDING = {"Tell", "Say", "Have", "Take note", "Put", "Let"}
 
 
-@pytest.mark.xfail(strict=True, reason="some docstrings are still to be reworded")
 def test_docstrings_begin_with_what_comes_out():
     found = [
         (name, docstring.splitlines()[0])
@@ -377,10 +375,8 @@ def test_private_names_are_found(code, found):
 
 
 TEST_ROOMS = sorted(path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and path.name != "__pycache__")
-NOT_YET = {"interpreter"}
-LATER = pytest.mark.xfail(strict=True, reason="still reaches into what it tests")
 
 
-@pytest.mark.parametrize("room", [pytest.param(room, marks=[LATER] * (room in NOT_YET)) for room in TEST_ROOMS])
+@pytest.mark.parametrize("room", TEST_ROOMS)
 def test_tests_use_no_private_names(room):
     assert private_uses_below(ROOT / "tests" / room) == []

@@ -234,7 +234,7 @@ class _Baseline:
                 advance(number, len(tasks))
 
     def _read_mutants(self) -> Iterator[Mutant]:
-        """Take note of the mutants of earlier calls, and yield them."""
+        """Yield the mutants of earlier calls, noting their texts."""
         for row in self._directory.rows("mutants.jsonl"):
             self._note_mutants([row["program"]])
             yield Mutant(row["task_id"], interpreter.parse(row["program"]), row["depth"], row["attempt"])

@@ -1,4 +1,4 @@
-"""The program grammar: text to slots and back.
+r"""The program grammar: text to slots and back.
 
 A program is at most 64 lines `name = callee(argument, ...)`, one call a line. Names are resolved while parsing: a slot
 is an index into the row "primitives, constants, input grid, results of the lines", so nothing is looked up by name at
@@ -6,7 +6,7 @@ run time and what is not in the table cannot be named. Nothing is ever evaluated
 its pieces are dictionary keys.
 
 Mode "native": a target is `x` and a number (any numbering), assigned once, before use; the last line, and no other,
-assigns `O`; primitives get exactly their number of arguments. Lines end in "\\n"; blank characters stand only where
+assigns `O`; primitives get exactly their number of arguments. Lines end in "\n"; blank characters stand only where
 the form above has them; newlines after the last line are dropped.
 
 Mode "codeit": the syntax check of the CodeIt release. Targets may have any name but a primitive's; constants and `I`

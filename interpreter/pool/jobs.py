@@ -53,7 +53,7 @@ class Pending:
         return self.num_done == self.num_executions
 
     def give_up(self) -> None:
-        """Take note that no more outcomes will come."""
+        """Mark that no more outcomes will come."""
         self._given_up = True
 
     def result(self, on_progress: Progress | None = None) -> Results:

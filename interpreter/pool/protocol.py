@@ -79,7 +79,7 @@ class FrameBuffer:
 
 
 def frame(content: bytes) -> bytes:
-    """Put the length in front."""
+    """Return a payload with its length in front."""
     return _LENGTH.pack(len(content)) + content
 
 

@@ -1,5 +1,4 @@
-"""The process that runs programs for a pool: reads requests from its standard input, writes answers to its standard
-output.
+"""The process that runs programs for a pool: requests come by its standard input, answers go to its standard output.
 
 It imports nothing but the interpreter and the standard library, so that it starts fast and holds little that could be
 abused.
@@ -93,7 +92,7 @@ class Worker:
             self._batch = None  # frees the old tables before new ones are made
         answers = OutcomeWriter(request.sequence, 0, len(request.grids))
         for number, text in enumerate(request.texts):
-            answers.add(self._run(text, request))
+            answers.add(self.run(text, request))
             late = time.monotonic() - self._sent_at > FLUSH_SECONDS
             if request.prompt or late or answers.num_bytes > FLUSH_BYTES:
                 self._unsent += frame(answers.content())
@@ -102,7 +101,8 @@ class Worker:
         if answers.num_programs:
             self._unsent += frame(answers.content())
 
-    def _run(self, text: str, request: RunRequest) -> list[Outcome]:
+    def run(self, text: str, request: RunRequest) -> list[Outcome]:
+        """Return a program's outcome on each grid of a request."""
         expressions = self._expressions(text)
         if isinstance(expressions, ProgramError):
             return [Outcome(Status.SYNTAX, None, str(expressions))] * len(request.grids)

@@ -13,8 +13,7 @@ _LONGEST = 1 << 30
 def as_closure(
     function: Callable[..., Value], builder: str, parts: tuple[Value, ...], arity: int, repetitions: int = 1
 ) -> Value:
-    """Describe a new closure, in attributes: `arity`, `builder`, `parts`, `height` (frames) and `length` (primitive
-    calls).
+    """Describe a new closure in its attributes: `arity`, `builder`, `parts`, `height` in frames, `length` in calls.
 
     Args:
         function: what the closure does.

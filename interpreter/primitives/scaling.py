@@ -87,13 +87,13 @@ def downscale(grid: Value, factor: Value) -> Value:
 
 
 def hconcat(a: Value, b: Value) -> Value:
-    """Put b to the right of a, row by row."""
+    """Join b to the right of a, row by row."""
     reserve(count_cells(a) + count_cells(b))
     return tuple(map(operator.add, in_order(a), in_order(b)))
 
 
 def vconcat(a: Value, b: Value) -> Value:
-    """Put b below a."""
+    """Join b below a."""
     if type(a) is tuple and type(b) is tuple:
         reserve(len(a) + len(b))
         return a + b

@@ -134,10 +134,10 @@ FAULTS = {
 class MisbehavingWorker(worker.Worker):
     """Does what the text says before answering it."""
 
-    def _run(self, text, request):
+    def run(self, text, request):
         if text in FAULTS:
             FAULTS[text](self, request)
-        return super()._run(text, request)
+        return super().run(text, request)
 
 
 def confine_memory_only(memory_bytes):

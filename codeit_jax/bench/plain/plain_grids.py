@@ -199,12 +199,12 @@ def downscale(grid: Value, factor: Value) -> Value:
 
 
 def hconcat(a: Value, b: Value) -> Value:
-    """Put b to the right of a, row by row."""
+    """Join b to the right of a, row by row."""
     return tuple(x + y for x, y in zip(listed(a), listed(b), strict=False))
 
 
 def vconcat(a: Value, b: Value) -> Value:
-    """Put b below a."""
+    """Join b below a."""
     return a + b
 
 

@@ -19,7 +19,7 @@ class Groups:
         self._group_of: IntArray = np.zeros(0, np.int64)  # [slots]
 
     def assign(self, slots: IntArray, labels: DigestArray) -> None:
-        """Put distinct slots into the groups with the given labels; zeros are no label."""
+        """Assign distinct slots to the groups with the given labels; zeros are no label."""
         self.clear(slots)
         self._group_of = grown(self._group_of, int(slots.max(initial=-1)) + 1, NO_GROUP)
         has_label = labels.any(axis=1)

@@ -36,12 +36,12 @@ class Extrema:
         return float(self._values[self._smallest_at]) or np.inf
 
     def note(self, positions: IntArray) -> None:
-        """Take note of changed positions, int64 [n], after the change."""
+        """Account for changed positions, int64 [n], after the change."""
         self._largest_at = self._after(positions, self._largest_at, _argmax)
         self._smallest_at = self._after(positions, self._smallest_at, _argmin_positive)
 
     def forget(self) -> None:
-        """Take note that anything may have changed."""
+        """Account for a change anywhere."""
         self._largest_at = self._smallest_at = _UNKNOWN
 
     def _after(self, positions: IntArray, known: int, best: Callable[[FloatArray], int]) -> int:
