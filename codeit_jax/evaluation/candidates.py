@@ -23,7 +23,7 @@ class Candidate:
         work: programs that had been tried for the task by then, itself and those of its batch included; None if that
             isn't known.
         copy_of: of a program of the policy: `seed` or `mutant` if it is a copy of one, whatever its variables' names.
-        is_constant: the output is the same for all of the task's inputs.
+        constant: the output is the same for all of the task's inputs.
     """
 
     task_id: str
@@ -34,7 +34,7 @@ class Candidate:
     iteration: int = BEFORE_TRAINING
     work: int | None = None
     copy_of: Origin | None = None
-    is_constant: bool = False
+    constant: bool = False
 
     @classmethod
     def from_outcomes(
@@ -68,7 +68,7 @@ class Candidate:
             iteration=iteration,
             work=work,
             copy_of=copy_of,
-            is_constant=_is_constant(task, outcomes),
+            constant=_is_constant(task, outcomes),
         )
 
     @classmethod
@@ -91,7 +91,7 @@ class Candidate:
             # Lines of earlier versions lack these.
             work=row.get("work"),
             copy_of=row.get("copy_of"),
-            is_constant=row.get("constant", False),
+            constant=row.get("constant", False),
         )
 
     def to_row(self) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class Candidate:
             "tests": list(self.tests),
             "work": self.work,
             "copy_of": self.copy_of,
-            "constant": self.is_constant,
+            "constant": self.constant,
         }
 
     @property

@@ -53,7 +53,7 @@ def found_by(candidate: Candidate) -> str:
         words = [candidate.origin, f"meta-iteration {candidate.iteration}"]
     if candidate.copy_of is not None:
         words.append(f"copy of a {_PROGRAMS.get(candidate.copy_of, candidate.copy_of)}")
-    if candidate.is_constant:
+    if candidate.constant:
         words.append("constant output")
     return ", ".join(words)
 

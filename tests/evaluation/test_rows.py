@@ -44,7 +44,7 @@ def test_a_copy_is_the_policys_but_nothing_new():
         **{"seeds": 0, "mutants": 0, "policy": 1, "policy_new": 0, "cumulative": 1}
     }
     assert found_by(copy) == "policy, meta-iteration 3, copy of a seed program"
-    assert found_by(found("a", "mutant", "text", is_constant=True)) == "mutant, constant output"
+    assert found_by(found("a", "mutant", "text", constant=True)) == "mutant, constant output"
     # With a program of its own besides the copy, the task is the policy's, if neither seeds nor mutants solve it.
     own = found("a", "policy", "another text")
     assert by_column(solved_rows([copy, own], TASKS))["policy_new"] == 1
@@ -103,10 +103,10 @@ def test_a_constant_gives_one_grid_for_different_inputs():
         return Candidate.from_outcomes(task, text, outcomes, origin="policy")
 
     one, two = ((1, 2),), ((2, 1),)
-    assert candidate("O = canvas(ONE, UNITY)", one, two).is_constant
-    assert not candidate("O = canvas(ONE, UNITY)", one, one).is_constant  # nothing tells
-    assert not candidate("O = identity(I)", one, two).is_constant
-    assert not candidate("O = first(ZERO)", one, two).is_constant
+    assert candidate("O = canvas(ONE, UNITY)", one, two).constant
+    assert not candidate("O = canvas(ONE, UNITY)", one, one).constant  # nothing tells
+    assert not candidate("O = identity(I)", one, two).constant
+    assert not candidate("O = first(ZERO)", one, two).constant
 
 
 def test_the_table_fits_into_80_columns_whatever_is_counted():

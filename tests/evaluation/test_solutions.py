@@ -24,7 +24,7 @@ def solution(
 
 @pytest.mark.parametrize("origin", ["seed", "mutant", "policy"])
 def test_a_row_written_as_json_reads_back_equal(origin):
-    more = {"work": 7, "copy_of": "seed", "is_constant": True}
+    more = {"work": 7, "copy_of": "seed", "constant": True}
     one = solution(origin=origin, iteration=-1, solved=(True, False), tests=(False, True), **more)
     row = json.loads(json.dumps(one.to_row()))
     assert list(row)[:6] == ["task_id", "program", "iteration", "origin", "demonstrations", "tests"]
