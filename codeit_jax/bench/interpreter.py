@@ -78,6 +78,7 @@ def seconds_taken(
 ) -> dict[str, float]:
     """Return how long each way to run programs takes for some workloads."""
     contenders = {name: partial(_run_each, way, workloads) for name, way in ways.items()}
+    # No warm-up: most take seconds, and the least of the turns counts.
     times = interleave(contenders, turns, warm_up=False, collecting=collecting)
     return {name: taken.cpu for name, taken in times.items()}
 
@@ -91,7 +92,7 @@ def _time_seeds(report: BenchReport, turns: int) -> None:
     """I1: one program on one input."""
     workloads = seed_workloads()
     rows = [row for workload in workloads for row in seconds_a_run([workload], turns)]
-    rows.sort(key=itemgetter(PLAIN))
+    rows.sort(key=itemgetter(PLAIN))  # not by ours, which would choose by itself what is left out
     kept = rows[: math.floor(0.95 * len(rows))]
     report.work["seed programs"] = len(rows)
     report.figures["I1 seed programs, geometric mean"] = geometric_means(rows)
@@ -132,6 +133,7 @@ def geometric_means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 def _time_mutants(report: BenchReport, mutants: Workload, turns: int) -> None:
     """I2: mutants on foreign inputs, in one batch."""
+    # With the collector on, as programs are run; a second row shows what it takes.
     ways: dict[str, _Way] = {OURS: run_shared, PLAIN: run_plainly, UNSHARED: run_unshared}
     report.work["I2"] = f"{len(mutants.programs)} mutants x {len(mutants.grids)} inputs"
     report.figures["I2 mutants"] = seconds_taken(ways, [mutants], turns)
@@ -149,6 +151,7 @@ def _time_samples(report: BenchReport, samples: Sequence[Workload], turns: int) 
     """I4: what a policy sampled for a task, on its demonstrations; and mutants instead, which have more in common."""
     ways: dict[str, _Way] = {OURS: run_shared, UNSHARED: run_unshared}
     report.figures["I4 samples"] = seconds_taken(ways | {PLAIN: run_plainly}, samples, turns)
+    # Without the plain functions, since a budget may stop some of these: nothing sifts them.
     report.figures["I4 mutants of a task's program"] = seconds_taken(ways, task_mutant_workloads(), turns)
     report.goals["I4 samples", UNSHARED] = (2, 4)
     num_programs = sum(len(workload.programs) for workload in samples)
@@ -171,6 +174,7 @@ def _describe(report: BenchReport, row: str, workloads: Sequence[Workload]) -> N
 def _time_parsing(report: BenchReport, turns: int) -> None:
     """I6: text to program, checked."""
     texts = [str(p) for w in seed_workloads() for p in w.programs if len(p) == _PARSED_LINES]
+    # Again and again, since nothing is kept of a text that was parsed.
     times = interleave({OURS: lambda: [interpreter.parse(text) for text in texts * 20]}, turns)
     report.figures["I6 parse 10 lines"] = {OURS: times[OURS].cpu / len(texts) / 20, ALLOWED: 60e-6}
     report.goals["I6 parse 10 lines", ALLOWED] = (1, 60 / 25)

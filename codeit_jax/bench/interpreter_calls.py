@@ -51,6 +51,7 @@ class CallCounts:
 
 def count_calls(workloads: Iterable[Workload], limits: Limits = LIMITS) -> CallCounts:
     """Run every program on its grids twice: with one table for all, and with its own."""
+    # Tables make all calls through `Machine.call`; `interpreter.run` makes most of them without it.
     shared, alone = _TimedMachine(limits), _TimedMachine(limits)
     lines = 0
     for workload in workloads:
@@ -62,7 +63,7 @@ def count_calls(workloads: Iterable[Workload], limits: Limits = LIMITS) -> CallC
 
 
 class _TimedMachine(Machine):
-    """Notes how long each call takes."""
+    """A machine that notes how long each call takes."""
 
     def __init__(self, limits: Limits) -> None:
         super().__init__(limits)
@@ -82,15 +83,15 @@ def _run_sharing(programs: Iterable[Program], grid: Grid, machine: Machine) -> i
     lines = 0
     with machine.metered:
         for program in programs:
-            if table.full:
+            if table.full:  # asked before ids are taken, which emptying makes void
                 table.clear()
             ids, work = table.fixed_ids(), 0
             for _, callee, arguments in program.lines:
                 entry = table.look_up((ids[callee], *[ids[argument] for argument in arguments]))
                 lines += 1
                 if isinstance(entry, Failure):
-                    break
-                ids.append(entry[0])
+                    break  # what follows is never asked for
+                ids.append(entry[0])  # the fixed ids fill the slots before the lines, so that this is the line's slot
                 work += entry[1]
                 if work > machine.limits.work_per_program:
                     break

@@ -51,7 +51,7 @@ def cold_seconds(seeds: Sequence[SeedProgram], tasks: TaskSet, ways: _Ways, turn
     for turn in range(turns + 1):
         for name, way in ways.items():
             taken = seconds_a_run(_new_pairs(seeds, tasks), way)
-            if turn:
+            if turn:  # the first pass only fills what is kept of no program and no grid
                 best[name] = list(map(min, best[name], taken))
     return best
 
@@ -76,6 +76,7 @@ def _new_pairs(seeds: Sequence[SeedProgram], tasks: TaskSet) -> _Pairs:
     """Return each program with each input of its task, as objects that nothing has seen."""
     return [
         [
+            # `tuple(row)` would be the same row again.
             (interpreter.parse(str(seed.program)), tuple([(*row,) for row in grid]))
             for grid in [*tasks[seed.task_id].demonstration_inputs, *tasks[seed.task_id].test_inputs]
         ]
@@ -96,4 +97,5 @@ def _run_plainly(program: Program, grid: Grid) -> object:
 
 def geometric_mean(seconds: Sequence[float]) -> float:
     """Return the geometric mean of positive numbers."""
+    # The one mean whose ratios are the means of the ratios.
     return math.exp(sum(map(math.log, seconds)) / len(seconds))

@@ -16,6 +16,7 @@ _POOL_TURNS = 4
 JOBS = 5000
 SCORED_TASKS = 20
 _ALL_EXECUTIONS = 19_200 * 400
+# So many that each worker gets some: the clock starts when all of them have started.
 _WARM_UP = [Job(["O = hmirror(I)"], [((1,),)])] * 100
 
 
@@ -27,7 +28,7 @@ def time_pool(report: BenchReport, mutants: Workload, samples: Sequence[Workload
     _time_samples(report, samples, turns)
     with InterpreterPool(_WORKERS, LIMITS) as pool:
         _time_scores(report, mutants, pool)
-    with InterpreterPool(1, LIMITS) as pool:
+    with InterpreterPool(1, LIMITS) as pool:  # one, for its time is compared with that of one process
         _time_jobs(report, pool, turns)
 
 
@@ -39,6 +40,7 @@ def _time_start(report: BenchReport, turns: int) -> None:
         with InterpreterPool(1, LIMITS) as pool:
             pool.run([Job(["O = hmirror(I)"], [((1,),)])])
 
+    # After an untimed start, so that the files are in memory.
     report.figures["worker start-up"] = {OURS: interleave({OURS: start}, turns)[OURS].wall, ALLOWED: 0.2}
     report.goals["worker start-up", ALLOWED] = (1, 2)
 
@@ -57,6 +59,7 @@ def _time_mutants(report: BenchReport, mutants: Workload) -> None:
             _POOL_TURNS,
             warm_up=False,
         )
+    # Only now that the pool is closed: the kernel counts processes that have ended and were waited for.
     workers = (_seconds_of_ended_processes() - before) / _POOL_TURNS
     report.figures["I3 mutants, pool"] = {name: taken.wall for name, taken in times.items()}
     report.goals["I3 mutants, pool", ONE_CORE] = (1.8, 1.95)
@@ -70,6 +73,7 @@ def _time_mutants(report: BenchReport, mutants: Workload) -> None:
 def _time_samples(report: BenchReport, samples: Sequence[Workload], turns: int) -> None:
     """I4 as a run has it: texts, each task's in one job."""
     jobs = [Job([str(program) for program in workload.programs], workload.grids) for workload in samples]
+    # The least, as for the other rows: noise only adds.
     seconds = min(_seconds_of_new_pool(jobs) for _ in range(turns))
     _report_rate(report, "I4 samples", samples, seconds)
 
@@ -96,6 +100,7 @@ def _time_scores(report: BenchReport, mutants: Workload, pool: InterpreterPool) 
     tasks = load_tasks("arc1/evaluation")
     jobs = []
     for task in tasks[:: len(tasks) // SCORED_TASKS][:SCORED_TASKS]:
+        # A miss on a small grid spares the large ones.
         examples = sorted(task.demonstrations, key=lambda example: len(example.input) * len(example.input[0]))
         grids = [example.input for example in examples]
         goals = [example.output for example in examples]

@@ -58,7 +58,7 @@ def seed_workloads() -> list[Workload]:
 
 def mutants(number: int) -> list[Program]:
     """Return mutants of the seed programs, at depth 1, that run on their own tasks."""
-    with interpreter.InterpreterPool(0, LIMITS) as pool:
+    with interpreter.InterpreterPool(0, LIMITS) as pool:  # on all CPUs, for what is made doesn't depend on how many
         made = generate_mutants(
             load_programs("builtin"), load_tasks("arc1/training"), num_programs=number, seed=0, pool=pool, method="d1"
         )
@@ -75,7 +75,7 @@ def evaluation_inputs(number: int) -> list[Grid]:
 def mutant_workload() -> Workload:
     """Return mutants and foreign inputs of which no pair is stopped by a budget: the plain peer has none."""
     grids = evaluation_inputs(NUM_INPUTS)
-    programs = mutants(NUM_MUTANTS + NUM_MUTANTS // 10)
+    programs = mutants(NUM_MUTANTS + NUM_MUTANTS // 10)  # a tenth more, since those that are stopped are left out
     rows = interpreter.run_batch(programs, grids, LIMITS)
     within = [p for p, row in zip(programs, rows, strict=True) if all(o.status not in _STOPPED for o in row)]
     return Workload(within[:NUM_MUTANTS], grids)
@@ -114,6 +114,7 @@ def task_mutant_workloads() -> list[Workload]:
 def _mutants_of(program: Program, tasks: TaskSet, task_id: str) -> Iterator[Program]:
     parent = TypedProgram(program, tuple(infer_types(program, tasks[task_id].demonstration_inputs, LIMITS)))
     for k in count():
+        # A generator each: how much chance one mutant takes must not move the next.
         mutant = mutate(parent, BRANCH_PROBABILITIES["paper"], np.random.default_rng([0, k]))
         if mutant is not None:
             yield mutant

@@ -45,7 +45,7 @@ class Numbering:
         """Return the numbers of a program's lines."""
         numbers = [*range(FIRST_LINE_SLOT), *[_UNDEFINED] * len(program.lines)]
         for slot, (_, callee, arguments) in enumerate(program.lines, FIRST_LINE_SLOT):
-            key = itemgetter(callee, *arguments)(numbers)
+            key = itemgetter(callee, *arguments)(numbers)  # a tuple, since every call has an argument
             number = self._numbers.get(key)
             if number is None:
                 number = self._numbers[key] = _UNDEFINED + 1 + len(self._operands)
@@ -155,6 +155,7 @@ class _Input:
 
     def run(self, expressions: Expressions) -> Outcome:
         """Run a program."""
+        # Only between programs: within one its lines still need their ids.
         if self._table.full:
             self._table.clear()
             self._forget()

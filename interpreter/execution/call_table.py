@@ -92,7 +92,7 @@ class CallTable:
 
     def look_up(self, key: tuple[int, ...]) -> Entry | Failure:
         """Return what a call gives, as `call` takes it; if memory ran out, the table is empty now."""
-        return self._calls.get(key) or self._make(key)
+        return self._calls.get(key) or self._make(key)  # no entry is false: both kinds are tuples with elements
 
     def _make(self, key: tuple[int, ...]) -> Entry | Failure:
         if not self._lazy.keys().isdisjoint(key):
@@ -103,7 +103,7 @@ class CallTable:
                 return OUT_OF_MEMORY
             if built != key:
                 entry = self.look_up(built)
-                if entry is not OUT_OF_MEMORY:
+                if entry is not OUT_OF_MEMORY:  # else the table was emptied, and the ids in `key` are void
                     self._calls[key] = entry
                 return entry
         values, weights = self._values, self._weights
@@ -148,6 +148,7 @@ class CallTable:
         # One look-up: hashing a grid takes as long as many a call.
         number = self._ids.setdefault(value, len(self._values))
         if number == len(self._values):
+            # The first weight stays: any upper bound leads to the same verdicts (`execution.size_bounds`).
             self._values.append(value)
             self._weights.append(weight)
         return number

@@ -1,19 +1,16 @@
 """The dialects of the language: current arc-dsl ("native") and the older copy that CodeIt ships ("codeit")."""
 
-from typing import Literal
-
+from interpreter.language.limits import Mode
 from interpreter.primitives import PRIMITIVES
 from interpreter.primitives.closures import as_primitive
 from interpreter.values.order import Value
-
-Mode = Literal["native", "codeit"]
 
 _MAX_CANVAS = 1000
 
 
 def _not_empty(patch: Value) -> None:
     """Raise ValueError for an empty patch, which the older functions cannot bound."""
-    if not len(patch):
+    if not len(patch):  # of a number `len` raises TypeError, while `not 0` would call it empty
         raise ValueError("the patch is empty")
 
 
@@ -69,6 +66,7 @@ def canvas(value: Value, dimensions: Value) -> Value:
 def _codeit_primitives() -> dict[str, Value]:
     primitives = dict(PRIMITIVES)
     for function in (normalize, backdrop, delta, box, hperiod, vperiod, occurrences, canvas):
+        # A key that is there keeps its place, and the place in the table is the slot.
         native = PRIMITIVES[function.__name__]
         primitives[function.__name__] = as_primitive(function, function.__name__, native.arity)
     return primitives

@@ -70,7 +70,7 @@ OUT_OF_MEMORY = Failure(Status.DIED, "out of memory")
 
 
 class Machine:
-    """Makes calls under given limits.
+    """What makes calls under given limits.
 
     Attributes:
         limits: the limits in force.
@@ -88,6 +88,7 @@ class Machine:
         self.limits = limits
         self.metered = Metered(limits)
         primitives = primitives_for(limits.mode)
+        # Every dialect's table is in the order of `SIGNATURES`, and so of the slots.
         self.values = [*primitives.values(), *CONSTANTS.values(), *[UNDEFINED] * (1 + MAX_LINES)]
         self.weights = [*_FIXED_WEIGHTS, *[1] * (1 + MAX_LINES)]
         self.lazy_variants = {primitives[name]: variant for name, variant in LAZY_VARIANTS.items()}
@@ -118,6 +119,7 @@ class Machine:
             if kind is int or kind is bool:
                 return value, work, 1
             if kind is tuple or kind is frozenset:
+                # Inside `try`, since a value that is too large is a failure of this call.
                 weight = self._weight_of(value, function, arguments, weights, work)
             elif kind is FunctionType:
                 # Another function gives a closure out of one that it was given, or calls builders itself.

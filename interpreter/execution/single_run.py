@@ -126,6 +126,7 @@ def _call(machine: Machine, lines: Sequence[Instruction], line: Instruction, cal
     if line.callee in _MAY_STAY_LAZY and _stays_lazy(line.target, lines):
         function = machine.lazy_variants[function]
     for known_function, known_arguments, result in calls:
+        # True equals 1 here as it does in a call table: both must make the same calls.
         if known_function is function and known_arguments == arguments:
             return result
     result = machine.call(function, arguments, [weights[line.callee], *[weights[k] for k in line.arguments]])

@@ -17,8 +17,8 @@ from interpreter.values.meter import SizeExceeded
 
 _CONTAINERS = frozenset({tuple, frozenset})
 
-# A primitive's result weighs at most FACTORS[name] times what its arguments tree_size, and NODES_A_UNIT times its work,
-# and SLACK. A part of an argument occurs at most once in it, or twice counting the rows of a transposed grid; what
+# A primitive's result weighs at most FACTORS[name] times what its arguments weigh, plus NODES_A_UNIT times its work,
+# plus SLACK. A part of an argument occurs at most once in it, or twice counting the rows of a transposed grid; what
 # occurs more often is charged as often (see `values.weight`), and so is a new index, which is three nodes.
 _USUAL_FACTOR = 2
 # These hold every part of an argument at most once, or charge for more, and for new indices and cells. Programs call

@@ -22,6 +22,7 @@ def infer_types(program: Program, grids: Iterable[Grid], limits: Limits = DEFAUL
     known = 0
     for grid in grids:
         values, _, _ = execute(program, grid, machine)
+        # Both slices are empty where this grid got no further than those before.
         types[known : len(values)] = [
             type_name(value.built() if isinstance(value, LazyValue) else value) for value in values[known:]
         ]
@@ -45,10 +46,11 @@ def type_name(value: Any) -> str | None:
     if isinstance(value, frozenset):
         return _set_type(value)
     if isinstance(value, int):
-        return "Boolean" if isinstance(value, bool) else "Integer"
+        return "Boolean" if isinstance(value, bool) else "Integer"  # every bool is an int as well
     return "Callable" if callable(value) else None
 
 
+# `all` of nothing holds, so that the order decides: the empty tuple is a Grid, the empty set an IntegerSet.
 def _tuple_type(value: tuple[Any, ...]) -> str:
     if _is_integer_pair(value):
         return "IntegerTuple"

@@ -2,6 +2,7 @@
 
 from interpreter.values.order import Value
 
+# F equals ZERO and T equals ONE in Python: whatever is keyed by value takes them for the same.
 CONSTANTS: dict[str, Value] = {
     "F": False,
     "T": True,

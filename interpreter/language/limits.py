@@ -30,8 +30,8 @@ class Limits:
     work_per_line: int = 2_000_000
     work_per_program: int = 10_000_000
     max_items: int = 300_000
-    max_integer: int = 1 << 64
-    wall_seconds: float = 30.0
+    max_integer: int = 1 << 64  # arithmetic on much larger ones would take longer than its charge says
+    wall_seconds: float = 30.0  # many times what the work budget allows, so that only a defect or a stall reaches it
     memory_bytes: int = 1 << 30
 
     def __post_init__(self) -> None:
@@ -39,9 +39,10 @@ class Limits:
             raise ValueError(f"mode is {self.mode!r}, expected 'native' or 'codeit'")
         for name in ("work_per_line", "work_per_program", "max_items", "max_integer"):
             value = getattr(self, name)
-            if type(value) is not int or value < 1:
+            if type(value) is not int or value < 1:  # not `isinstance`, for which True is a budget of one
                 raise ValueError(f"{name} is {value!r}, expected a positive integer")
-        if not self.wall_seconds > 0:
+        if not self.wall_seconds > 0:  # refuses NaN too
             raise ValueError(f"wall_seconds is {self.wall_seconds!r}, expected a positive number")
+        # With less, what a worker itself needs would leave so little that memory decides verdicts, not the budgets.
         if type(self.memory_bytes) is not int or self.memory_bytes < 1 << 27:
             raise ValueError(f"memory_bytes is {self.memory_bytes!r}, expected an integer of at least {1 << 27}")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 Grid = tuple[tuple[int, ...], ...]
 
 
+# The order gives the numbers between pool and worker; both run the same code, so that it may change.
 class Status(StrEnum):
     """How an execution ended."""
 
@@ -29,6 +30,7 @@ class Status(StrEnum):
     """Not run, because an earlier grid was missed already."""
 
 
+# A named tuple, since every execution makes one, and a frozen dataclass takes longer to make.
 class Outcome(NamedTuple):
     """The result of one program on one grid.
 

@@ -31,11 +31,12 @@ from interpreter.language.slots import (
     Instruction,
 )
 
-MAX_CHARACTERS = 8192
+MAX_CHARACTERS = 8192  # parsing charges no work, so that this must bound it
 MAX_NAME_CHARACTERS = 32
 
 OUTPUT_NAME = "O"
 
+# By slot, since primitives come first in the row.
 _ARITIES = tuple(len(signature.parameters) for signature in SIGNATURES.values())
 _VARIABLE = re.compile(r"x[1-9][0-9]*", re.ASCII)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -68,7 +69,7 @@ class ProgramError(ValueError):
     """
 
     def __init__(self, line: int, reason: Reason) -> None:
-        super().__init__(line, reason)
+        super().__init__(line, reason)  # both, because unpickling calls the class with them again
         self.line = line
         self.reason = reason
 
@@ -115,7 +116,7 @@ def parse(text: str, mode: Mode = "native") -> Program:
     text = text.rstrip("\n")
     if not text:
         raise ProgramError(0, Reason.EMPTY)
-    lines = text.split("\n")
+    lines = text.split("\n")  # not `splitlines`, which cuts at form feeds and the like too
     if len(lines) > MAX_LINES:
         raise ProgramError(0, Reason.TOO_MANY_LINES)
     parse_lines = _native_lines if mode == "native" else _codeit_lines
@@ -131,22 +132,25 @@ def _native_lines(lines: list[str]) -> Iterator[tuple[str, Instruction]]:
     slots = FIXED_SLOTS.copy()
     last_slot = FIRST_LINE_SLOT + len(lines) - 1
     for slot, line in enumerate(lines, FIRST_LINE_SLOT):
+        # Cut at the first of each separator: another one ends up in a name, which is then in no table.
         name, equals, call = line.partition(" = ")
         callee_name, bracket, rest = call.partition("(")
         if not (equals and bracket and rest.endswith(")")):
             raise _error(slot, Reason.FORM)
         if (name == OUTPUT_NAME) != (slot == last_slot):
             raise _error(slot, Reason.OUTPUT)
-        if name in slots:
+        if name in slots:  # the fixed names are in it as well
             raise _error(slot, Reason.REASSIGNED)
         if slot != last_slot and not _VARIABLE.fullmatch(name):
             raise _error(slot, Reason.TARGET)
         if len(name) > MAX_NAME_CHARACTERS:
             raise _error(slot, Reason.NAME_TOO_LONG)
+        # An unknown name stands in as `I`, which is refused like the constants: none of them can be called.
         callee = slots.get(callee_name, INPUT_SLOT)
         if NUM_PRIMITIVES <= callee < FIRST_LINE_SLOT:
             raise _error(slot, Reason.CALLEE)
         try:
+            # `f()` asks for the empty name, which is never there: every call has an argument, in both modes.
             arguments = tuple([slots[argument] for argument in rest[:-1].split(", ")])
         except KeyError:
             raise _error(slot, Reason.ARGUMENT) from None
@@ -168,7 +172,7 @@ def _codeit_lines(lines: list[str]) -> Iterator[tuple[str, Instruction]]:
             raise _error(slot, Reason.TARGET)
         if len(name) > MAX_NAME_CHARACTERS:
             raise _error(slot, Reason.NAME_TOO_LONG)
-        if slots.get(name, INPUT_SLOT) > INPUT_SLOT:
+        if slots.get(name, INPUT_SLOT) > INPUT_SLOT:  # only lines come after `I`; what comes before may be reassigned
             raise _error(slot, Reason.REASSIGNED)
         if call in calls:
             raise _error(slot, Reason.REPEATED_CALL)

@@ -11,7 +11,7 @@ class Parameter(NamedTuple):
     """One positional parameter."""
 
     name: str
-    type: str
+    type: str  # a key of `type_names.SUBTYPES`
 
 
 class Signature(NamedTuple):
@@ -221,11 +221,13 @@ _DECLARATIONS: dict[str, tuple[str, ...]] = {
 
 def _signature(declaration: str, result: str) -> Signature:
     """Read one declaration."""
+    # No type has a comma or a bracket, so that cutting at separators suffices.
     name, _, parameters = declaration[:-1].partition("(")
     pairs = [parameter.split(": ") for parameter in parameters.split(", ")]
     return Signature(name, tuple(Parameter(parameter, kind) for parameter, kind in pairs), result)
 
 
+# Sorted by name: a slot must not depend on how the declarations are grouped.
 SIGNATURES: dict[str, Signature] = {
     signature.name: signature
     for signature in sorted(

@@ -8,9 +8,10 @@ from typing import NamedTuple
 from interpreter.language.constants import CONSTANTS
 from interpreter.language.signatures import SIGNATURES
 
-MAX_LINES = 64
+MAX_LINES = 64  # the machine has one row with room for so many
 INPUT_NAME = "I"
 
+# Primitives first and `I` last, so that comparing two numbers tells what a slot holds.
 FIXED_NAMES: tuple[str, ...] = (*SIGNATURES, *CONSTANTS, INPUT_NAME)
 FIXED_SLOTS = {name: slot for slot, name in enumerate(FIXED_NAMES)}
 NUM_PRIMITIVES = len(SIGNATURES)

@@ -88,8 +88,10 @@ class PendingJob:
 
     def __init__(self, job: Job, pending: Pending) -> None:
         self.job = job
+        # Places only: each is overwritten, those that a miss leaves out by the worker's own SKIPPED.
         self.rows = [[SKIPPED] * len(job.grids) for _ in job.programs]
         self._pending = pending
+        # Before anything is queued: a bad grid must be the caller's error, and not end a worker.
         self._grids = [encode_grid(grid) for grid in job.grids]
         self._expected = [encode_grid(grid) for grid in job.expected or ()] if job.stop_at_first_miss else []
         if job.stop_at_first_miss and len(self._expected) != len(self._grids):
@@ -98,7 +100,7 @@ class PendingJob:
     def request(self, sequence: int, prompt: bool, programs: range, grids: range) -> bytes:
         """Encode what a worker needs for some of the programs on some of the grids."""
         chosen = slice(grids.start, grids.stop)
-        texts = [str(self.job.programs[k]) for k in programs]
+        texts = [str(self.job.programs[k]) for k in programs]  # nothing but text crosses: the worker parses it again
         return encode_request(sequence, prompt, self._grids[chosen], self._expected[chosen], texts)
 
     def store(self, programs: range, grids: range, outcomes: Sequence[Outcome]) -> None:

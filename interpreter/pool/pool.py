@@ -62,7 +62,7 @@ class PoolStats:
 
 
 class InterpreterPool:
-    """Runs programs in worker processes.
+    """Worker processes that run programs.
 
     Args:
         num_workers: processes; None or 0 for as many as this process may use CPUs.
@@ -113,15 +113,7 @@ class InterpreterPool:
         self._schedule = Schedule()
 
     def run(self, jobs: Sequence[Job], on_progress: Progress | None = None) -> Results:
-        """Run jobs: `submit` them and wait for their `Pending.result`.
-
-        Args:
-            jobs: as for `submit`.
-            on_progress: as for `Pending.result`.
-
-        Raises:
-            PoolError, ValueError: see there.
-        """
+        """Run jobs: `submit` them and wait for their `Pending.result`; see there for arguments and errors."""
         return self.submit(jobs).result(on_progress)
 
     def submit(self, jobs: Sequence[Job]) -> Pending:
@@ -166,11 +158,12 @@ class InterpreterPool:
         try:
             yield
         except BaseException:
-            self.close()  # workers may be in the middle of something
+            self.close()  # after a Ctrl-C too, what was sent and what is noted as sent may differ
             raise
 
     def _serve(self, seconds: float, at_a_worker: int) -> None:
         """Take answers, waiting for the first of them at most so long; then hand out work."""
+        # First, so that nobody is found overdue whose answers waited here, unread, for a caller that did not poll.
         self._collect(seconds)
         self._replace_overdue()
         self._pending = [pending for pending in self._pending if not pending.done]
@@ -220,13 +213,13 @@ class InterpreterPool:
     def _collect(self, seconds: float) -> None:
         for key, events in self._selector.select(seconds):
             worker: WorkerProcess = key.data
-            if worker not in self.workers:
+            if worker not in self.workers:  # reaped for its other pipe in this very round
                 continue
             if events & selectors.EVENT_WRITE:
                 self._send(worker)
                 continue
             try:
-                for chunk, programs, outcomes in worker.receive():
+                for chunk, programs, outcomes in worker.receive():  # stored one by one: those before a bad one count
                     chunk.job.store(programs, chunk.grids, outcomes)
             except WorkerDied as death:
                 self.stats.deaths += 1
@@ -247,7 +240,7 @@ class InterpreterPool:
         # A worker that never got ready says something about this machine and nothing about a program.
         if worker.protections is None:
             self._deaths_at_start += 1
-            if self._deaths_at_start >= MAX_DEATHS_AT_START:
+            if self._deaths_at_start >= MAX_DEATHS_AT_START:  # else it would be replaced forever
                 raise PoolError(f"{MAX_DEATHS_AT_START} workers in a row died before they were ready ({end})")
             self._schedule.put_back(worker.unanswered)
         elif worker.in_flight:
@@ -256,6 +249,7 @@ class InterpreterPool:
             if suspect is None:
                 self.stats.retries += 1
             else:
+                # On all grids: a program is answered as a whole, so that nobody knows at which it died.
                 outcome = Outcome(verdict, None, f"{reason} ({end})")
                 suspect.job.store(suspect.programs[:1], suspect.grids, [outcome] * len(suspect.grids))
 

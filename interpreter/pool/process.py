@@ -43,7 +43,7 @@ class WorkerDied(Exception):
 
 
 class WorkerProcess:
-    """Owns one process and its pipes.
+    """One process and its pipes.
 
     Attributes:
         unit: where in the schedule the worker is.
@@ -53,6 +53,7 @@ class WorkerProcess:
     """
 
     def __init__(self, command: Sequence[str], execution_seconds: float) -> None:
+        # Some Pythons find their own library by this variable. No other goes along: PYTHON* ones change what is run.
         library_path = os.environ.get("LD_LIBRARY_PATH")
         self._process = subprocess.Popen(
             command,
@@ -160,7 +161,7 @@ class WorkerProcess:
         if not programs or head != (request.sequence, request.num_answered, len(programs), len(chunk.grids)):
             raise ProtocolError("not the answers that are due")
         outcomes = decode_outcomes(content)
-        request.num_answered += len(programs)
+        request.num_answered += len(programs)  # only now: what could not be decoded is still to be answered
         self.num_waiting -= len(outcomes)
         if request.num_answered == len(chunk.programs):
             self.in_flight.popleft()
@@ -169,6 +170,7 @@ class WorkerProcess:
     def _extend_deadline(self) -> None:
         if self.protections is None:
             return  # it is still starting
+        # Of one program: it is answered on all grids of its chunk at once.
         executions = len(self.in_flight[0].chunk.grids) if self.in_flight else 1
         self._deadline = time.monotonic() + self._execution_seconds * executions
 

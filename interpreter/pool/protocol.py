@@ -49,7 +49,7 @@ class RunRequest(NamedTuple):
 
 
 class FrameBuffer:
-    """Cuts a stream of bytes into frames."""
+    """A stream of bytes that is cut into frames."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -68,7 +68,7 @@ class FrameBuffer:
         if len(self._bytes) < _LENGTH.size:
             return None
         (length,) = _LENGTH.unpack_from(self._bytes)
-        if length > self._max_bytes:
+        if length > self._max_bytes:  # refused by its announcement, before its bytes fill the memory
             raise ProtocolError(f"frame of {length} bytes, at most {self._max_bytes}")
         end = _LENGTH.size + length
         if len(self._bytes) < end:
@@ -90,7 +90,7 @@ def encode_request(
     head = _REQUEST.pack(sequence, prompt, len(grids), len(expected), len(texts))
     # A text that is too long for any grammar is cut, and refused all the same.
     texts = [text[:MAX_TEXT_CHARACTERS] for text in texts]
-    lengths = struct.pack(f"<{len(texts)}I", *map(len, texts))
+    lengths = struct.pack(f"<{len(texts)}I", *map(len, texts))  # in characters, whose number "replace" doesn't change
     return frame(b"".join([head, *grids, *expected, lengths, "".join(texts).encode("utf-8", "replace")]))
 
 
@@ -103,6 +103,7 @@ def encode_grid(grid: Grid) -> bytes:
     height, width = len(grid), len(grid[0]) if grid else 0
     if height > MAX_SIDE or width > MAX_SIDE or set(map(len, grid)) - {width}:
         raise ValueError(f"grid of {height} rows is ragged or has more than {MAX_SIDE} rows or columns")
+    # bytes() checks every cell in C, and takes a Boolean for its number.
     rows = map(bytes, grid) if width else [b"\0"] * height
     return _SIDES.pack(height, width) + b"".join(rows)
 
@@ -143,18 +144,14 @@ def decode_greeting(content: bytes) -> tuple[bool, bool]:
 
 
 class Reader:
-    """Reads from front to end, and never past it."""
+    """A position in a frame, which goes from front to end; a ProtocolError says that what is asked for isn't there."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._position = 0
 
     def take(self, form: struct.Struct) -> tuple[int, ...]:
-        """Take a fixed form.
-
-        Raises:
-            ProtocolError: the frame ends early.
-        """
+        """Take a fixed form."""
         position = self._position
         self._position += form.size
         try:
@@ -167,11 +164,7 @@ class Reader:
         return self.bytes(len(self._content) - self._position)
 
     def bytes(self, length: int) -> bytes:
-        """Take so many bytes.
-
-        Raises:
-            ProtocolError: the frame ends early.
-        """
+        """Take so many bytes."""
         position = self._position
         self._position += length
         if self._position > len(self._content):
@@ -180,6 +173,7 @@ class Reader:
 
     def numbers(self, kind: str, number: int) -> tuple[int, ...]:
         """Take so many numbers of a kind, "I" or "Q" as in `struct`."""
+        # The bytes first: a count that they don't back is refused before it makes anything.
         return struct.unpack(f"<{number}{kind}", self.bytes(number * _NUMBER_BYTES[kind]))
 
     def grid(self) -> Grid:
@@ -191,10 +185,6 @@ class Reader:
         return tuple([tuple(cells[start : start + width]) for start in range(0, height * width, width)])
 
     def end(self) -> None:
-        """Check that nothing is left.
-
-        Raises:
-            ProtocolError: something is.
-        """
+        """Check that nothing is left."""
         if self._position != len(self._content):
             raise ProtocolError("frame too long")

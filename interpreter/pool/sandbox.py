@@ -51,7 +51,7 @@ def confine(memory_bytes: int) -> Protections:
     _die_with_parent()
     # Soft and hard limits alike, so that nothing can raise them again.
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # of files; pipes have no size
     resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash at 1 GiB would fill the disk
     if sys.platform != "linux":
@@ -86,7 +86,7 @@ def _forbid_files(libc: ctypes.CDLL) -> bool:
 
 
 class _FilterProgram(ctypes.Structure):
-    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))  # a mere pointer: zeros do not end it
 
 
 def _forbid_calls(libc: ctypes.CDLL) -> bool:
@@ -96,9 +96,10 @@ def _forbid_calls(libc: ctypes.CDLL) -> bool:
     architecture, numbers = _REFUSED_CALLS[platform.machine()]
     load, jump_equal, jump_at_least, give = 0x20, 0x15, 0x35, 0x06
     allow, refuse, kill = 0x7FFF0000, 0x00050000 | _ERRNO_EPERM, 0x80000000
+    # The architecture first, for the same number is another call on another one.
     code = [(load, 0, 0, 4), (jump_equal, 1, 0, architecture), (give, 0, 0, kill), (load, 0, 0, 0)]
     code.append((jump_at_least, len(numbers) + 1, 0, _X32_CALLS))
-    for position, number in enumerate(numbers):
+    for position, number in enumerate(numbers):  # a jump counts what it skips: all up to the last instruction
         code.append((jump_equal, len(numbers) - position, 0, number))
     code += [(give, 0, 0, allow), (give, 0, 0, refuse)]
     instructions = b"".join(struct.pack("<HBBI", *instruction) for instruction in code)

@@ -13,7 +13,7 @@ from enum import IntEnum
 
 from interpreter.pool.jobs import PendingJob
 
-SMALL_JOB_EXECUTIONS = 512
+SMALL_JOB_EXECUTIONS = 512  # a job up to this size is one chunk, mostly of some milliseconds
 CHUNK_PROGRAMS = 256
 
 
@@ -53,11 +53,13 @@ def chunks_to_retry(given: Sequence[Chunk]) -> tuple[Chunk | None, list[Chunk]]:
         The chunk whose one program is to get its verdict, if any, and the chunks to run again, in order.
     """
     first, *others = given
-    if first.retry_level is RetryLevel.ALONE:
+    if first.retry_level is RetryLevel.ALONE:  # it was at this one program, and not for the first time
         return first, others
     if first.retry_level is RetryLevel.NONE and (others or len(first.programs) > 1):
         # Answers may have been lost with the worker, so that it can have been at any of these programs.
         return None, [replace(chunk, retry_level=max(chunk.retry_level, RetryLevel.PROMPT)) for chunk in given]
+    # Its answers came one by one, so that it died at the first missing. Others may have filled its memory before: alone
+    # the program shows whether it was its own fault.
     suspect = replace(first, programs=first.programs[:1], retry_level=RetryLevel.ALONE)
     rest = [replace(first, programs=first.programs[1:])] if len(first.programs) > 1 else []
     return None, [suspect, *rest, *others]
@@ -80,7 +82,7 @@ class Schedule:
 
     def put_back(self, chunks: list[Chunk]) -> None:
         """Queue chunks again, before everything else."""
-        self._again.extendleft(reversed(chunks))
+        self._again.extendleft(reversed(chunks))  # which turns the order around once more
 
     def next(self, unit: Unit | None) -> tuple[Chunk, Unit | None] | None:
         """Return the next chunk for a worker that is at `unit`, and where it is then; None if all are given out."""
@@ -106,6 +108,7 @@ def _cut(pending: PendingJob) -> list[Unit]:
         return []
     if len(programs) * len(grids) <= SMALL_JOB_EXECUTIONS:
         return [deque([Chunk(pending, programs, grids)])]
+    # A miss on one grid decides about the next ones, so that they stay together.
     groups = [grids] if job.stop_at_first_miss else [grids[k : k + 1] for k in grids]
     stretches = [programs[k : k + CHUNK_PROGRAMS] for k in range(0, len(programs), CHUNK_PROGRAMS)]
     return [deque(Chunk(pending, stretch, group) for stretch in stretches) for group in groups]

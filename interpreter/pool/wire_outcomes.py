@@ -46,7 +46,7 @@ class Head(NamedTuple):
 
 
 class OutcomeWriter:
-    """Takes the outcomes of one program after the other.
+    """The outcomes of one program after the other, to be sent together.
 
     Args:
         sequence: number of the request.

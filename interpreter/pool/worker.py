@@ -30,6 +30,7 @@ _READ_BYTES = 1 << 20
 
 def main(limits_json: str) -> None:
     """Serve one pool until it closes the pipe."""
+    # An import gone astray: jax takes seconds to load, starts threads and may claim the accelerator.
     if "jax" in sys.modules:
         sys.exit("a worker must not hold jax")
     limits = Limits(**json.loads(limits_json))
@@ -54,7 +55,7 @@ def _take_pipes() -> tuple[int, int]:
 
 
 class Worker:
-    """Answers requests; tables are kept as long as the grids stay the same.
+    """The answering of requests; tables are kept as long as the grids stay the same.
 
     Attributes:
         outgoing: the descriptor that answers are written to.
@@ -80,7 +81,7 @@ class Worker:
             if content is not None:
                 self.answer(decode_request(content))
                 continue
-            self.send()
+            self.send()  # before it waits: the pool may be waiting for these
             data = os.read(self._incoming, _READ_BYTES)
             if not data:
                 return
@@ -109,7 +110,7 @@ class Worker:
         try:
             return (self._batch or self._new_batch(request)).run(expressions)
         except MemoryError:
-            self._batch = None
+            self._batch = None  # what it keeps of other programs may be what filled the memory
             return [Outcome(Status.DIED, None, "out of memory")] * len(request.grids)
 
     def _new_batch(self, request: RunRequest) -> Batch:
@@ -127,11 +128,13 @@ class Worker:
         known = self._parsed.get(text)
         if known is None:
             if len(self._parsed) >= _PARSED_TEXTS or len(self._numbering) >= _NUMBERED_EXPRESSIONS:
+                # All at once: parsed texts and the batch's tables go by numbers of this numbering.
                 self._numbering, self._parsed, self._batch = Numbering(), {}, None
             try:
                 known = self._numbering.of(parse(text, self._limits.mode))
             except ProgramError as error:
-                known = error.with_traceback(None)
+                # A new one: the traceback and the context of this one would keep the parser's frames alive, 9 KB a text.
+                known = ProgramError(error.line, error.reason)
             self._parsed[text] = known
         return known
 

@@ -48,23 +48,13 @@ def nesting_compounds() -> bool:
 
 
 def charge_nested(values: Collection[Value]) -> None:
-    """Weigh values that a primitive nests one level deeper, where such calls may compound.
-
-    Raises:
-        SizeExceeded: more elements than one container may hold, or nested too deeply.
-        WorkExceeded: the budget is used up.
-    """
+    """Weigh values that a primitive nests one level deeper, where such calls may compound; fails as weighing does."""
     if nesting_compounds():
         charge_tree_size(values)
 
 
 def reserve_copies(value: Value, copies: int) -> None:
-    """Reserve room for `copies` references to `value`, which count with all that is inside it.
-
-    Raises:
-        SizeExceeded: more elements than one container may hold, or nested too deeply.
-        WorkExceeded: the budget is used up.
-    """
+    """Reserve room for `copies` references to `value`, with all that is inside it; fails as `charge_tree_size` does."""
     if copies > METER.max_items:
         raise SizeExceeded(f"{copies} elements, at most {METER.max_items}")
     charge(max(copies, 0))
