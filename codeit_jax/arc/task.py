@@ -15,6 +15,10 @@ NUM_COLORS = 10
 Grid = tuple[tuple[int, ...], ...]
 """A rectangle of colors, row by row; 1 to MAX_SIDE rows and columns."""
 
+# The empty tuple, because a program's output has at least one cell: comparing with it can only say "not reproduced".
+UNKNOWN_OUTPUT: Grid = ()
+"""Stands for the output of a test that isn't published; no program's output equals it."""
+
 
 def area(grid: Grid) -> int:
     """Return the number of cells of a grid."""
@@ -38,11 +42,18 @@ class Task:
         demonstrations: the examples that a solver may see, at least one.
         tests: the examples it is scored on, at least one; their outputs must never reach a prompt, a priority or a
             choice.
+        concept: the group that its collection files it under, e.g. `Center`; None where there are no groups.
     """
 
     id: str
     demonstrations: tuple[Example, ...]
     tests: tuple[Example, ...]
+    concept: str | None = None
+
+    @property
+    def has_outputs(self) -> bool:
+        """Whether the outputs of all tests are known, so that a program can be scored on them."""
+        return all(example.output != UNKNOWN_OUTPUT for example in self.tests)
 
     @property
     def demonstration_inputs(self) -> tuple[Grid, ...]:
@@ -102,6 +113,10 @@ class TaskSet:
 
     def __contains__(self, key: object) -> bool:
         return key in self._by_id if isinstance(key, str) else key in self._tasks
+
+    def subset(self, ids: Iterable[str], *, source: str) -> "TaskSet":
+        """Return the tasks with these ids, all of which must be there, as a set of another source."""
+        return TaskSet([self._by_id[task_id] for task_id in ids], source=source, snapshot=self.snapshot)
 
     def __repr__(self) -> str:
         return f"TaskSet({self.source!r}, {len(self)} tasks, {self.snapshot}, digest {self.digest})"

@@ -1,13 +1,52 @@
 """Checked reading of task JSON: whatever is wrong with a file is one line that names the place."""
 
 import json
+import stat
 from pathlib import Path
 
-from codeit_jax.arc.task import MAX_SIDE, NUM_COLORS, Example, Grid, Task
+from codeit_jax.arc.task import MAX_SIDE, NUM_COLORS, UNKNOWN_OUTPUT, Example, Grid, Task
 from codeit_jax.config.errors import UserError, first_line
 
 MAX_FILE_BYTES = 64 << 20
 """The largest file that is read; a published collection has about 4 MB."""
+
+
+def read_tasks(path: Path, *, scored: bool) -> list[Task]:
+    """Read a JSON file with one task, or with an object of tasks by id.
+
+    Kaggle publishes the latter in two files: the outputs of the tests in `*challenges.json` are in `*solutions.json`
+    beside it, and are read from there if that file is there.
+
+    Args:
+        path: the file.
+        scored: whether every test must have an output; else `UNKNOWN_OUTPUT` stands for one that is left out.
+
+    Raises:
+        UserError: the file can't be read, or something in it is malformed.
+    """
+    raw = read_json(path)
+    solutions = _partner(path, "challenges", "solutions")
+    # One of the two keys is enough to mean a task: then what is missing is said of a task, not of a set.
+    if not isinstance(raw, dict) or not raw or {"train", "test"} & set(raw):
+        raw = {path.stem: raw}
+    elif all(isinstance(value, list) and value for value in raw.values()):
+        raise UserError(f"{path}: test outputs only, expected tasks, e.g. the file of challenges that belongs to it")
+    elif solutions is not None and solutions.exists():
+        raw = _with_outputs(raw, read_json(solutions), where=str(solutions))
+    tasks = [parse_task(task, task_id=task_id, where=str(path)) for task_id, task in raw.items()]
+    for task in tasks if scored else ():
+        if not task.has_outputs:
+            index = [example.output for example in task.tests].index(UNKNOWN_OUTPUT)
+            hint = f", or outputs in {solutions.name} beside the file" if solutions else ""
+            place = f"{path}: task {task.id!r}, test[{index}]"
+            raise UserError(f"{place}: no output, expected the keys input and output{hint}")
+    return tasks
+
+
+def is_solutions_file(path: Path) -> bool:
+    """Return whether a file is the second one of a pair of Kaggle's, and so is read with the first."""
+    challenges = _partner(path, "solutions", "challenges")
+    return challenges is not None and challenges.exists()
 
 
 def read_json(path: Path) -> object:
@@ -17,25 +56,38 @@ def read_json(path: Path) -> object:
         UserError: the file is missing, unreadable, too large or not JSON.
     """
     try:
-        # Before reading: a path given by mistake may be a checkpoint of gigabytes.
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise UserError(f"{path}: the file has {size} bytes, expected at most {MAX_FILE_BYTES}")
-        return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique_keys)
+        # Bytes, of which the decoder finds out the encoding: editors on Windows write byte order marks, and UTF-16.
+        return json.loads(read_bytes(path), object_pairs_hook=_unique_keys)
+    # Bad UTF-8 and bad JSON are ValueErrors; brackets nested some thousand deep exhaust the decoder's stack.
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not a JSON file ({first_line(error)})") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a regular file of bounded size.
+
+    Raises:
+        UserError: it is missing, unreadable, too large, or a folder, pipe or device.
+    """
+    try:
+        # Before reading: a pipe may never end, and a path given by mistake may be a checkpoint of gigabytes.
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise UserError(f"{path}: not a regular file")
+        if about.st_size > MAX_FILE_BYTES:
+            raise UserError(f"{path}: the file has {about.st_size} bytes, expected at most {MAX_FILE_BYTES}")
+        return path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except OSError as error:
         raise UserError(f"{path}: can't be read ({error.strerror})") from None
-    # Bad UTF-8 and bad JSON are ValueErrors; brackets nested some thousand deep exhaust the decoder's stack.
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a JSON file ({first_line(error)})") from None
 
 
 def parse_task(raw: object, *, task_id: str, where: str) -> Task:
     """Return one decoded task as a `Task`, after checking it.
 
     Args:
-        raw: `{"train": [{"input": grid, "output": grid}, ...], "test": [...]}`.
+        raw: `{"train": [{"input": grid, "output": grid}, ...], "test": [...]}`; tests may lack outputs.
         task_id: id of the new task.
         where: what to name in an error, usually the file.
 
@@ -52,24 +104,48 @@ def parse_task(raw: object, *, task_id: str, where: str) -> Task:
     return Task(
         id=task_id,
         demonstrations=_parse_examples(raw["train"], f"{name}, train"),
-        tests=_parse_examples(raw["test"], f"{name}, test"),
+        tests=_parse_examples(raw["test"], f"{name}, test", default=UNKNOWN_OUTPUT),
     )
 
 
-def _parse_examples(raw: object, where: str) -> tuple[Example, ...]:
+def _partner(path: Path, own: str, other: str) -> Path | None:
+    """Return the path of the other file of Kaggle's pair; None if the name isn't that of such a file."""
+    ending = f"{own}.json"
+    return path.with_name(path.name.removesuffix(ending) + f"{other}.json") if path.name.endswith(ending) else None
+
+
+def _with_outputs(tasks: dict[str, object], outputs: object, *, where: str) -> dict[str, object]:
+    """Add outputs, a list for each task id, to the tests of decoded tasks; malformed tasks are left to `parse_task`."""
+    if not isinstance(outputs, dict):
+        raise UserError(f"{where}: {_kind(outputs)}, expected an object of lists of outputs by task id")
+    filled = dict(tasks)
+    for task_id, task in tasks.items():
+        tests = task.get("test") if isinstance(task, dict) else None
+        if not isinstance(task, dict) or not isinstance(tests, list) or not all(isinstance(t, dict) for t in tests):
+            continue
+        grids = outputs.get(task_id)
+        if not isinstance(grids, list) or len(grids) != len(tests):
+            found = "nothing" if grids is None else len(grids) if isinstance(grids, list) else _kind(grids)
+            raise UserError(f"{where}: task {task_id!r} has {found}, expected a list of {len(tests)} outputs")
+        filled[task_id] = task | {"test": [{"output": g} | test for g, test in zip(grids, tests, strict=True)]}
+    return filled
+
+
+def _parse_examples(raw: object, where: str, *, default: Grid | None = None) -> tuple[Example, ...]:
+    """Parse pairs; an output that is left out is an error, unless there is a default for it."""
     if not isinstance(raw, list) or not raw:
         raise UserError(f"{where}: {_kind(raw)}, expected a list of at least one pair of grids")
-    return tuple(_parse_example(pair, f"{where}[{index}]") for index, pair in enumerate(raw))
+    return tuple(_parse_example(pair, f"{where}[{index}]", default) for index, pair in enumerate(raw))
 
 
-def _parse_example(raw: object, where: str) -> Example:
+def _parse_example(raw: object, where: str, default: Grid | None) -> Example:
     if not isinstance(raw, dict):
         raise UserError(f"{where}: {_kind(raw)}, expected an object with the keys input and output")
-    for key in ("input", "output"):
+    for key in ("input",) if default is not None else ("input", "output"):
         if key not in raw:
             raise UserError(f"{where}: no {key}, expected the keys input and output")
-    grids = {key: _parse_grid(raw[key], f"{where}.{key}") for key in ("input", "output")}
-    return Example(**grids)
+    grids = {key: _parse_grid(raw[key], f"{where}.{key}") for key in ("input", "output") if key in raw}
+    return Example(grids["input"], grids.get("output", default or UNKNOWN_OUTPUT))
 
 
 def _parse_grid(raw: object, where: str) -> Grid:

@@ -1,6 +1,7 @@
 """Arguments that several verbs take."""
 
 import argparse
+import math
 from pathlib import Path
 
 
@@ -31,6 +32,14 @@ def not_negative(text: str) -> int:
     return value
 
 
+def temperature(text: str) -> float:
+    """Parse a finite number of at least 0."""
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"found {text}, expected 0 (greedy) or a positive number")
+    return value
+
+
 def add_json_argument(parser: argparse.ArgumentParser) -> None:
     """Add `--json`, which every verb with a result takes."""
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
@@ -53,6 +62,12 @@ def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every verb that samples from a trained policy takes, besides the run directory."""
     parser.add_argument(
         "--num", type=positive, metavar="N", help="programs to sample for each task (default: as in the run)"
+    )
+    parser.add_argument(
+        "--temperature",
+        type=temperature,
+        metavar="T",
+        help="0 is greedy: one program a task (default: as in the run)",
     )
     parser.add_argument("--seed", type=not_negative, default=0, metavar="N", help="seed of the samples (default: 0)")
     # Not add_workers_argument: None, and not 0, means the run's own setting.

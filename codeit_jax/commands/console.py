@@ -21,11 +21,6 @@ def print_result(text: str, result: Mapping[str, Any], *, as_json: bool) -> None
         print(json.dumps(result))
 
 
-def solved_text(solved: Mapping[str, int | None]) -> str:
-    """Return the counts of a solve report as one line of text."""
-    return "tasks solved: " + ", ".join(f"{name} {count}" for name, count in solved.items())
-
-
 @contextmanager
 def sigterm_interrupts() -> Iterator[None]:
     """Make SIGTERM raise KeyboardInterrupt, as SIGINT does.

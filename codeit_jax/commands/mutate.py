@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codeit_jax.commands.cli_options import add_json_argument, add_workers_argument, not_negative, positive
-from codeit_jax.commands.console import print_result, sigterm_interrupts, solved_text
+from codeit_jax.commands.console import print_result, sigterm_interrupts
 from codeit_jax.config.errors import PreemptedError
 
 if TYPE_CHECKING:
@@ -97,11 +97,13 @@ def _run_job(job: "MutationJob", folder: Path, workers: int) -> dict[str, Any]:
 
 
 def _text(result: dict[str, Any], num_tasks: int) -> str:
+    from codeit_jax.reporting.score_table import score_sentence
+
     # Method and recipe first: without them the counts can't be compared with the paper's.
     stages = ", ".join(f"{name} {seconds} s" for name, seconds in result["stages"].items())
     overlooked = "" if result["screen"] == "all" else "\nonly programs that reproduce the smallest demonstration count"
     return (
         f"{result['programs']} mutants ({result['method']}, {result['recipe']} recipe), {result['unique']} unique, "
         f"on {num_tasks} tasks of {result['tasks']} in {result['seconds']} s ({stages})\n"
-        f"{solved_text(result['solved']['mutants'])}{overlooked}"
+        f"{score_sentence(result['solved']['mutants'])}{overlooked}"
     )

@@ -20,25 +20,22 @@ class PolicySession:
     Attributes:
         policy: the policy.
         tasks: the tasks.
+        temperature: at which the programs were sampled.
         num_sampled: number of programs sampled.
         programs: task id -> its distinct programs.
     """
 
     policy: "Policy"
     tasks: "TaskSet"
+    temperature: float
     num_sampled: int
     programs: "dict[str, list[RankedProgram]]"
 
     def report(self) -> dict[str, int | None]:
         """Count the solved tasks as a run's report does; None where a test's output is unknown."""
-        from codeit_jax.arc.lookup import has_outputs
-        from codeit_jax.evaluation import solve_report
+        from codeit_jax.inference.task_results import count_solved
 
-        candidates = [program.candidate for programs in self.programs.values() for program in programs]
-        counts = solve_report(candidates, self.tasks)
-        # All or nothing: a count over the tasks that happen to have outputs would look like one over all of them.
-        scored = all(has_outputs(task) for task in self.tasks)
-        return {name: count if scored or name == "demonstrations" else None for name, count in counts.items()}
+        return count_solved(self.programs, list(self.tasks))
 
     def origin(self) -> dict[str, int | str]:
         """Return what a result must be quoted with: the checkpoint and the tasks' data."""
@@ -72,15 +69,19 @@ def sample_and_run(arguments: argparse.Namespace, choose_tasks: "Callable[[Confi
     reporter = Reporter()
     policy = load_policy(arguments.run_directory, reporter.say)
     settings = policy.config.interpreter
-    num_samples = arguments.num or policy.config.sampling.samples_per_task
+    sampling = policy.config.sampling
+    num_samples = arguments.num or sampling.samples_per_task
+    temperature = sampling.temperature if arguments.temperature is None else arguments.temperature
     num_workers = settings.num_workers if arguments.workers is None else arguments.workers
     # The run's own limits: a program that ran out of them there must do so here.
     with InterpreterPool(num_workers, limits_from_config(settings)) as pool:
         with reporter.stage("sampling") as advance:
-            drawn = draw_programs(policy, tasks, num_samples=num_samples, seed=arguments.seed, advance=advance)
+            drawn = draw_programs(
+                policy, tasks, num_samples=num_samples, temperature=temperature, seed=arguments.seed, advance=advance
+            )
         with reporter.stage("executing") as advance:
             programs = run_programs(drawn, tasks, pool, iteration=policy.iteration, advance=advance)
-    return PolicySession(policy, tasks, len(drawn), programs)
+    return PolicySession(policy, tasks, temperature, len(drawn), programs)
 
 
 def tasks_named(names: list[str]) -> "Callable[[Config], TaskSet]":

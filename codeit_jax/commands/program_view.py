@@ -24,15 +24,13 @@ def program_json(
         task: the task.
         details: where it is from, as JSON values.
     """
-    from codeit_jax.arc.lookup import has_outputs
-
     shown = len(task.demonstrations)
     return {
         "task_id": task.id,
         "program": candidate.program,
         **details,
         "demonstrations": list(candidate.demonstrations),
-        "tests": list(candidate.tests) if has_outputs(task) else None,
+        "tests": list(candidate.tests) if task.has_outputs else None,
         "outputs": [outcome.grid for outcome in outcomes[:shown]],
         "predictions": [outcome.grid for outcome in outcomes[shown:]],
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codeit_jax.commands.cli_options import add_json_argument, add_workers_argument, positive
-from codeit_jax.commands.console import print_result, sigterm_interrupts, solved_text
+from codeit_jax.commands.console import print_result, sigterm_interrupts
 from codeit_jax.config.errors import PreemptedError
 
 if TYPE_CHECKING:
@@ -120,7 +120,9 @@ def _add_programs(output: str, known: "list[SeedProgram]", found: "Sequence[Cand
 
 
 def _text(result: dict[str, Any], num_tasks: int) -> str:
+    from codeit_jax.reporting.score_table import score_sentence
+
     return (
         f"{result['programs']} programs of at most {result['max_lines']} lines for {num_tasks} tasks of "
-        f"{result['tasks']}, {result['tried']} tried in {result['seconds']} s\n{solved_text(result['solved'])}"
+        f"{result['tasks']}, {result['tried']} tried in {result['seconds']} s\n{score_sentence(result['solved'])}"
     )

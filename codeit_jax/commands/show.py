@@ -33,8 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from codeit_jax.arc.lookup import find_task
     from codeit_jax.evaluation import select_candidates, solve_report
+    from codeit_jax.reporting.credits import found_by
     from codeit_jax.reporting.run_reader import check_same_task, read_run_config, read_solutions
-    from codeit_jax.reporting.solved_table import found_by
 
     config = read_run_config(arguments.run_directory)
     task = find_task(arguments.task, (config.data.search_tasks, config.data.training_tasks))

@@ -169,8 +169,8 @@ class SamplingConfig:
 
     samples_per_task: PositiveInt = 24
     """Programs for each task in a meta-iteration (paper: n_rho)."""
-    temperature: PositiveFloat = 0.95
-    """Divides the logits (paper: tau)."""
+    temperature: NonNegativeFloat = 0.95
+    """Divides the logits (paper: tau); at 0 each prompt gets one program, of the most probable tokens."""
     top_k: NonNegativeInt = 0
     """Draw among the k most probable tokens; 0 is off."""
     prompts_per_batch: PositiveInt = 16
@@ -181,6 +181,11 @@ class SamplingConfig:
     """What may come next in a program. `released` ends it after a token that no program contains, and needs
     `vocabulary: full`; `syntax` and `typed` make every finished sample a program, and need the native tokenizer and
     `vocabulary: program`."""
+
+    @property
+    def draws_per_task(self) -> int:
+        """Programs really drawn for a task: at temperature 0 all would be the same one."""
+        return self.samples_per_task if self.temperature > 0 else 1
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

@@ -1,10 +1,11 @@
 """A program found for a task, and what it reproduces."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from codeit_jax.arc import Task, reproduced
+from codeit_jax.arc import Grid, Task, reproduced
 from codeit_jax.hindsight import BEFORE_TRAINING, Origin
 from interpreter import Outcome
 
@@ -20,6 +21,8 @@ class Candidate:
         tests: the same for the tests; read to score, never to select.
         origin: who wrote it.
         iteration: meta-iteration of its first finding; `BEFORE_TRAINING` before the first.
+        guess: digest of the grids that it gives for the tests' inputs, so that equal predictions can be counted; None
+            where it gives none for some test. The wanted outputs are no part of it.
         work: programs that had been tried for the task by then, itself and those of its batch included; None if that
             isn't known.
         copy_of: of a program of the policy: `seed` or `mutant` if it is a copy of one, whatever its variables' names.
@@ -32,6 +35,7 @@ class Candidate:
     tests: tuple[bool, ...]
     origin: Origin
     iteration: int = BEFORE_TRAINING
+    guess: str | None = None
     work: int | None = None
     copy_of: Origin | None = None
     constant: bool = False
@@ -56,16 +60,19 @@ class Candidate:
             outcomes: on `task.inputs`, the demonstrations' first.
             origin: who wrote the program.
             iteration: meta-iteration of its finding.
+            work, copy_of: see the attributes.
         """
-        solved = reproduced((outcome.grid for outcome in outcomes), (*task.demonstrations, *task.tests))
+        grids = [outcome.grid for outcome in outcomes]
+        solved = reproduced(grids, (*task.demonstrations, *task.tests))
         shown = len(task.demonstrations)
         return cls(
             task.id,
             program,
-            solved[:shown],
-            solved[shown:],
+            demonstrations=solved[:shown],
+            tests=solved[shown:],
             origin=origin,
             iteration=iteration,
+            guess=_digest(grids[shown:]),
             work=work,
             copy_of=copy_of,
             constant=_is_constant(task, outcomes),
@@ -92,6 +99,7 @@ class Candidate:
             work=row.get("work"),
             copy_of=row.get("copy_of"),
             constant=row.get("constant", False),
+            guess=row.get("guess"),
         )
 
     def to_row(self) -> dict[str, Any]:
@@ -104,6 +112,7 @@ class Candidate:
             "origin": self.origin,
             "demonstrations": list(self.demonstrations),
             "tests": list(self.tests),
+            "guess": self.guess,
             "work": self.work,
             "copy_of": self.copy_of,
             "constant": self.constant,
@@ -124,3 +133,10 @@ def _is_constant(task: Task, outcomes: Sequence[Outcome]) -> bool:
     """Return whether a program gives one grid for all inputs; with a single input, nothing can be said."""
     outputs = {outcome.grid for outcome in outcomes}
     return len(outputs) == 1 and None not in outputs and len(set(task.inputs)) > 1
+
+
+def _digest(predictions: Sequence[Grid | None]) -> str | None:
+    """Return 64 bits, in hex, that tell the predictions for a task's tests apart; None if one is missing."""
+    if None in predictions:
+        return None
+    return hashlib.blake2b(repr(predictions).encode(), digest_size=8).hexdigest()

@@ -33,21 +33,22 @@ class RankedProgram:
 
 
 def draw_programs(
-    policy: Policy, tasks: TaskSet, *, num_samples: int, seed: int, advance: Advance
+    policy: Policy, tasks: TaskSet, *, num_samples: int, temperature: float, seed: int, advance: Advance
 ) -> list[SampledProgram]:
     """Sample programs for every task; a task's don't depend on the other tasks.
 
     Args:
         policy: whose programs.
         tasks: only their demonstrations are read.
-        num_samples: for each task.
+        num_samples: for each task; at temperature 0 one is drawn, as all would be the same.
+        temperature: of the draws.
         seed: decides the draws.
         advance: called with programs drawn and programs in all.
 
     Returns:
         All draws, equal ones too.
     """
-    sampling = replace(policy.config.sampling, samples_per_task=num_samples)
+    sampling = replace(policy.config.sampling, samples_per_task=num_samples, temperature=temperature)
     # A batch compiles for as many prompts as there are: one task needs no sixteen.
     sampling = replace(sampling, prompts_per_batch=min(sampling.prompts_per_batch, len(tasks)))
     config = replace(policy.config, sampling=sampling)
@@ -57,7 +58,7 @@ def draw_programs(
     prompts = encode_prompts(tasks, policy.tokenizer, config)
     for batch in sampler.sample(policy.params, prompts, jax.random.key(seed)):
         programs += batch
-        advance(len(programs), len(tasks) * num_samples)
+        advance(len(programs), len(tasks) * sampling.draws_per_task)
     return programs
 
 
@@ -96,12 +97,12 @@ def run_programs(
     }
 
 
-def rank(programs: Sequence[RankedProgram], count: int) -> list[RankedProgram]:
+def rank(programs: Sequence[RankedProgram], count: int | None) -> list[RankedProgram]:
     """Return the best of one task's programs, by `select_candidates`: none without a demonstration reproduced.
 
     Args:
         programs: for one task, each text once.
-        count: how many to return at most.
+        count: how many to return at most; None for all.
     """
     by_text = {program.candidate.program: program for program in programs}
     chosen = select_candidates([program.candidate for program in programs], count)

@@ -52,10 +52,10 @@ def _write(policy: Policy, folder: Path) -> None:
     tokenizer.save(folder)
     # The run's own sampling: `generate()` draws from the same distribution, but for grammar and allowed vocabulary.
     sampling = policy.config.sampling
-    generation = {
-        "do_sample": True,
-        "temperature": sampling.temperature,
-        "top_k": sampling.top_k,
+    # transformers refuses a temperature of 0: greedy is a mode of its own there.
+    greedy = sampling.temperature == 0
+    draws = {"do_sample": True, "temperature": sampling.temperature, "top_k": sampling.top_k}
+    generation = ({"do_sample": False} if greedy else draws) | {
         "max_new_tokens": policy.config.text.max_program_tokens,
         "pad_token_id": tokenizer.pad_id,
         "eos_token_id": tokenizer.end_id,

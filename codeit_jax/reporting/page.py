@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from codeit_jax.arc import Example
+from codeit_jax.evaluation import COLUMNS
+from codeit_jax.reporting.credits import ROW_NAMES, SCREENS, demonstrations_held, found_by
 from codeit_jax.reporting.curve import Line, chart_svg
 from codeit_jax.reporting.markup import escape, grid_svg
 from codeit_jax.reporting.run_result import RunResult, ShownTask
-from codeit_jax.reporting.solved_table import ROW_NAMES, SCREENS, demonstrations_held, found_by
 from interpreter import Outcome
 
 # A second line of defense behind `escape`: whatever gets into the page, nothing is loaded and nothing runs.
@@ -60,10 +61,10 @@ def _run_section(run: RunResult) -> Iterator[str]:
     # <bdi> isolates text whose direction is unknown: a name in right-to-left script must not turn the words around it.
     settings = "".join(f"<li>{escape(name)}: <bdi>{escape(value)}</bdi></li>" for name, value in run.settings.items())
     yield f"<ul>{settings}</ul>"
-    head = "".join(f"<th>{column}</th>" for column in run.report["cumulative"])
+    head = "".join(f"<th>{column}</th>" for column in COLUMNS)
     yield f"<table><tr><th>tasks solved of {run.num_tasks}</th>{head}</tr>"
     for key, name in ROW_NAMES.items():
-        cells = "".join(f"<td>{count}</td>" for count in run.report[key].values())
+        cells = "".join(f"<td>{run.report[key][column]}</td>" for column in COLUMNS)
         yield f"<tr><td>{key}: {name}</td>{cells}</tr>"
     yield "</table>"
     yield f"<p>{escape(SCREENS[run.screen])}</p>"

@@ -61,7 +61,7 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
                     programs += batch
                     # The workers run this batch while the device draws the next.
                     running.append(submit(batch, parts))
-                    stage.advance(len(programs), len(parts.prompts) * config.sampling.samples_per_task)
+                    stage.advance(len(programs), len(parts.prompts) * config.sampling.draws_per_task)
                     if monitor.should_stop("sample"):
                         return state  # programs for some of the tasks are nothing to resume from
             state = count_programs(state, programs, stage)

@@ -5,8 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from codeit_jax.evaluation import ROWS, solve_report, solved_tasks
-from codeit_jax.reporting.solved_table import SCREENS, demonstrations_held, found_by, solved_table
+from codeit_jax.evaluation import COLUMNS, ROWS, solved_tasks
+from codeit_jax.reporting.credits import ROW_NAMES, SCREENS, demonstrations_held, found_by
+from codeit_jax.reporting.score_table import score_table
 from codeit_jax.run.components import Components
 from codeit_jax.run.state import RunState
 from codeit_jax.storage.run_directory import RunDirectory
@@ -24,7 +25,7 @@ def write_summary(parts: Components, state: RunState, directory: RunDirectory) -
         StorageError: metrics.jsonl is damaged, or the disk is full or can't be written.
     """
     seconds: defaultdict[str, float] = defaultdict(float)
-    policy_last = solve_report([], [])
+    policy_last = dict.fromkeys(COLUMNS, 0)
     # From the file, not from memory: a resumed run sums up the stages of all its calls.
     for row in directory.read("metrics.jsonl"):
         seconds[row["stage"]] += row["t_seconds"]
@@ -69,7 +70,8 @@ def print_summary(parts: Components, state: RunState, summary: dict[str, Any], s
         if candidate.origin == "policy":
             say("    " + candidate.program.replace("\n", "\n    "))
     say("")
-    for line in solved_table(summary["solved"], len(tasks)):
+    rows = {row: summary["solved"][row] for row in ROW_NAMES}
+    for line in score_table(f"tasks solved of {len(tasks)}", rows).splitlines():
         say(line)
     say(SCREENS[summary["screen"]])
     say(f"{summary['programs_sampled']} programs sampled, {summary['programs_unique']} of them distinct")

@@ -1,4 +1,4 @@
-"""How one token is drawn from logits: temperature, top-k, inverse cumulative distribution.
+"""How one token is drawn from logits: temperature, top-k, inverse cumulative distribution; greedy at temperature 0.
 
 Shape letters: R rows, A allowed tokens (columns), C candidates, k best, S columns of a block.
 """
@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 _BLOCK = 128  # columns of one block of the two-level lookup
+_COLDEST = 1e-30  # divides every difference of two logits to one whose exponential is 0
 _SHORT_BLOCK = 16  # columns that are candidates together where the k best of a large vocabulary are looked for
 
 
@@ -19,12 +20,15 @@ def draw(logits: jax.Array, uniforms: jax.Array, temperature: jax.Array, top_k: 
     Args:
         logits: float32 [R, A].
         uniforms: float32 [R] in [0, 1).
-        temperature: scalar, above 0; traced, so that changing it compiles nothing.
+        temperature: scalar; traced, so that changing it compiles nothing. At 0 the best column is taken, of several
+            the lowest.
         top_k: draw among the k best; 0 draws among all. Ties at the border go to the lower column.
 
     Returns:
         Columns int32 [R], and their log-probabilities [R] under the untempered distribution over all A columns.
     """
+    uniforms = jnp.where(temperature > 0, uniforms, 0.0)  # greedy: of equal columns the lowest
+    temperature = jnp.maximum(temperature, _COLDEST)
     if 0 < top_k < logits.shape[-1]:
         candidates, columns = _best(logits, top_k)  # [R, k] twice
         # The maximum rather than the first: a slice of top_k's result makes XLA sort whole rows instead.

@@ -32,7 +32,7 @@ class SampledProgram:
 
     Attributes:
         task_id: the task whose prompt it answers.
-        sample: index of the draw, 0 to samples_per_task - 1.
+        sample: index of the draw, from 0 on.
         text: program text as decoded; it need not parse.
         log_prob: under the policy at temperature 1.
         finished: whether the end token was drawn in time.
@@ -92,7 +92,7 @@ class Sampler:
     def sample(
         self, params: Params, prompts: Sequence[tuple[str, EncodedPrompt]], key: jax.Array
     ) -> Iterator[list[SampledProgram]]:
-        """Draw `samples_per_task` programs for each prompt, a batch at a time.
+        """Draw `draws_per_task` programs for each prompt, a batch at a time.
 
         Args:
             params: the policy's parameters.
@@ -146,7 +146,7 @@ class Sampler:
         tokens = pad_rows(filled, length=length, pad_id=self._tokenizer.pad_id)  # [P, L]
         row_lengths = np.array([len(row) for row in filled])  # [P]
         mask = np.arange(length)[None, :] < row_lengths[:, None]  # [P, L]
-        keys = sample_keys(key, task_ids + [""] * missing, self._config.samples_per_task)  # [P, S]
+        keys = sample_keys(key, task_ids + [""] * missing, self._config.draws_per_task)  # [P, S]
         tokens, mask, keys = put((tokens, mask, keys), batch_sharding(self._mesh))
         # float32 and an argument, not a static setting: another temperature compiles nothing.
         constants = (np.float32(self._config.temperature), self._automaton)
@@ -164,7 +164,7 @@ class Sampler:
                 finished=bool(samples.finished[row, sample]),
             )
             for row, task_id in enumerate(task_ids)
-            for sample in range(self._config.samples_per_task)
+            for sample in range(self._config.draws_per_task)
         ]
 
 

@@ -133,7 +133,7 @@ class Worker:
             try:
                 known = self._numbering.of(parse(text, self._limits.mode))
             except ProgramError as error:
-                # A new one: the traceback and the context of this one would keep the parser's frames alive, 9 KB a text.
+                # A new one: traceback and context of this one would keep the parser's frames alive, 9 KB a text.
                 known = ProgramError(error.line, error.reason)
             self._parsed[text] = known
         return known

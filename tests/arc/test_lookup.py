@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from codeit_jax.arc import load_tasks, lookup
-from codeit_jax.arc.lookup import UNKNOWN_OUTPUT, find_task, has_outputs
+from codeit_jax.arc import UNKNOWN_OUTPUT, load_tasks, lookup
+from codeit_jax.arc.lookup import find_task
 from codeit_jax.config.errors import UserError
 
 PAIR = {"input": [[1, 2]], "output": [[2, 1]]}
@@ -29,14 +29,14 @@ def test_the_first_source_that_has_it(tmp_path):
 def test_a_file_is_a_task(tmp_path):
     path = write(tmp_path / "new.json", [PAIR, PAIR])
     assert find_task(str(path), []) == load_tasks(str(path))["new"]
-    assert has_outputs(find_task(str(path), []))
+    assert find_task(str(path), []).has_outputs
 
 
 def test_tests_may_lack_outputs(tmp_path):
     task = find_task(str(write(tmp_path / "new.json", [{"input": [[3]]}, PAIR])), [])
     assert [test.output for test in task.tests] == [UNKNOWN_OUTPUT, ((2, 1),)]
     assert task.test_inputs == (((3,),), ((1, 2),))
-    assert not has_outputs(task)
+    assert not task.has_outputs
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,19 @@ def test_a_malformed_file_is_one_line(tmp_path, tests):
         find_task(str(path), [])
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_any_source_of_one_task_is_a_name(tmp_path):
+    assert find_task("arc2/evaluation/0934a4d8", ["arc1/training"]) == load_tasks("arc2/evaluation")["0934a4d8"]
+    path = tmp_path / "many.json"
+    path.write_text(
+        json.dumps({"a": {"train": [PAIR], "test": [PAIR]}, "b": {"train": [PAIR], "test": [{"input": [[1]]}]}})
+    )
+    assert find_task(f"{path}/b", []).id == "b"
+    assert find_task("a", [str(path)]).id == "a"
+    with pytest.raises(UserError) as error:
+        find_task(str(path), [])
+    assert str(error.value) == f"{path}: 2 tasks, expected one; add its id, as in {path}/a"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"train": []}', "\x00"])

@@ -128,10 +128,10 @@ def test_a_single_file_is_a_task_or_tasks_by_id(tmp_path):
     assert many.snapshot == "many.json"
 
 
-def test_conceptarc_is_read_with_its_folders(tmp_path):
+def test_conceptarc_is_read_by_folder(tmp_path):
     write(tmp_path / "Above" / "Above1.json", raw_task(1))
     write(tmp_path / "Inside" / "Inside1.json", raw_task(2))
-    write(tmp_path / "Inside" / "more" / "Inside2.json", raw_task(3))
+    write(tmp_path / "Inside" / "Inside2.json", raw_task(3))
     tasks = load_tasks(f"conceptarc:{tmp_path}")
     assert [task.id for task in tasks] == ["Above1", "Inside1", "Inside2"]
     assert tasks.snapshot == tmp_path.name
@@ -159,7 +159,9 @@ def test_an_id_in_two_files_is_an_error_that_names_both(tmp_path):
 def test_a_folder_without_tasks_is_an_error(tmp_path):
     assert error_line(str(tmp_path)) == f"{tmp_path}: no task files, expected a folder with *.json"
     missing = tmp_path / "none"
-    assert error_line(f"conceptarc:{missing}") == f"{missing}: no task files, expected a folder with **/*.json"
+    expected = "expected a folder with corpus/CONCEPT/*.json, or a part of one"
+    for path in (missing, missing / "below", tmp_path):
+        assert error_line(f"conceptarc:{path}") == f"{path}: no task files, {expected}"
 
 
 def test_one_bad_file_in_a_folder_is_named(tmp_path):
@@ -168,11 +170,25 @@ def test_one_bad_file_in_a_folder_is_named(tmp_path):
     assert error_line(str(tmp_path)).startswith(f"{bad}: task 'b' has 'train', expected")
 
 
-@pytest.mark.parametrize("source", ["arc1", "arc1/test", "arc3/training", "nowhere", "", "x" * 5000, "a\0b", "~no/one"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "arc1",
+        "arc1/test",
+        "arc3/training",
+        "nowhere",
+        "",
+        "x" * 5000,
+        "a\0b",
+        "~no/one",
+        "conceptarc:",
+        "arc1/training:test",
+    ],
+)
 def test_an_unknown_source_is_told_with_the_names_there_are(source):
     line = error_line(source)
     assert line.startswith(f"task source {source!r} not found; expected one of arc1/training, arc1/evaluation, arc1-20")
-    assert line.endswith("arc2/evaluation, conceptarc:DIR, a folder or a JSON file")
+    assert line.endswith("arc2/evaluation, conceptarc:DIR, ids:FILE@SOURCE, a folder or a JSON file")
 
 
 def test_a_missing_package_is_a_user_error(monkeypatch):

@@ -1,6 +1,7 @@
 """Exact tests of reading task JSON: what is wrong with a file is told in one line that names the place."""
 
 import json
+import os
 
 import pytest
 
@@ -47,7 +48,6 @@ NOT_JSON = [
     (json.dumps(task())[:-9], "not a JSON file (Expecting"),
     ('{"train": [], "test": [],}', "not a JSON file ("),
     (b'{"train": "\xff"}', "not a JSON file ('utf-8' codec can't decode byte 0xff"),
-    ("\ufeff{}", "not a JSON file (Unexpected UTF-8 BOM"),
     ("[" * 100_000, "not a JSON file (maximum recursion depth"),
     ("9" * 5000, "not a JSON file (Exceeds the limit"),
     ('{"train": 1, "test": 2, "train": 3}', "not a JSON file (the key 'train' is given twice, expected unique keys)"),
@@ -112,6 +112,12 @@ def test_further_keys_are_ignored():
     assert parse_task(raw, task_id="t", where="here") == parse_task(task(), task_id="t", where="here")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_byte_order_marks_and_wide_characters_are_read(tmp_path, encoding):
+    path = write(tmp_path / "t.json", json.dumps(task()).encode(encoding))
+    assert list(load_tasks(str(path))) == [parse_task(task(), task_id="t", where="here")]
+
+
 def test_a_file_larger_than_the_limit_is_not_read(tmp_path, monkeypatch):
     path = write(tmp_path / "t.json", task())
     length = path.stat().st_size
@@ -131,5 +137,10 @@ def test_a_huge_sparse_file_is_refused_unread(tmp_path):
 def test_a_path_that_is_no_file_is_told(tmp_path):
     with pytest.raises(UserError, match=r"none\.json: no such file$"):
         read_json(tmp_path / "none.json")
-    with pytest.raises(UserError, match=r"can't be read \(Is a directory\)$"):
+    with pytest.raises(UserError, match=r"not a regular file$"):
         read_json(tmp_path)
+    os.mkfifo(tmp_path / "pipe.json")
+    for source in (tmp_path / "pipe.json", "/dev/zero"):
+        assert error_line(source) == "not a regular file"
+    with pytest.raises(UserError, match=r"pipe\.json: not a regular file$"):
+        load_tasks(str(tmp_path))

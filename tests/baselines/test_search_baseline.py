@@ -7,7 +7,7 @@ import pytest
 from codeit_jax.arc import TaskSet, load_tasks
 from codeit_jax.baselines import search_baseline
 from codeit_jax.baselines.search_baseline import SearchBaseline, SearchJob
-from codeit_jax.evaluation import Candidate
+from codeit_jax.evaluation import COLUMNS, Candidate
 from codeit_jax.reporting.progress import Reporter
 from codeit_jax.search import Budget, Round, TaskSearch
 from codeit_jax.storage.job_directory import JobDirectory
@@ -21,7 +21,8 @@ def searched(number, limit, *, tried=10, right=None):
     candidates = ()
     if right is not None:
         tests = (right,) * len(task.tests)
-        candidates = (Candidate(task.id, "O = rot180(I)", (True,) * len(task.demonstrations), tests, "search"),)
+        shown = (True,) * len(task.demonstrations)
+        candidates = (Candidate(task.id, "O = rot180(I)", shown, tests, "search", guess="some"),)
     end = "complete" if candidates else "limit"
     return TaskSearch(task_id=task.id, limit=limit, tried=tried, end=end, candidates=candidates, core_seconds=30.0)
 
@@ -83,7 +84,7 @@ def test_the_curve_has_a_point_for_every_change_and_the_end(tmp_path, script):
     assert summary["curve"] == [(0.0, 0, 0), (30.0, 10, 1), (180.0, 140, 2), (180.0, 140, 2)]
     assert summary["solved_by_core_minute"] == [[2, 1]]
     assert (summary["programs"], summary["correct"], summary["tried"], summary["seconds"]) == (3, 2, 140, 180.0)
-    assert summary["solved"] == {"demonstrations": 3, "pass@1": 2, "pass@3": 2, "oracle": 2}
+    assert summary["solved"] == dict.fromkeys(COLUMNS, 2) | {"demonstrations": 3}
     assert [candidate.task_id for candidate in search.candidates] == [IDS[1], IDS[2], IDS[3]]
     written = json.loads((tmp_path / "summary.json").read_text())
     assert written == json.loads(json.dumps(summary))
@@ -124,5 +125,5 @@ def test_a_real_search_solves_what_one_line_solves(tmp_path):
         search.run(num_workers=2)
         summary = search.summarize()
     assert {candidate.task_id for candidate in search.candidates} == {"3c9b0459", "9172f3a0"}
-    assert summary["solved"] == dict.fromkeys(("demonstrations", "pass@1", "pass@3", "oracle"), 2)
+    assert summary["solved"] == dict.fromkeys(COLUMNS, 2)
     assert 800 < summary["tried"] <= 3 * 800

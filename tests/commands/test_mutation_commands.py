@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from codeit_jax.cli import main
+from codeit_jax.evaluation import COLUMNS
 
 PROGRAMS = (
     "def solve_flip(I):\n    O = hmirror(I)\n    return O\n\n\ndef solve_turn(I):\n    O = hmirror(I)\n    return O\n"
@@ -54,7 +55,7 @@ def test_mutate_reports_and_writes_what_it_found(folder, capsys, method):
     assert summary["unique"] <= summary["programs"]
     counts = {name: count for name, count in summary["solved"].items() if name != "mutants"}
     assert counts == summary["solved"]["mutants"]
-    assert counts.keys() >= {"demonstrations", "pass@1", "pass@3", "oracle"}
+    assert list(counts) == list(COLUMNS)
     assert summary["screen"] == "all"
     assert summary["solved"]["oracle"] >= 1
     assert summary["curve"][-1] == [summary["programs"], summary["solved"]["pass@3"]]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from codeit_jax.arc import Example, Task, TaskSet
-from codeit_jax.evaluation import Candidate
+from codeit_jax.evaluation import COLUMNS, Candidate
 from codeit_jax.evaluation.solutions import SolutionTable
 
 PAIR = Example(input=((1,),), output=((2,),))
@@ -18,8 +18,19 @@ def solution(
     task_id="a", program="O = dneg(I)", origin="policy", iteration=0, solved=(True, True), tests=(True,), **more
 ):
     return Candidate(
-        task_id=task_id, program=program, demonstrations=solved, tests=tests, origin=origin, iteration=iteration, **more
+        task_id=task_id,
+        program=program,
+        demonstrations=solved,
+        tests=tests,
+        origin=origin,
+        iteration=iteration,
+        guess="right" if all(tests) else "wrong",
+        **more,
     )
+
+
+def counts(*numbers):
+    return dict(zip(COLUMNS, numbers, strict=True))
 
 
 @pytest.mark.parametrize("origin", ["seed", "mutant", "policy"])
@@ -31,7 +42,7 @@ def test_a_row_written_as_json_reads_back_equal(origin):
     assert {"work": 7, "copy_of": "seed", "constant": True}.items() <= row.items()
     assert Candidate.from_row(row) == one
     # Lines of earlier versions end here.
-    assert Candidate.from_row(dict(list(row.items())[:6])).work is None
+    assert Candidate.from_row(dict(list(row.items())[:6])).guess is None
 
 
 def test_adding_returns_what_was_not_there_and_keeps_the_first():

@@ -9,7 +9,7 @@ import pytest
 
 from codeit_jax.arc import Example, Task, TaskSet
 from codeit_jax.config.schema import Config, HindsightConfig, ReplayConfig, SamplingConfig, TextConfig
-from codeit_jax.evaluation import solve_report
+from codeit_jax.evaluation import COLUMNS
 from codeit_jax.evaluation.solutions import SolutionTable
 from codeit_jax.reporting.progress import Reporter
 from codeit_jax.run import devices
@@ -179,8 +179,7 @@ def test_every_stage_counts_what_it_did(pool):
     assert bench.row("relabel") == {"experiences": 3, "solving": 2}
     assert bench.row("find") == {"solving": 2, "new": 2}
     assert bench.row("replay") == {"added": 3, "too_long": 0, "size": 3}
-    none = solve_report([], [])
-    one = dict.fromkeys(none, 1)
+    one, none = dict.fromkeys(COLUMNS, 1), dict.fromkeys(COLUMNS, 0)
     assert bench.row("score") == {
         **{"seeds": none, "mutants": none, "policy": one, "policy_new": none},  # what solves `flip` is a copy
         **{"cumulative": one, "policy_last": one},

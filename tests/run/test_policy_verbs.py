@@ -13,15 +13,18 @@ import pytest
 from codeit_jax.arc import load_tasks
 from codeit_jax.cli import main
 from codeit_jax.config.loading import load_config
+from codeit_jax.evaluation import COLUMNS
 from codeit_jax.inference import trained_policy as policy
 from codeit_jax.model.huggingface import load_pretrained
 from codeit_jax.parallel import make_mesh
+from codeit_jax.storage.run_directory import FORMAT
 from codeit_jax.text import build_tokenizer
 from codeit_jax.text.bpe import BpeTokenizer
+from tests.arc.conceptarc_files import CONCEPTS, write_conceptarc
 from tests.run.tiny_run import newest, rows_of, state_of
 from tests.text.train_bpe import train_bpe
 
-COUNTS = {"demonstrations", "pass@1", "pass@3", "oracle"}
+COUNTS = set(COLUMNS)
 
 
 @pytest.fixture(autouse=True)
@@ -112,9 +115,96 @@ def test_evaluate_reports_what_sample_does(whole, tasks, capsys):
     sampled = call(capsys, "sample", whole, *[task.id for task in tasks], "--workers", 1)
     assert whole_set["solved"] == sampled["solved"]
     assert whole_set["solved"]["demonstrations"] > 0  # or this would compare too little
-    assert (whole_set["programs"], whole_set["tasks"], whole_set["seed"]) == (6 * 8, 6, 0)
+    assert (whole_set["programs"], whole_set["num_tasks"], whole_set["seed"]) == (6 * 8, 6, 0)
     assert whole_set["unique"] == len(sampled["programs"])
     assert f"digest {tasks.digest}" in whole_set["snapshot"]
+    rows = {row["task_id"]: row for row in whole_set["tasks"]}
+    assert list(rows) == [task.id for task in tasks]
+    for name, count in whole_set["solved"].items():
+        assert sum(row["solved"][name] for row in rows.values()) == count
+    for name, count in whole_set["tests"].items():
+        assert sum(row["tests"][name] for row in rows.values()) == count
+    keys = ("program", "count", "log_prob", "demonstrations", "tests")
+    for task_id, row in rows.items():
+        found = [program for program in sampled["programs"] if program["task_id"] == task_id]
+        assert [[p[key] for key in keys] for p in row["programs"]] == [[p[key] for key in keys] for p in found]
+        assert all(
+            (p["guess"] is None) == (None in q["predictions"]) for p, q in zip(row["programs"], found, strict=True)
+        )
+
+
+def test_evaluate_counts_concepts_and_tests(whole, tmp_path, capsys):
+    source = f"conceptarc:{write_conceptarc(tmp_path / 'clone')}"
+    arguments = ("evaluate", whole, "--tasks", source, "--num", 2, "--workers", 1, "--output", tmp_path / "out.json")
+    result = call(capsys, *arguments)
+    assert json.loads((tmp_path / "out.json").read_text()) == result
+    assert (result["num_tasks"], result["tests"]["count"]) == (160, 480)
+    assert {row["concept"] for row in result["tasks"]} == set(result["concepts"]) == set(CONCEPTS)
+    for concept in result["concepts"].values():
+        assert (concept["num_tasks"], concept["tests"]["count"]) == (10, 30)
+    for name, count in result["solved"].items():
+        assert sum(concept["solved"][name] for concept in result["concepts"].values()) == count
+    assert main([*map(str, arguments[:-2])]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80 or lines[0].startswith("320 programs")
+    assert "Center (10)" in "\n".join(lines)
+
+
+def test_temperature_0_is_greedy(whole, capsys):
+    greedy = call(capsys, "sample", whole, "task0", "task1", "--temperature", 0, "--num", 5, "--workers", 1)
+    assert [program["count"] for program in greedy["programs"]] == [1, 1]
+    again = call(capsys, "sample", whole, "task0", "task1", "--temperature", 0, "--seed", 3, "--workers", 1)
+    assert again["programs"] == greedy["programs"]
+    drawn = call(capsys, "sample", whole, "task0", "--num", 24, "--temperature", "0.01", "--workers", 1)["programs"]
+    assert drawn[0]["program"] == greedy["programs"][0]["program"]
+    for wrong in ("-1", "nan", "inf", "warm"):
+        with pytest.raises(SystemExit):
+            main(["sample", str(whole), "task0", "--temperature", wrong])
+
+
+def test_a_submission_has_two_attempts_for_each_test(whole, tasks, tmp_path, capsys):
+    """On tasks without outputs, as in a competition: the same as with them, and only demonstrations are counted."""
+    raw = {
+        task.id: {
+            "train": [{"input": e.input, "output": e.output} for e in task.demonstrations],
+            "test": [{"input": e.input} for e in task.tests] + [{"input": task.demonstrations[0].input}],
+        }
+        for task in tasks
+    }
+    (tmp_path / "arc_challenges.json").write_text(json.dumps(raw))
+    path = tmp_path / "submission.json"
+    arguments = ("evaluate", whole, "--tasks", tmp_path / "arc_challenges.json", "--submission", path, "--workers", 1)
+    result = call(capsys, *arguments)
+    attempts = json.loads(path.read_text())
+    assert attempts.keys() == raw.keys()
+    for task in tasks:
+        assert [list(row) for row in attempts[task.id]] == [["attempt_1", "attempt_2"]] * 2
+    assert result["solved"] == dict.fromkeys(COLUMNS) | {"demonstrations": result["solved"]["demonstrations"]}
+    assert result["tests"] == {"solved": None, "pass@3": None, "count": 12}
+    # A task whose demonstrations hold: what is asked again of its first demonstration is answered right.
+    solved = [row["task_id"] for row in result["tasks"] if row["solved"]["demonstrations"]]
+    assert solved
+    for task_id in solved:
+        assert grid(attempts[task_id][1]["attempt_1"]) == tasks[task_id].demonstrations[0].output
+    solutions = {task.id: [*(e.output for e in task.tests), task.demonstrations[0].output] for task in tasks}
+    (tmp_path / "arc_solutions.json").write_text(json.dumps(solutions))
+    before = path.read_bytes()
+    scored = call(capsys, *arguments)
+    assert path.read_bytes() == before
+    assert scored["tests"]["solved"] >= len(solved)
+
+
+@pytest.mark.parametrize("option", ["--output", "--submission"])
+def test_a_file_that_cannot_be_written_is_told_before_sampling(whole, tmp_path, capsys, option):
+    for path in (tmp_path, tmp_path / "none" / "file.json"):
+        line = refused(capsys, "evaluate", whole, "--tasks", "arc1/evaluation", option, path)
+        assert line == f"error: {path}: can't be written, expected the path of a file in a folder that exists"
+
+
+def test_a_task_of_any_source_can_be_named(whole, tmp_path, capsys):
+    clone = write_conceptarc(tmp_path / "clone")
+    assert call(capsys, "solve", whole, f"conceptarc:{clone}/Center1", "--workers", 1)["task_id"] == "Center1"
+    assert call(capsys, "show", whole, "arc2/evaluation/0934a4d8")["programs"] == []
 
 
 def solved_task(whole):
@@ -145,7 +235,7 @@ def test_solve_takes_a_file_without_test_outputs(whole, tasks, tmp_path, capsys)
     by_id = call(capsys, "solve", whole, task.id, "--num", 24, "--workers", 1)
     by_file = call(capsys, "solve", whole, path, "--num", 24, "--workers", 1)
     assert by_file["predictions"] == by_id["predictions"]
-    assert by_file["solved"] == {"demonstrations": 1, "pass@1": None, "pass@3": None, "oracle": None}
+    assert by_file["solved"] == dict.fromkeys(COLUMNS) | {"demonstrations": 1}
     assert all(program["tests"] is None for program in by_file["programs"])
 
 
@@ -247,6 +337,8 @@ def test_what_is_no_run_is_one_line(arguments, tmp_path, capsys):
 
     assert "no config.yaml" in refused(capsys, *fill(tmp_path / "nowhere"))
     (tmp_path / "config.yaml").write_text("seed: no")
+    assert "no run.json" in refused(capsys, *fill(tmp_path))
+    (tmp_path / "run.json").write_text(json.dumps({"format": FORMAT, "kind": "train"}))
     assert "seed" in refused(capsys, *fill(tmp_path))
     (tmp_path / "config.yaml").write_text("seed: 1")
     if arguments[0] != "show":

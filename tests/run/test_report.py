@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codeit_jax.cli import main
+from codeit_jax.reporting.credits import ROW_NAMES
 from codeit_jax.reporting.curve import Line, chart_svg
 from codeit_jax.reporting.markup import escape, grid_svg
-from codeit_jax.reporting.solved_table import ROW_NAMES
 from tests.run.tiny_run import read_json, rows_of
 
 TAGS = {

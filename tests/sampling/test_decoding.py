@@ -129,6 +129,33 @@ def test_the_temperature_compiles_nothing(batch):
     assert (cold.tokens != usual.tokens).any()
 
 
+def test_temperature_0_is_greedy_whatever_the_key(batch):
+    """The samples that top-k 1 gives, with their log-probabilities; packing and other keys change nothing."""
+    best = run(batch, dataclasses.replace(SETTINGS, top_k=1))
+    for settings in (SETTINGS, PACKED):
+        greedy = run({**batch, "keys": batch["keys"][::-1]}, settings, temperature=np.float32(0))
+        np.testing.assert_array_equal(greedy.tokens, best.tokens)
+        np.testing.assert_allclose(greedy.log_probs, best.log_probs, atol=1e-4)
+    assert (best.tokens == best.tokens[:, :1]).all()
+    assert np.isfinite(best.log_probs).all()
+
+
+@pytest.mark.parametrize("num_columns", [30, 2_000])
+@pytest.mark.parametrize("top_k", [0, 3])
+def test_a_draw_at_temperature_0_is_the_first_best_column(num_columns, top_k):
+    """Against argmax: ties, masked columns, differences of one bit, and uniforms up to the largest."""
+    rng = np.random.default_rng(5)
+    logits = rng.integers(-3, 4, size=(200, num_columns)).astype(np.float32)
+    logits[50:100] = np.nextafter(logits[50:100] + 5, rng.choice(np.float32([0, 9]), size=(50, num_columns)))
+    logits[100:150, ::2] = -1e9
+    logits[150] = 0.0
+    uniforms = np.append(rng.random(199), np.nextafter(np.float32(1), np.float32(0))).astype(np.float32)
+    columns, log_probs = draw(jnp.asarray(logits), jnp.asarray(uniforms), jnp.float32(0), top_k)
+    np.testing.assert_array_equal(columns, logits.argmax(axis=1))
+    exact = jax.nn.log_softmax(logits)[np.arange(200), logits.argmax(axis=1)]
+    np.testing.assert_allclose(log_probs, exact, rtol=1e-5, atol=1e-5)
+
+
 def test_bfloat16_samples_with_weights_cast_once(batch):
     """Logits close to float32's: 8 bits of mantissa, 2 layers; and a loop that runs."""
     half = T5Model(dataclasses.replace(MODEL.config, dtype="bfloat16"), 30)

@@ -31,11 +31,11 @@ def make_prompts(sizes):
     return prompts
 
 
-def make_sampler(num_devices: int, prompts_per_batch: int = 4) -> Sampler:
+def make_sampler(num_devices: int, prompts_per_batch: int = 4, temperature: float = 0.95) -> Sampler:
     return Sampler(
         MODEL,
         TOKENIZER,
-        SamplingConfig(samples_per_task=3, prompts_per_batch=prompts_per_batch),
+        SamplingConfig(samples_per_task=3, prompts_per_batch=prompts_per_batch, temperature=temperature),
         prompt_buckets=(32, 128),
         max_program_tokens=12,
         mesh=make_mesh(HardwareConfig(), jax.devices()[:num_devices]),
@@ -60,6 +60,12 @@ def test_every_task_gets_its_samples_in_any_layout(params):
     assert set(want) == {(f"task{n}", s) for n in range(7) for s in range(3)}
     assert collect(make_sampler(1, prompts_per_batch=16), params, prompts) == want
     assert collect(make_sampler(1), params, prompts[::-1]) == want
+
+
+def test_temperature_0_draws_one_program_for_a_prompt(params):
+    sampler = make_sampler(1, temperature=0.0)
+    found = collect(sampler, params, make_prompts([2, 3, 7]))
+    assert set(found) == {(f"task{n}", 0) for n in range(3)}
 
 
 def test_eight_devices_sample_what_one_does(params):

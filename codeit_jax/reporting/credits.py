@@ -1,6 +1,4 @@
-"""Who solved what, in words: the rows of the counts as a table, and where a program is from."""
-
-from collections.abc import Iterator, Mapping
+"""Who found what, in words: the names of the rows of counts, and where a program is from."""
 
 from codeit_jax.evaluation import Candidate
 from codeit_jax.hindsight import BEFORE_TRAINING
@@ -26,21 +24,6 @@ SCREENS = {
 """What is said beside the counts, by `screen` in summary.json."""
 
 _PROGRAMS = {"seed": "seed program", "mutant": "mutant"}
-
-
-def solved_table(solved: Mapping[str, Mapping[str, int]], num_tasks: int) -> Iterator[str]:
-    """Yield the lines of a table of solved tasks, which fits into 80 columns.
-
-    Args:
-        solved: row -> column -> number of tasks.
-        num_tasks: the tasks there are.
-    """
-    yield f"tasks solved of {num_tasks}:"
-    columns = list(next(iter(solved.values())))
-    yield f"{'':<12}" + "".join(f"  {column:>6}" for column in columns)
-    for row in ROW_NAMES:
-        if row in solved:
-            yield f"{row:<12}" + "".join(f"  {solved[row][column]:>{max(6, len(column))}}" for column in columns)
 
 
 def found_by(candidate: Candidate) -> str:
