@@ -15,7 +15,7 @@ import json
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Literal
 
@@ -23,9 +23,10 @@ import interpreter
 from codeit_jax.arc import TaskSet
 from codeit_jax.config.errors import UserError
 from codeit_jax.config.interpreter_limits import limits_from_config
-from codeit_jax.config.schema import InterpreterConfig
+from codeit_jax.config.schema import InterpreterConfig, Screen
 from codeit_jax.evaluation import Candidate, solve_report
 from codeit_jax.evaluation.screening import screen_tasks
+from codeit_jax.hindsight import Origin
 from codeit_jax.mutation import ATTEMPTS_PER_PROGRAM, Method, Mutant, MutantGenerator
 from codeit_jax.programs import SeedProgram, format_programs
 from codeit_jax.reporting.progress import Reporter, format_seconds
@@ -55,6 +56,7 @@ class MutationJob:
         method: d1, dinf or random.
         recipe: branch probabilities of the paper or of the released code.
         seed: decides the mutants.
+        screen: which of them are candidates; see `screen_tasks`.
     """
 
     seeds: Sequence[SeedProgram]
@@ -64,6 +66,7 @@ class MutationJob:
     method: Method
     recipe: Literal["paper", "released"]
     seed: int
+    screen: Screen = "all"
 
     def settings(self) -> dict[str, Any]:
         """Return what a resumed job must have kept; the number of programs may grow."""
@@ -76,6 +79,7 @@ class MutationJob:
             "method": self.method,
             "recipe": self.recipe,
             "seed": self.seed,
+            "screen": self.screen,
         }
 
     def description(self) -> dict[str, Any]:
@@ -86,6 +90,7 @@ class MutationJob:
             "method": self.method,
             "recipe": self.recipe,
             "seed": self.seed,
+            "screen": self.screen,
         }
 
 
@@ -175,13 +180,16 @@ class _Baseline:
         # By task and position: in a resumed job they were noted in another order.
         self._found.sort(key=lambda entry: (entry[1].task_id, entry[0]))
         total = len(self._texts)
+        solved = self._score(total)
         summary = {
             "programs": total,
             "unique": len(self._first_positions),
-            "solved": self._score(total),
+            # The counts, and the same as the row that a run's summary has.
+            "solved": {**solved, "mutants": solved},
             "curve": [[count, self._score(count)["pass@3"]] for count in _curve_counts(total)],
             "attempts": self._attempts[-1] if self._attempts else 0,
             "curve_of_attempts": self._curve_of_attempts(),
+            "work": {"programs": {"mutant": len(self._first_positions) * len(self._job.tasks)}},
             **self._job.description(),
         }
         self._directory.write("solutions.jsonl", "".join(json.dumps(found.to_row()) + "\n" for _, found in self._found))
@@ -214,10 +222,15 @@ class _Baseline:
         positions = [p for p in range(start, stop) if self._first_positions[self._texts[p]] == p]
         programs = [interpreter.parse(self._texts[position]) for position in positions]
         clock = perf_counter()
-        screened = screen_tasks(programs, tasks, ["mutant"] * len(programs), pool=self._pool)
+        origins: list[Origin] = ["mutant"] * len(programs)
+        screened = screen_tasks(programs, tasks, origins, pool=self._pool, screen=self._job.screen)
         with self._reporter.stage(f"programs {start + 1} to {stop} on {len(tasks)} tasks") as advance:
             for number, (task, found) in enumerate(screened, start=1):
-                rows = [candidate.to_row() | {"position": positions[number]} for number, candidate in found.items()]
+                # The mutants before a program have been tried before it, whatever block it ran in.
+                rows = [
+                    replace(candidate, work=positions[place] + 1).to_row() | {"position": positions[place]}
+                    for place, candidate in found.items()
+                ]
                 row = {"task_id": task.id, "start": start, "stop": stop, "found": rows}
                 self._directory.append("screened.jsonl", [row])
                 clock = self._note_time("run", clock)

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codeit_jax.commands.cli_options import add_json_argument, add_run_argument, positive
 from codeit_jax.commands.program_view import people, print_program, program_json
@@ -33,6 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from codeit_jax.arc.lookup import find_task
     from codeit_jax.evaluation import select_candidates, solve_report
+    from codeit_jax.reporting.credits import found_by
     from codeit_jax.reporting.run_reader import check_same_task, read_run_config, read_solutions
 
     config = read_run_config(arguments.run_directory)
@@ -47,10 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
     stream = people(arguments)
     print(f"{task.id}: programs found: {len({candidate.program for candidate in found})}", file=stream)
     for candidate, row in zip(best, outcomes, strict=True):
-        print_program(candidate, row, task, f"{candidate.origin}, {_when(candidate.iteration)}", stream)
+        print_program(candidate, row, task, found_by(candidate), stream)
     if arguments.json:
         programs = [
-            program_json(candidate, row, task, {"origin": candidate.origin, "iteration": candidate.iteration})
+            program_json(candidate, row, task, _details(candidate))
             for candidate, row in zip(best, outcomes, strict=True)
         ]
         print(json.dumps({"programs": programs, "solved": solve_report(found, [task])}))
@@ -67,6 +68,7 @@ def _run_again(candidates: "list[Candidate]", task: "Task", config: "Config") ->
     return rows
 
 
-def _when(iteration: int) -> str:
-    # -1 is the initial data: seed programs and mutants.
-    return "before the first meta-iteration" if iteration < 0 else f"meta-iteration {iteration}"
+def _details(candidate: "Candidate") -> dict[str, Any]:
+    """Return who found a program and when, as in solutions.jsonl."""
+    row = candidate.to_row()
+    return {key: row[key] for key in ("origin", "iteration", "work", "copy_of", "constant")}

@@ -14,6 +14,7 @@ from codeit_jax.commands.cli_options import add_json_argument, positive
 if TYPE_CHECKING:
     from codeit_jax.config.sweep_file import Point
 
+_ROWS = ("seeds", "mutants", "policy", "policy_new", "cumulative")  # of `solved` in summary.json
 _POLL_SECONDS = 0.2  # runs take minutes to days, and Popen has no wait for the first of several
 
 
@@ -107,10 +108,10 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     """Print the tasks that each run solved, by pass@3."""
     # To standard error even without --json, as all progress: standard output has a machine's lines only.
     width = max(len(row["name"]) for row in rows)
-    print(f"{'solved by pass@3':<{width}}  policy  mutants  both  seconds", file=sys.stderr)
+    print(f"{'solved by pass@3':<{width}}  " + "  ".join([*_ROWS, "seconds"]), file=sys.stderr)
     for row in rows:
         if "solved" not in row:
             print(f"{row['name']:<{width}}  exit code {row['exit_code']}", file=sys.stderr)
             continue
-        policy, mutants, both = (row["solved"][origin]["pass@3"] for origin in ("policy", "mutants", "cumulative"))
-        print(f"{row['name']:<{width}}  {policy:6}  {mutants:7}  {both:4}  {row['seconds']:7.0f}", file=sys.stderr)
+        counts = "  ".join(f"{row['solved'][name]['pass@3']:{len(name)}}" for name in _ROWS)
+        print(f"{row['name']:<{width}}  {counts}  {row['seconds']:7.0f}", file=sys.stderr)

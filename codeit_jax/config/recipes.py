@@ -204,8 +204,8 @@ DIFFERENCES = (
         topic="What the cumulative score counts",
         paper="The policy's programs and the mutants.",
         released="The policy's programs; a notebook adds the solutions of 19,200 mutants afterwards.",
-        note="No setting: the rows `policy`, `mutants` and `cumulative` are separate in every report.",
-        test="tests/evaluation/test_solutions.py::test_the_report_counts_tasks_by_origin",
+        note="No setting: the rows `seeds`, `policy`, `mutants` and `cumulative` are separate in every report.",
+        test="tests/evaluation/test_rows.py::test_counts_and_lists_agree_and_rows_are_what_they_say",
     ),
     Difference(
         number=17,

@@ -27,6 +27,7 @@ from codeit_jax.config.value_types import (
 Recipe = Literal["paper", "released"]
 DemonstrationOrder = Literal["cells", "sides"]
 Dialect = Literal["native", "codeit"]
+Screen = Literal["all", "smallest_demonstration"]
 
 # What a resumed run may change. Every other setting decides what the numbers mean: changing it needs a new directory.
 CHANGEABLE_ON_RESUME = ("num_meta_iterations", "interpreter.num_workers", "checkpoint", "hardware")
@@ -96,7 +97,10 @@ class MutationConfig:
     """Further tries of an attempt whose mutant isn't valid, at the same program; without them short programs have more
     mutants than long ones."""
     score_tasks: bool = True
-    """Run the mutants on the search tasks, for the rows `mutants` and `cumulative`."""
+    """Run seeds and mutants on the search tasks, for the rows `seeds`, `mutants` and `cumulative`."""
+    candidates: Screen = "all"
+    """Which of them are candidates: all that reproduce a demonstration, as of the policy's programs (paper), or, in a
+    third of the time, only those that reproduce the smallest; the others are then overlooked."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

@@ -23,6 +23,10 @@ class Candidate:
         iteration: meta-iteration of its first finding; `BEFORE_TRAINING` before the first.
         guess: digest of the grids that it gives for the tests' inputs, so that equal predictions can be counted; None
             where it gives none for some test. The wanted outputs are no part of it.
+        work: programs that had been tried for the task by then, itself and those of its batch included; None if that
+            isn't known.
+        copy_of: of a program of the policy: `seed` or `mutant` if it is a copy of one, whatever its variables' names.
+        constant: the output is the same for all of the task's inputs.
     """
 
     task_id: str
@@ -32,6 +36,9 @@ class Candidate:
     origin: Origin
     iteration: int = BEFORE_TRAINING
     guess: str | None = None
+    work: int | None = None
+    copy_of: Origin | None = None
+    constant: bool = False
 
     @classmethod
     def from_outcomes(
@@ -42,6 +49,8 @@ class Candidate:
         *,
         origin: Origin,
         iteration: int = BEFORE_TRAINING,
+        work: int | None = None,
+        copy_of: Origin | None = None,
     ) -> "Candidate":
         """Compare a program's outcomes with the wanted outputs.
 
@@ -51,6 +60,7 @@ class Candidate:
             outcomes: on `task.inputs`, the demonstrations' first.
             origin: who wrote the program.
             iteration: meta-iteration of its finding.
+            work, copy_of: see the attributes.
         """
         grids = [outcome.grid for outcome in outcomes]
         solved = reproduced(grids, (*task.demonstrations, *task.tests))
@@ -63,6 +73,9 @@ class Candidate:
             origin=origin,
             iteration=iteration,
             guess=_digest(grids[shown:]),
+            work=work,
+            copy_of=copy_of,
+            constant=_is_constant(task, outcomes),
         )
 
     @classmethod
@@ -82,7 +95,11 @@ class Candidate:
             tests=tuple(row["tests"]),
             origin=row["origin"],
             iteration=row["iteration"],
-            guess=row.get("guess"),  # rows of before there were votes have none
+            # Lines of earlier versions lack these.
+            work=row.get("work"),
+            copy_of=row.get("copy_of"),
+            constant=row.get("constant", False),
+            guess=row.get("guess"),
         )
 
     def to_row(self) -> dict[str, Any]:
@@ -96,6 +113,9 @@ class Candidate:
             "demonstrations": list(self.demonstrations),
             "tests": list(self.tests),
             "guess": self.guess,
+            "work": self.work,
+            "copy_of": self.copy_of,
+            "constant": self.constant,
         }
 
     @property
@@ -107,6 +127,12 @@ class Candidate:
     def solves_tests(self) -> bool:
         """Return whether every test is reproduced."""
         return all(self.tests)
+
+
+def _is_constant(task: Task, outcomes: Sequence[Outcome]) -> bool:
+    """Return whether a program gives one grid for all inputs; with a single input, nothing can be said."""
+    outputs = {outcome.grid for outcome in outcomes}
+    return len(outputs) == 1 and None not in outputs and len(set(task.inputs)) > 1
 
 
 def _digest(predictions: Sequence[Grid | None]) -> str | None:

@@ -1,13 +1,13 @@
 """Running many programs on many tasks: which reproduce a demonstration of which task?"""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import interpreter
 from codeit_jax.arc import Example, Task, TaskSet, area, reproduced
+from codeit_jax.config.schema import Screen
 from codeit_jax.evaluation.candidates import Candidate
-from codeit_jax.evaluation.solutions import SolutionTable
 from codeit_jax.hindsight import Execution, Origin
 from interpreter.pool.jobs import Results
 
@@ -17,34 +17,40 @@ T = TypeVar("T")
 
 
 def find_candidates(
-    executions: Sequence[Execution],
+    executions: Mapping[tuple[str, str], Execution],
     tasks: TaskSet,
-    known: SolutionTable,
+    initial_programs: Mapping[str, Origin],
     *,
     pool: interpreter.InterpreterPool,
     iteration: int,
+    work: int,
 ) -> list[Candidate]:
     """Run programs of the policy on the tests, to score them.
 
     Args:
-        executions: of programs that solve a demonstration, on the demonstrations.
+        executions: of programs that solve a demonstration, on the demonstrations, by task and canonical text.
         tasks: theirs; the tests' outputs are read here, to score only.
-        known: programs found before, which aren't run again.
+        initial_programs: by canonical text, who wrote the seeds and mutants that the run started from.
         pool: runs the programs.
         iteration: the meta-iteration.
+        work: programs tried for each task until its end.
 
     Returns:
-        The candidates that aren't known yet.
+        A candidate for each execution.
     """
-    # What a program does is a function of its text: the candidate of an earlier meta-iteration still holds.
-    unknown = [e for e in executions if not known.is_known(e.task_id, e.program)]
     # The tests wait until here: what reaches a prompt, a priority or a choice never saw them.
-    jobs = [interpreter.Job(programs=[e.program], grids=tasks[e.task_id].test_inputs) for e in unknown]
+    jobs = [interpreter.Job([text], tasks[task_id].test_inputs) for task_id, text in executions]
     return [
         Candidate.from_outcomes(
-            tasks[e.task_id], e.program, (*e.outcomes, *outcomes), origin="policy", iteration=iteration
+            tasks[task_id],
+            text,
+            (*execution.outcomes, *outcomes),
+            origin="policy",
+            iteration=iteration,
+            work=work,
+            copy_of=initial_programs.get(text),
         )
-        for e, [outcomes] in zip(unknown, pool.run(jobs), strict=True)
+        for ((task_id, text), execution), [outcomes] in zip(executions.items(), pool.run(jobs), strict=True)
     ]
 
 
@@ -54,16 +60,18 @@ def screen_programs(
     origins: Sequence[Origin],
     *,
     pool: interpreter.InterpreterPool,
+    screen: Screen = "all",
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Candidate]:
     """Find what `screen_tasks` yields for each task, in one list by task and then in the order of the programs.
 
     Args:
-        programs, tasks, origins, pool: see `screen_tasks`.
+        programs, tasks, origins, pool, screen: see `screen_tasks`.
         on_progress: called with tasks done and tasks in all.
     """
     candidates: list[Candidate] = []
-    for number, (_, found) in enumerate(screen_tasks(programs, tasks, origins, pool=pool), start=1):
+    screened = screen_tasks(programs, tasks, origins, pool=pool, screen=screen)
+    for number, (_, found) in enumerate(screened, start=1):
         candidates.extend(found.values())
         on_progress(number, len(tasks))
     return candidates
@@ -75,17 +83,19 @@ def screen_tasks(
     origins: Sequence[Origin],
     *,
     pool: interpreter.InterpreterPool,
+    screen: Screen = "all",
 ) -> Iterator[tuple[Task, dict[int, Candidate]]]:
-    """Find the programs that reproduce the smallest demonstration of a task, and what else of it they reproduce.
+    """Find the programs that reproduce a demonstration of a task, and what else of it they reproduce.
 
-    Almost all programs miss almost all tasks, so each runs on the smallest demonstration first, and only those that
-    reproduce it on all inputs; a program that reproduces only larger demonstrations is overlooked.
+    Every program runs on the demonstrations, and those that are candidates then run on the tests. A program that fails
+    on one demonstration may still reproduce another, so with `all` none is left out anywhere.
 
     Args:
         programs: the programs; they are run sorted, since those that begin alike share calls.
         tasks: the tasks; the tests' outputs are read to score only.
         origins: who wrote each program.
         pool: runs the programs.
+        screen: `all`; or `smallest_demonstration`, which overlooks programs that reproduce only larger ones.
 
     Yields:
         Each task with its candidates, by ascending position of the program.
@@ -95,27 +105,32 @@ def screen_tasks(
     order = sorted(range(len(programs)), key=lambda position: programs[position].lines)
     texts = [str(programs[position]) for position in order]
 
-    def submit_first(task: Task) -> interpreter.Pending:
-        return pool.submit([interpreter.Job(texts, [_smallest(task).input])])
+    def submit_demonstrations(task: Task) -> interpreter.Pending:
+        return pool.submit([interpreter.Job(texts, [shown.input for shown in _screened(task, screen)])])
 
-    def submit_whole(task: Task, hits: Sequence[int]) -> interpreter.Pending:
-        return pool.submit([interpreter.Job([texts[number] for number in hits], task.inputs)])
+    def submit_rest(task: Task, hits: Iterable[int]) -> interpreter.Pending:
+        inputs = task.test_inputs if screen == "all" else task.inputs
+        return pool.submit([interpreter.Job([texts[number] for number in hits], inputs)])
 
-    # Two pipelines of lazy iterators, one fed by the other: while the hits of one task run on all of its inputs, the
-    # next tasks already run on their smallest.
-    first = _ahead((task, submit_first(task)) for task in tasks)
-    hits = ((task, _hits(task, rows)) for task, [rows] in first)
-    whole = _ahead(((task, numbers), submit_whole(task, numbers)) for task, numbers in hits)
-    for (task, numbers), [rows] in whole:
-        # Back into the order of the programs, so that what is found doesn't depend on how they were sorted.
-        outcomes_by_position = {order[number]: row for number, row in zip(numbers, rows, strict=True)}
-        yield (
-            task,
-            {
-                position: Candidate.from_outcomes(task, str(programs[position]), row, origin=origins[position])
-                for position, row in sorted(outcomes_by_position.items())
-            },
-        )
+    # Two pipelines of lazy iterators, one fed by the other: while the hits of one task run on its tests, the next
+    # tasks already run on their demonstrations.
+    demonstrations = _ahead((task, submit_demonstrations(task)) for task in tasks)
+    # Outcomes of the many programs that reproduce nothing are dropped here.
+    hits = ((task, _hits(rows, _screened(task, screen))) for task, [rows] in demonstrations)
+    whole = _ahead(((task, rows), submit_rest(task, rows)) for task, rows in hits)
+    for (task, first_rows), [rest_rows] in whole:
+        candidates = {}
+        for (number, first), rest in zip(first_rows.items(), rest_rows, strict=True):
+            # Back into the order of the programs, so that what is found doesn't depend on how they were sorted.
+            position = order[number]
+            candidates[position] = Candidate.from_outcomes(
+                task,
+                texts[number],
+                (*first, *rest) if screen == "all" else rest,
+                origin=origins[position],
+                work=position + 1,
+            )
+        yield task, dict(sorted(candidates.items()))
 
 
 def _ahead(submitted: Iterable[tuple[T, interpreter.Pending]]) -> Iterator[tuple[T, Results]]:
@@ -131,12 +146,18 @@ def _ahead(submitted: Iterable[tuple[T, interpreter.Pending]]) -> Iterator[tuple
         yield item, pending.result()
 
 
-def _smallest(task: Task) -> Example:
+def _screened(task: Task, screen: Screen) -> Sequence[Example]:
+    """Return the demonstrations on which every program runs."""
+    if screen == "all":
+        return task.demonstrations
     # Of equal ones the first: `min` is stable.
-    return min(task.demonstrations, key=lambda example: area(example.input))
+    return [min(task.demonstrations, key=lambda example: area(example.input))]
 
 
-def _hits(task: Task, rows: Sequence[Sequence[interpreter.Outcome]]) -> list[int]:
-    """Return the numbers of the programs that reproduce the smallest demonstration."""
-    smallest = _smallest(task)
-    return [number for number, [outcome] in enumerate(rows) if reproduced([outcome.grid], [smallest]) == (True,)]
+def _hits(
+    rows: Sequence[Sequence[interpreter.Outcome]], examples: Sequence[Example]
+) -> dict[int, Sequence[interpreter.Outcome]]:
+    """Return number and outcomes of the programs that reproduce one of the examples."""
+    return {
+        number: row for number, row in enumerate(rows) if any(reproduced([outcome.grid for outcome in row], examples))
+    }

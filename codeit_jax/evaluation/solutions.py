@@ -4,22 +4,29 @@ from collections.abc import Iterable, Iterator
 
 from codeit_jax.arc import TaskSet
 from codeit_jax.evaluation.candidates import Candidate
-from codeit_jax.evaluation.selection_rule import solve_report
+from codeit_jax.evaluation.rows import solved_rows
 from codeit_jax.hindsight import Origin
 
 
 class SolutionTable:
-    """All programs found that reproduce at least one demonstration, by origin, task and text."""
+    """All programs found that reproduce at least one demonstration, by origin, task and text.
+
+    A candidate's place, from 0, is that of its line in solutions.jsonl.
+    """
 
     def __init__(self, candidates: Iterable[Candidate] = ()) -> None:
-        self._candidates: dict[tuple[Origin, str, str], Candidate] = {}
+        self._candidates: list[Candidate] = []
+        self._places: dict[tuple[Origin, str, str], int] = {}
         self.add(candidates)
 
     def __len__(self) -> int:
         return len(self._candidates)
 
     def __iter__(self) -> Iterator[Candidate]:
-        return iter(self._candidates.values())
+        return iter(self._candidates)
+
+    def __getitem__(self, place: int) -> Candidate:
+        return self._candidates[place]
 
     def add(self, candidates: Iterable[Candidate]) -> list[Candidate]:
         """Add candidates.
@@ -34,24 +41,16 @@ class SolutionTable:
         for candidate in candidates:
             # By origin too: what mutation found first the policy can still find, and is credited with.
             key = (candidate.origin, candidate.task_id, candidate.program)
-            if key not in self._candidates:
-                self._candidates[key] = candidate
+            if key not in self._places:
+                self._places[key] = len(self._candidates)
+                self._candidates.append(candidate)
                 new.append(candidate)
         return new
 
-    def candidates(self, *origins: Origin) -> list[Candidate]:
-        """Return the candidates of some origins, in the order of finding; of all without an argument."""
-        return [c for c in self._candidates.values() if not origins or c.origin in origins]
-
-    def is_known(self, task_id: str, program: str) -> bool:
-        """Return whether the policy found a program for a task before."""
-        # A mutant's finding doesn't count: the same program of the policy is a candidate of its own.
-        return ("policy", task_id, program) in self._candidates
+    def place(self, origin: Origin, task_id: str, program: str) -> int | None:
+        """Return where a program is, if that origin found it for that task."""
+        return self._places.get((origin, task_id, program))
 
     def report(self, tasks: TaskSet) -> dict[str, dict[str, int]]:
-        """Count solved tasks for `policy`, `mutants` (with the seed programs) and `cumulative` (all)."""
-        return {
-            "policy": solve_report(self.candidates("policy"), tasks),
-            "mutants": solve_report(self.candidates("seed", "mutant"), tasks),
-            "cumulative": solve_report(self.candidates(), tasks),
-        }
+        """Count solved tasks by who found the programs: see `solved_rows`."""
+        return solved_rows(self._candidates, tasks)

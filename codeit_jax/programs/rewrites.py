@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import interpreter
+from interpreter.language.limits import Mode
 from interpreter.language.program import OUTPUT_NAME, Program
 from interpreter.language.slots import FIRST_LINE_SLOT, FIXED_NAMES, INPUT_SLOT, NUM_PRIMITIVES, Instruction
 
@@ -67,6 +68,17 @@ def canonical_program(lines: Sequence[Instruction]) -> Program:
     """Return the program of these lines, its variables named x1, x2, ..., O."""
     names = (*(f"x{number}" for number in range(1, len(lines))), OUTPUT_NAME)
     return Program(tuple(lines), names)
+
+
+def canonical_text(text: str, mode: Mode = "native") -> str:
+    """Return a program's text with its variables named x1, x2, ..., O; a text that is no program as it is.
+
+    Two programs are the same if their canonical texts are equal: names of variables mean nothing.
+    """
+    try:
+        return str(canonical_program(interpreter.parse(text, mode).lines))
+    except interpreter.ProgramError:
+        return text
 
 
 def tidy(program: Program) -> Program:

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from codeit_jax.arc import Example
 from codeit_jax.evaluation import COLUMNS
+from codeit_jax.reporting.credits import ROW_NAMES, SCREENS, demonstrations_held, found_by
 from codeit_jax.reporting.curve import Line, chart_svg
 from codeit_jax.reporting.markup import escape, grid_svg
-from codeit_jax.reporting.run_result import RunResult, SolvedTask
+from codeit_jax.reporting.run_result import RunResult, ShownTask
 from interpreter import Outcome
 
 # A second line of defense behind `escape`: whatever gets into the page, nothing is loaded and nothing runs.
@@ -23,8 +24,6 @@ svg .lines { stroke: #555; stroke-width: .5; fill: none; } svg .rule { stroke: #
 svg polyline, svg path { fill: none; stroke-width: 2; } svg .rule, svg .lines { stroke-width: .5; }
 svg text { font-size: 12px; fill: #444; }
 """
-# By the keys of summary.json, in the order of the page's tables.
-_ROWS = {"policy": "sampled from the policy", "mutants": "seeds and mutants", "cumulative": "both"}
 
 
 def build_page(runs: Sequence[RunResult]) -> str:
@@ -46,7 +45,10 @@ def _chart(runs: Sequence[RunResult]) -> str:
     # By pass@3, the number that the paper compares.
     lines = [
         Line(
-            f"{run.name}: {_ROWS[key]}", [(row["iteration"], row[key]["pass@3"]) for row in run.scores], number, dashed
+            f"{run.name}: {ROW_NAMES[key]}",
+            [(row["iteration"], row[key]["pass@3"]) for row in run.scores],
+            number,
+            dashed,
         )
         for number, run in enumerate(runs)
         for key, dashed in (("policy", False), ("cumulative", True))
@@ -61,30 +63,29 @@ def _run_section(run: RunResult) -> Iterator[str]:
     yield f"<ul>{settings}</ul>"
     head = "".join(f"<th>{column}</th>" for column in COLUMNS)
     yield f"<table><tr><th>tasks solved of {run.num_tasks}</th>{head}</tr>"
-    for key, name in _ROWS.items():
+    for key, name in ROW_NAMES.items():
         cells = "".join(f"<td>{run.report[key][column]}</td>" for column in COLUMNS)
-        yield f"<tr><td>{name}</td>{cells}</tr>"
+        yield f"<tr><td>{key}: {name}</td>{cells}</tr>"
     yield "</table>"
-    yield f"<h3>Tasks with all demonstrations solved: {len(run.solved)}</h3>"
-    for solved in run.solved:
-        yield from _task_section(solved)
+    yield f"<p>{escape(SCREENS[run.screen])}</p>"
+    yield f"<h3>Tasks solved (pass@3): {len(run.shown)}</h3>"
+    for shown in run.shown:
+        yield from _task_section(shown)
 
 
-def _task_section(solved: SolvedTask) -> Iterator[str]:
-    task, candidate = solved.task, solved.best
-    verdict = "the tests, too" if candidate.solves_tests else "not the tests"
-    # Solutions from the initial data have iteration -1.
-    when = "before the first meta-iteration" if candidate.iteration < 0 else f"meta-iteration {candidate.iteration}"
+def _task_section(shown: ShownTask) -> Iterator[str]:
+    task, candidate = shown.task, shown.solved.candidate
     yield f"<h4><bdi>{escape(task.id)}</bdi></h4>"
     yield (
-        f"<p>Solves {verdict}. Found by: {escape(candidate.origin)}, {when}; "
-        f"{solved.num_programs} programs reproduce a demonstration or more.</p>"
+        f"<p>Found by: {escape(found_by(candidate))}. Reproduces all tests and {demonstrations_held(candidate)} "
+        f"demonstrations; programs that reproduce one or more: {shown.solved.num_programs}. "
+        f"Counted in the rows {', '.join(shown.solved.rows)}.</p>"
     )
     yield f"<pre>{escape(candidate.program)}</pre>"
     # Outcomes come as the inputs went in: demonstrations first.
-    shown = len(task.demonstrations)
-    yield "<div>" + "".join(_pairs("demonstration", task.demonstrations, solved.outcomes[:shown])) + "</div>"
-    yield "<div>" + "".join(_pairs("test", task.tests, solved.outcomes[shown:])) + "</div>"
+    split = len(task.demonstrations)
+    yield "<div>" + "".join(_pairs("demonstration", task.demonstrations, shown.outcomes[:split])) + "</div>"
+    yield "<div>" + "".join(_pairs("test", task.tests, shown.outcomes[split:])) + "</div>"
 
 
 def _pairs(kind: str, examples: Sequence[Example], outcomes: Sequence[Outcome]) -> Iterator[str]:

@@ -42,6 +42,27 @@ def read_solutions(run: Path) -> list[Candidate]:
     return solutions
 
 
+def read_sampled_solutions(run: Path) -> dict[int, list[Candidate]]:
+    """Read which of the programs found the policy sampled in each meta-iteration, new ones and old ones.
+
+    Raises:
+        StorageError: a line is damaged.
+    """
+    path = run.expanduser() / "sampled_solutions.jsonl"
+    # Before the solutions: a run writes these first, so all that is named here is there.
+    rows = list(read_lines(path))
+    solutions = read_solutions(run)
+    sampled = {}
+    for number, row in rows:
+        try:
+            sampled[row["iteration"]] = [solutions[place] for place in row["solutions"]]
+        except (KeyError, TypeError, IndexError):
+            raise StorageError(
+                f"{path}:{number}: not what a meta-iteration sampled, expected lines of solutions.jsonl"
+            ) from None
+    return sampled
+
+
 def check_same_task(candidate: Candidate, task: Task) -> None:
     """Raise UserError if a program was found for another task of that id: the tasks' data changed since."""
     found = (len(task.demonstrations), len(task.tests))

@@ -9,26 +9,29 @@ from typing import Any
 from codeit_jax.arc import Task, TaskSet, load_tasks
 from codeit_jax.config.errors import StorageError
 from codeit_jax.config.interpreter_limits import limits_from_config
-from codeit_jax.evaluation import Candidate, select_candidates
-from codeit_jax.evaluation.solutions import SolutionTable
-from codeit_jax.reporting.run_reader import check_same_task, read_lines, read_run_config, read_solutions
+from codeit_jax.evaluation import Candidate, SolvedTask, solve_report, solved_rows, solved_tasks
+from codeit_jax.reporting.run_reader import (
+    check_same_task,
+    read_lines,
+    read_run_config,
+    read_sampled_solutions,
+    read_solutions,
+)
 from interpreter import InterpreterPool, Job, Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class SolvedTask:
-    """A task for which some program reproduces all demonstrations.
+class ShownTask:
+    """A task of the gallery.
 
     Attributes:
         task: the task.
-        best: the program that the selection rule ranks first.
-        num_programs: programs that reproduce at least one demonstration.
-        outcomes: the best program's outcomes, on the demonstrations and then the tests.
+        solved: the program that solves it, and the rows that count it.
+        outcomes: the program's outcomes, on the demonstrations and then the tests.
     """
 
     task: Task
-    best: Candidate
-    num_programs: int
+    solved: SolvedTask
     outcomes: Sequence[Outcome]
 
 
@@ -41,16 +44,18 @@ class RunResult:
         settings: settings that a result must be quoted with, by name.
         report: counts of solved tasks as in `summary.json`, for the programs found so far.
         num_tasks: number of tasks searched.
+        screen: how seeds and mutants were screened, as in `summary.json`.
         scores: rows of the scoring stage, one per meta-iteration.
-        solved: the solved tasks, ordered by id.
+        shown: the tasks that pass@3 counts, ordered by id.
     """
 
     name: str
     settings: dict[str, str]
     report: dict[str, dict[str, int]]
     num_tasks: int
+    screen: str | None
     scores: list[dict[str, Any]]
-    solved: list[SolvedTask]
+    shown: list[ShownTask]
 
 
 def read_run_result(run: Path) -> RunResult:
@@ -62,9 +67,10 @@ def read_run_result(run: Path) -> RunResult:
     """
     config = read_run_config(run)
     tasks = load_tasks(config.data.search_tasks)[: config.data.num_search_tasks]
+    *_, last = [[], *read_sampled_solutions(run).values()]
     solutions = read_solutions(run)
     with InterpreterPool(config.interpreter.num_workers, limits_from_config(config.interpreter)) as pool:
-        solved = list(_solved_tasks(solutions, tasks, pool))
+        shown = list(_shown_tasks(solutions, tasks, pool))
     return RunResult(
         name=run.expanduser().resolve().name,
         settings={
@@ -74,26 +80,22 @@ def read_run_result(run: Path) -> RunResult:
             "weights": config.model.weights or "from scratch",
             "samples of a task": str(config.sampling.samples_per_task),
         },
-        report=SolutionTable(solutions).report(tasks),
+        report=solved_rows(solutions, tasks) | {"policy_last": solve_report(last, tasks)},
         num_tasks=len(tasks),
+        screen=config.mutation.candidates if config.mutation.score_tasks else None,
         scores=list(_score_rows(run)),
-        solved=solved,
+        shown=shown,
     )
 
 
-def _solved_tasks(found: Sequence[Candidate], tasks: TaskSet, pool: InterpreterPool) -> Iterator[SolvedTask]:
-    by_task: dict[str, list[Candidate]] = {}
+def _shown_tasks(found: Sequence[Candidate], tasks: TaskSet, pool: InterpreterPool) -> Iterator[ShownTask]:
     for candidate in found:
-        by_task.setdefault(candidate.task_id, []).append(candidate)
-    best = {task_id: select_candidates(candidates, 1) for task_id, candidates in by_task.items()}
-    for task in tasks:
-        for candidate in best.get(task.id, []):
-            check_same_task(candidate, task)
-    shown = [task for task in tasks if any(c.solves_demonstrations for c in best.get(task.id, []))]
-    jobs = [Job([best[task.id][0].program], task.inputs) for task in shown]
-    for task, [outcomes] in zip(shown, pool.run(jobs), strict=True):
-        num_programs = len({candidate.program for candidate in by_task[task.id]})
-        yield SolvedTask(task=task, best=best[task.id][0], num_programs=num_programs, outcomes=outcomes)
+        if candidate.task_id in tasks:
+            check_same_task(candidate, tasks[candidate.task_id])
+    solved = solved_tasks(found, tasks)
+    jobs = [Job([one.candidate.program], tasks[one.task_id].inputs) for one in solved]
+    for one, [outcomes] in zip(solved, pool.run(jobs), strict=True):
+        yield ShownTask(task=tasks[one.task_id], solved=one, outcomes=outcomes)
 
 
 def _score_rows(run: Path) -> Iterator[dict[str, Any]]:

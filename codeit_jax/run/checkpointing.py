@@ -42,10 +42,18 @@ def first_state(parts: Components, monitor: Monitor) -> RunState:
         too_long = replay.add(experiences)
         fault_point("mutate")
         stage.note(experiences=len(experiences), programs=len(programs), too_long=too_long)
+    initial_programs = {str(program): origin for origin, program in programs}
+    monitor.keep_initial_programs(initial_programs)
     solutions = SolutionTable(screen_initial_programs(programs, parts, monitor))
     monitor.keep_solutions(list(solutions))
     return RunState(
-        iteration=PRETRAINING, stage=Stage.LEARN, train=train, replay=replay, solutions=solutions, sampled=set()
+        iteration=PRETRAINING,
+        stage=Stage.LEARN,
+        train=train,
+        replay=replay,
+        initial_programs=initial_programs,
+        solutions=solutions,
+        sampled=set(),
     )
 
 
@@ -75,6 +83,7 @@ def restored_state(parts: Components, directory: RunDirectory, saved: Checkpoint
         steps=tuple(StepMetrics(**step) for step in saved.meta["steps"]),
         train=TrainState(**checkpoint.restore_state(saved, target)),
         replay=replay,
+        initial_programs={row["program"]: row["origin"] for row in directory.read("initial_programs.jsonl")},
         solutions=SolutionTable(map(Candidate.from_row, directory.read("solutions.jsonl"))),
         sampled=set(np.load(saved.replay / SAMPLED_FILE).tolist()),
         num_sampled=saved.meta["num_sampled"],

@@ -7,11 +7,12 @@ from codeit_jax.arc import Grid
 from codeit_jax.config.errors import UserError
 from codeit_jax.config.interpreter_limits import limits_from_config
 from codeit_jax.config.schema import HindsightConfig
-from codeit_jax.evaluation import Candidate, solve_report
+from codeit_jax.evaluation import Candidate, solved_rows
 from codeit_jax.evaluation.screening import screen_programs
 from codeit_jax.hindsight import Execution, Experience, Origin, execute, relabel, relabel_all
 from codeit_jax.hindsight.augmentation import augment
 from codeit_jax.mutation import Mutant, generate_mutants
+from codeit_jax.programs import canonical_program
 from codeit_jax.run.components import Components
 from codeit_jax.run.monitor import Monitor
 from codeit_jax.run.state import PRETRAINING, stage_rng
@@ -28,8 +29,8 @@ def initial_experiences(parts: Components, say: Callable[[str], None]) -> tuple[
         say: prints a line.
 
     Returns:
-        An experience for each program, on its own task's demonstrations; and the programs, each text once, for
-        screening.
+        An experience for each program, on its own task's demonstrations; and the programs, each canonical text once,
+        the seeds first: for screening, and to tell what the policy only copies.
 
     Raises:
         UserError: no seed program gives a valid grid on any demonstration of its task.
@@ -40,7 +41,10 @@ def initial_experiences(parts: Components, say: Callable[[str], None]) -> tuple[
             f"{parts.config.data.seeds}: no program runs on its task's demonstrations, expected at least one"
         )
     # Each text once, seeds first: a mutant that came out as a seed program counts as that.
-    programs: dict[str, InitialProgram] = {str(seed.program): ("seed", seed.program) for seed in parts.seeds}
+    programs: dict[str, InitialProgram] = {}
+    for seed in parts.seeds:
+        canonical = canonical_program(seed.program.lines)
+        programs.setdefault(str(canonical), ("seed", canonical))
     mutation = parts.config.mutation
     kind = f"{mutation.method}, branch probabilities: {mutation.branch_probabilities}"
     say(f"making {mutation.num_programs} mutants ({kind})")
@@ -57,7 +61,8 @@ def initial_experiences(parts: Components, say: Callable[[str], None]) -> tuple[
         max_attempts=mutation.num_programs if mutation.count == "attempts" else None,
     ).accepted
     for mutant, outputs in accepted:
-        programs.setdefault(str(mutant.program), ("mutant", mutant.program))
+        canonical = canonical_program(mutant.program.lines)
+        programs.setdefault(str(canonical), ("mutant", canonical))
         experiences.append(_mutant_experience(mutant, outputs, parts))
     # Of the programs' own tasks: so neither setting changes what the other gives.
     augmented = augment(experiences, parts.config.data.augment, seed=parts.config.seed, pool=parts.pool)
@@ -95,7 +100,7 @@ def fresh_mutants(parts: Components, iteration: int) -> list[Experience]:
 
 
 def screen_initial_programs(programs: Sequence[InitialProgram], parts: Components, monitor: Monitor) -> list[Candidate]:
-    """Run seeds and mutants on the search tasks: what mutation alone solves (rows `mutants` and `cumulative`).
+    """Run seeds and mutants on the search tasks: what no policy is needed for (rows `seeds`, `mutants`).
 
     Args:
         programs: each text once.
@@ -114,11 +119,22 @@ def screen_initial_programs(programs: Sequence[InitialProgram], parts: Component
             parts.search_tasks,
             [origin for origin, _ in programs],
             pool=parts.pool,
+            screen=parts.config.mutation.candidates,
             on_progress=stage.advance,
         )
-        report = solve_report(found, parts.search_tasks)
-        stage.note(programs=len(programs), mutants=report)
-    monitor.say(f"seeds and mutants solve {report['demonstrations']} (demonstrations) / {report['pass@3']} (pass@3)")
+        report = solved_rows(found, parts.search_tasks)
+        stage.note(
+            programs=len(programs),
+            screen=parts.config.mutation.candidates,
+            candidates=len(found),
+            seeds=report["seeds"],
+            mutants=report["mutants"],
+        )
+    seeds, mutants = report["seeds"], report["mutants"]
+    monitor.say(
+        f"solved by the seeds {seeds['demonstrations']} (demonstrations) / {seeds['pass@3']} (pass@3), "
+        f"by their mutants {mutants['demonstrations']} / {mutants['pass@3']}"
+    )
     return found
 
 

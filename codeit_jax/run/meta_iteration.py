@@ -10,9 +10,8 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from codeit_jax.evaluation import Candidate, solve_report
+from codeit_jax.evaluation import solve_report
 from codeit_jax.evaluation.screening import find_candidates
-from codeit_jax.evaluation.solutions import SolutionTable
 from codeit_jax.hindsight import (
     Execution,
     Experience,
@@ -22,6 +21,7 @@ from codeit_jax.hindsight import (
     submit_programs,
 )
 from codeit_jax.hindsight.executions import NO_GRID_SIZE
+from codeit_jax.programs import canonical_text
 from codeit_jax.run.components import Components
 from codeit_jax.run.initial_data import fresh_mutants
 from codeit_jax.run.monitor import Monitor, StageNotes
@@ -70,11 +70,11 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
             state = count_programs(state, programs, stage)
         executions = execute(state, running, parts, monitor)
         experiences = relabel(state, executions, parts, monitor)
-        new = find_solutions(state, executions, parts, monitor)
+        places = find_solutions(state, executions, parts, monitor)
         if config.replay.policy_experiences != "none":
             mutants = config.replay.policy_experiences == "mutants"
             remember(state, new_mutants(state, parts, monitor) if mutants else experiences, monitor)
-        score(state, executions, new, parts, monitor)
+        score(state, places, parts, monitor)
         state = replace(state, stage=Stage.LEARN)
 
     with monitor.stage(iteration, "learn", title="learning") as stage:
@@ -190,10 +190,8 @@ def relabel(state: RunState, executions: Sequence[Execution], parts: Components,
     return experiences
 
 
-def find_solutions(
-    state: RunState, executions: Sequence[Execution], parts: Components, monitor: Monitor
-) -> list[Candidate]:
-    """Run the programs that solve a demonstration on the tests, to score them, and keep the new ones.
+def find_solutions(state: RunState, executions: Sequence[Execution], parts: Components, monitor: Monitor) -> list[int]:
+    """Keep the programs that solve a demonstration; the new ones run on the tests, to score them.
 
     Args:
         state: its table of solutions grows.
@@ -202,18 +200,38 @@ def find_solutions(
         monitor: watches, and writes the new candidates.
 
     Returns:
-        The candidates that the policy hadn't found before.
+        The places in the table of all that this meta-iteration sampled, new or found before.
     """
-    tasks = parts.search_tasks
+    tasks, table, mode = parts.search_tasks, state.solutions, parts.config.interpreter.mode
     with monitor.stage(state.iteration, "find") as stage:
         # Chosen by the demonstrations alone: the tests' outputs are compared with only now, to score.
-        solving = [e for e in executions if any(solved_demonstrations(e, tasks[e.task_id]))]
-        found = find_candidates(solving, tasks, state.solutions, pool=parts.pool, iteration=state.iteration)
-        new = state.solutions.add(found)
+        # By canonical text: programs that differ in their variables' names only are one.
+        solving: dict[tuple[str, str], Execution] = {}
+        for execution in executions:
+            if any(solved_demonstrations(execution, tasks[execution.task_id])):
+                solving.setdefault((execution.task_id, canonical_text(execution.program, mode)), execution)
+        # What a program does is a function of its text: the candidate of an earlier meta-iteration still holds.
+        found = find_candidates(
+            {key: execution for key, execution in solving.items() if table.place("policy", *key) is None},
+            tasks,
+            state.initial_programs,
+            pool=parts.pool,
+            iteration=state.iteration,
+            work=programs_tried(state, parts),
+        )
+        new = table.add(found)
+        places = [place for key in solving if (place := table.place("policy", *key)) is not None]
         stage.note(solving=len(solving), new=len(new))
     # At once, for whoever watches the file; killed before the next checkpoint, the run truncates it on resume.
     monitor.keep_solutions(new)
-    return new
+    monitor.keep_sampled(state.iteration, places)
+    return places
+
+
+def programs_tried(state: RunState, parts: Components) -> int:
+    """Return how many programs have been tried for each task, this meta-iteration's samples included."""
+    screened = len(state.initial_programs) if parts.config.mutation.score_tasks else 0
+    return screened + (state.iteration + 1) * parts.config.sampling.samples_per_task
 
 
 def new_mutants(state: RunState, parts: Components, monitor: Monitor) -> list[Experience]:
@@ -238,34 +256,24 @@ def remember(state: RunState, experiences: Sequence[Experience], monitor: Monito
         stage.note(added=len(experiences) - too_long, too_long=too_long, size=size)
 
 
-def score(
-    state: RunState, executions: Sequence[Execution], new: Sequence[Candidate], parts: Components, monitor: Monitor
-) -> None:
+def score(state: RunState, places: Sequence[int], parts: Components, monitor: Monitor) -> None:
     """Count the solved tasks: so far, and by this meta-iteration's programs alone.
 
     Args:
         state: isn't changed.
-        executions: of the meta-iteration.
-        new: candidates that the policy hadn't found before.
+        places: of this meta-iteration's programs in the table of solutions.
         parts: of the run.
         monitor: watches, and prints the counts.
     """
     with monitor.stage(state.iteration, "score") as stage:
         report = state.solutions.report(parts.search_tasks)
-        report["policy_last"] = solve_report(current_candidates(state.solutions, executions), parts.search_tasks)
+        report["policy_last"] = solve_report([state.solutions[place] for place in places], parts.search_tasks)
         stage.note(**report)
-    policy, last, both = report["policy"], report["policy_last"], report["cumulative"]
+    solved = {row: counts["pass@3"] for row, counts in report.items()}
     monitor.say(
-        f"{state.name}: solved by the policy {policy['demonstrations']} (demonstrations) / {policy['pass@3']} "
-        f"(pass@3), in this meta-iteration {last['demonstrations']} / {last['pass@3']}, "
-        f"with the mutants {both['demonstrations']} / {both['pass@3']}; {len(new)} new programs"
+        f"{state.name}: tasks solved (pass@3) by the policy {solved['policy']}, by it alone {solved['policy_new']}, "
+        f"in this meta-iteration {solved['policy_last']}, with seeds and mutants {solved['cumulative']}"
     )
-
-
-def current_candidates(solutions: SolutionTable, executions: Sequence[Execution]) -> list[Candidate]:
-    """Return the candidates among one meta-iteration's programs, new or found before."""
-    ran = {(execution.task_id, execution.program) for execution in executions}
-    return [c for c in solutions.candidates("policy") if (c.task_id, c.program) in ran]
 
 
 def plan_learning(state: RunState, parts: Components) -> tuple[Draw, list[PlannedBatch]]:

@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Any
 
 from codeit_jax.evaluation import Candidate
+from codeit_jax.hindsight import Origin
 from codeit_jax.reporting.progress import Reporter
 from codeit_jax.run.devices import DeviceClock, out_of_memory_as_user_error
 from codeit_jax.run.state import iteration_name
@@ -105,6 +106,15 @@ class Monitor:
     def keep_solutions(self, candidates: Sequence[Candidate]) -> None:
         """Write new candidates into solutions.jsonl; resuming from an older checkpoint drops them again."""
         self._append("solutions.jsonl", [candidate.to_row() for candidate in candidates])
+
+    def keep_sampled(self, iteration: int, places: Sequence[int]) -> None:
+        """Write which lines of solutions.jsonl, counted from 0, have programs sampled in a meta-iteration."""
+        self._append("sampled_solutions.jsonl", [{"iteration": iteration, "solutions": list(places)}])
+
+    def keep_initial_programs(self, programs: Mapping[str, Origin]) -> None:
+        """Write the seeds and mutants that the run starts from, each canonical text once."""
+        rows = [{"program": text, "origin": origin} for text, origin in programs.items()]
+        self._append("initial_programs.jsonl", rows)
 
     def write_metrics(self) -> None:
         """Write the lines since the last call into metrics.jsonl."""

@@ -4,6 +4,7 @@ Everything random is a pure function of the seed, the meta-iteration and the sta
 """
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,7 +12,7 @@ import jax
 import numpy as np
 
 from codeit_jax.evaluation.solutions import SolutionTable
-from codeit_jax.hindsight import BEFORE_TRAINING
+from codeit_jax.hindsight import BEFORE_TRAINING, Origin
 from codeit_jax.training.experience_replay import ExperienceReplay
 from codeit_jax.training.train_step import StepMetrics, TrainState
 
@@ -40,6 +41,7 @@ class RunState:
         steps: of this iteration's learning stage, those that were taken.
         train: parameters and optimizer.
         replay: the experiences.
+        initial_programs: seeds and mutants by canonical text, and which of the two each is.
         solutions: programs that reproduce something.
         sampled: checksums of all distinct programs sampled, to count them.
         num_sampled: programs sampled.
@@ -50,6 +52,7 @@ class RunState:
     steps: tuple[StepMetrics, ...] = ()
     train: TrainState
     replay: ExperienceReplay
+    initial_programs: Mapping[str, Origin]
     solutions: SolutionTable
     sampled: set[int]
     num_sampled: int = 0

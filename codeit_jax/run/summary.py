@@ -1,17 +1,16 @@
 """The end of a run: summary.json, and its result for people."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from codeit_jax.evaluation import COLUMNS, Candidate
+from codeit_jax.evaluation import COLUMNS, ROWS, solved_tasks
+from codeit_jax.reporting.credits import ROW_NAMES, SCREENS, demonstrations_held, found_by
 from codeit_jax.reporting.score_table import score_table
 from codeit_jax.run.components import Components
 from codeit_jax.run.state import RunState
 from codeit_jax.storage.run_directory import RunDirectory
-
-_ROWS = {"policy": "sampled from the policy", "mutants": "seeds and mutants", "cumulative": "both"}
 
 
 def write_summary(parts: Components, state: RunState, directory: RunDirectory) -> dict[str, Any]:
@@ -31,13 +30,19 @@ def write_summary(parts: Components, state: RunState, directory: RunDirectory) -
     for row in directory.read("metrics.jsonl"):
         seconds[row["stage"]] += row["t_seconds"]
         policy_last = row.get("policy_last", policy_last)
+    mutation = parts.config.mutation
+    solved = solved_tasks(state.solutions, parts.search_tasks)
     summary = {
         "tasks": len(parts.search_tasks),
         "meta_iterations": state.iteration,
         "programs_sampled": state.num_sampled,
         "programs_unique": len(state.sampled),  # of (task, text): a text drawn for two tasks counts twice
-        "solved": state.solutions.report(parts.search_tasks),
+        "solved": state.solutions.report(parts.search_tasks) | {"policy_last": policy_last},
         "policy_last": policy_last,
+        # The tasks behind the counts of pass@3, so that runs can be compared task by task.
+        "solved_tasks": {row: [task.task_id for task in solved if row in task.rows] for row in ROWS},
+        "screen": mutation.candidates if mutation.score_tasks else None,
+        "work": {"programs": _programs_tried(parts, state)},
         "snapshot": f"{parts.search_tasks.snapshot}, digest {parts.search_tasks.digest}",
         "seed": parts.config.seed,
         "t_seconds": {stage: round(value, 1) for stage, value in seconds.items()},
@@ -47,7 +52,7 @@ def write_summary(parts: Components, state: RunState, directory: RunDirectory) -
 
 
 def print_summary(parts: Components, state: RunState, summary: dict[str, Any], say: Callable[[str], None]) -> None:
-    """Print the programs by which the policy solves tasks, and the counts.
+    """Print the tasks that pass@3 counts, with the programs of the policy that solve them, and the counts.
 
     Args:
         parts: of the run.
@@ -56,20 +61,24 @@ def print_summary(parts: Components, state: RunState, summary: dict[str, Any], s
         say: prints a line.
     """
     tasks = parts.search_tasks
-    # Grouped once: a long run has a hundred thousand candidates and four hundred tasks.
-    solving: defaultdict[str, list[Candidate]] = defaultdict(list)
-    for candidate in state.solutions.candidates("policy"):
-        if candidate.solves_demonstrations:
-            solving[candidate.task_id].append(candidate)
     say("")
-    for task in tasks:
-        best = min(solving[task.id], key=lambda c: len(c.program), default=None)
-        if best is not None:
-            verdict = "tests too" if best.solves_tests else "not the tests"
-            program = best.program.replace("\n", "\n    ")
-            say(f"{task.id}: the policy solves all demonstrations, {verdict}, by\n    {program}")
+    say("tasks solved by pass@3: the demonstrations that the program reproduces, and who found it")
+    for solved in solved_tasks(state.solutions, tasks):
+        candidate = solved.candidate
+        displaced = "" if "cumulative" in solved.rows else "; not solved when all programs are chosen from"
+        say(f"{solved.task_id}  {demonstrations_held(candidate)}  {found_by(candidate)}{displaced}")
+        if candidate.origin == "policy":
+            say("    " + candidate.program.replace("\n", "\n    "))
     say("")
-    rows = {name: summary["solved"][key] for key, name in _ROWS.items()}
+    rows = {row: summary["solved"][row] for row in ROW_NAMES}
     for line in score_table(f"tasks solved of {len(tasks)}", rows).splitlines():
         say(line)
+    say(SCREENS[summary["screen"]])
     say(f"{summary['programs_sampled']} programs sampled, {summary['programs_unique']} of them distinct")
+
+
+def _programs_tried(parts: Components, state: RunState) -> dict[str, int]:
+    """Return how many programs were tried for the tasks, all tasks together, by who wrote them."""
+    initial = Counter(state.initial_programs.values()) if parts.config.mutation.score_tasks else Counter()
+    tried = {origin: initial[origin] * len(parts.search_tasks) for origin in ("seed", "mutant")}
+    return tried | {"policy": state.num_sampled}

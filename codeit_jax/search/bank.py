@@ -23,7 +23,7 @@ class Entry:
         arguments: arguments of the call; empty for a name.
         values: the values themselves, for calls outside the table.
         weights: sizes of the values, as the machine charges for them.
-        is_constant: whether it is a constant that isn't a function.
+        constant: whether it is a constant that isn't a function.
         function: its type, if it is a function.
     """
 
@@ -32,7 +32,7 @@ class Entry:
     arguments: tuple["Entry", ...] = ()
     values: tuple[Any, ...] = ()
     weights: tuple[int, ...] = ()
-    is_constant: bool = False
+    constant: bool = False
     function: FunctionType | None = None
 
 

@@ -159,7 +159,7 @@ class _Search:
         self._bank.add(GRID, self._entry(self._inputs, INPUT_SLOT), 0)
         for name in constants:
             value = interpreter.CONSTANTS[name]
-            self._bank.add(type_name(value) or "", self._named(name, is_constant=True), 0)
+            self._bank.add(type_name(value) or "", self._named(name, constant=True), 0)
         for name, function in primitive_types().items():
             if name in primitives:
                 self._bank.add("", self._named(name, function=function), 0)
@@ -187,7 +187,7 @@ class _Search:
         # same order everywhere. Sorting is stable, and entries are never compared.
         for _, number, domains in sorted(choices, key=lambda choice: choice[:2]):
             for arguments in itertools.product(*domains):
-                if not all(argument.is_constant for argument in arguments):
+                if not all(argument.constant for argument in arguments):
                     yield chosen[number], arguments
 
     def _gives_goal(self, production: Production, arguments: tuple[Entry, ...]) -> bool:

@@ -189,7 +189,11 @@ def _search_task(task: Task, budget: Budget, max_lines: int) -> TaskSearch:
     # Run from scratch, with the default limits: what is reported holds for the program as anyone else runs it.
     candidates = [
         Candidate.from_outcomes(
-            task, str(program), [interpreter.run(program, grid) for grid in task.inputs], origin="search"
+            task,
+            str(program),
+            [interpreter.run(program, grid) for grid in task.inputs],
+            origin="search",
+            work=result.tried,
         )
         for program in result.programs
     ]

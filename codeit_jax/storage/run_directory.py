@@ -22,7 +22,9 @@ FORMAT = 2
 
 KIND_FILE = "run.json"
 
-LINE_FILES = ("metrics.jsonl", "solutions.jsonl")
+LINE_FILES = ("metrics.jsonl", "initial_programs.jsonl", "solutions.jsonl", "sampled_solutions.jsonl")
+"""They only grow; resuming truncates them to what they were at the checkpoint."""
+
 MANIFEST_SUFFIX = ".sha256"
 """Of the file in `checkpoints/` whose existence makes a checkpoint one."""
 

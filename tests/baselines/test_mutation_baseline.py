@@ -10,7 +10,7 @@ from codeit_jax.baselines import mutation_baseline
 from codeit_jax.baselines.mutation_baseline import LIMITS, MutationJob, run_mutation_baseline
 from codeit_jax.config.errors import UserError
 from codeit_jax.evaluation import solve_report
-from codeit_jax.evaluation.screening import screen_tasks
+from codeit_jax.evaluation.screening import screen_programs
 from codeit_jax.mutation import generate_mutants
 from codeit_jax.programs import SeedProgram
 from codeit_jax.reporting.progress import Reporter
@@ -74,19 +74,22 @@ def test_the_result_is_that_of_running_everything_at_once(whole, pool):
     mutants = generate_mutants(
         SEEDS, TASKS, num_programs=NUM_PROGRAMS, seed=0, pool=pool, method="dinf", limits=LIMITS
     ).mutants
-    screened = screen_tasks([mutant.program for mutant in mutants], TASKS, ["mutant"] * len(mutants), pool=pool)
-    found = [entry for _, candidates in screened for entry in candidates.items()]
+    # Each text once for a task, at its first position; the positions are those of all mutants.
+    screened = screen_programs([mutant.program for mutant in mutants], TASKS, ["mutant"] * len(mutants), pool=pool)
+    first = {(c.task_id, c.program): c for c in reversed(screened)}
+    found = [(c.work - 1, c) for c in screened if first[c.task_id, c.program] == c]
     assert summary["programs"] == len(mutants) == NUM_PROGRAMS
     assert summary["unique"] == len({str(mutant.program) for mutant in mutants}) < NUM_PROGRAMS
-    assert summary["solved"] == solve_report([candidate for _, candidate in found], TASKS)
-    assert summary["solved"]["oracle"] == 2
+    counts = solve_report([candidate for _, candidate in found], TASKS)
+    assert summary["solved"] == {**counts, "mutants": counts}
+    assert counts["oracle"] == 2
+    assert (summary["screen"], summary["work"]) == ("all", {"programs": {"mutant": summary["unique"] * len(TASKS)}})
     assert [count for count, _ in summary["curve"]] == [100, NUM_PROGRAMS]
     for count, solved in summary["curve"]:
         first = [candidate for position, candidate in found if position < count]
         assert solved == solve_report(first, TASKS)["pass@3"]
     # A text made for two parents is written once, as the first.
-    candidates = dict.fromkeys(candidate for _, candidate in found)
-    rows = [candidate.to_row() for candidate in candidates]
+    rows = [candidate.to_row() for _, candidate in found]
     assert [json.loads(line) for line in files["solutions.jsonl"].splitlines()] == rows
 
 
@@ -157,7 +160,9 @@ def test_seconds_go_on_where_they_were(tmp_path, pool):
     assert after["generate"] == 0.0 < before["generate"]
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"method": "d1"}, {"recipe": "released"}])
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"method": "d1"}, {"recipe": "released"}, {"screen": "smallest_demonstration"}]
+)
 def test_a_directory_holds_one_job(tmp_path, pool, change):
     run(tmp_path, pool, num_programs=1)
     [(name, value)] = change.items()

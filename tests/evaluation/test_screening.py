@@ -29,7 +29,16 @@ TASKS = TaskSet(
     source="made",
     snapshot="by hand",
 )
-TEXTS = ["O = hmirror(I)", "O = rot180(I)", "O = identity(I)", "O = size(I)", "x1 = vmirror(I)\nO = hmirror(x1)"]
+# The last one solves the larger demonstration of `flip` only.
+LARGER_ONLY = "x1 = hmirror(I)\nx2 = colorcount(I, THREE)\nO = upscale(x1, x2)"
+TEXTS = [
+    "O = hmirror(I)",
+    "O = rot180(I)",
+    "O = identity(I)",
+    "O = size(I)",
+    "x1 = vmirror(I)\nO = hmirror(x1)",
+    LARGER_ONLY,
+]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +47,7 @@ def pool():
         yield pool
 
 
-def slowly_screened(programs):
+def slowly_screened(programs, screen):
     for task in TASKS:
         smallest = min(task.demonstrations, key=lambda example: area(example.input))
         for position, program in enumerate(programs):
@@ -46,24 +55,29 @@ def slowly_screened(programs):
             def solves(example, program=program):
                 return interpreter.run(program, example.input).grid == example.output
 
-            if solves(smallest):
+            if solves(smallest) or (screen == "all" and any(map(solves, task.demonstrations))):
                 flags = tuple(map(solves, task.demonstrations)), tuple(map(solves, task.tests))
                 yield position, (task.id, str(program), *flags)
 
 
-def test_screening_equals_running_everything(pool):
+@pytest.mark.parametrize("screen", ["all", "smallest_demonstration"])
+def test_screening_equals_running_everything(pool, screen):
     random = [random_program(np.random.default_rng(seed)) for seed in range(300)]
     programs = [*map(interpreter.parse, TEXTS), *filter(None, random)]
     origins = ["seed"] * len(TEXTS) + ["mutant"] * (len(programs) - len(TEXTS))
     found = [
         (position, (c.task_id, c.program, c.demonstrations, c.tests))
-        for _, candidates in screen_tasks(programs, TASKS, origins, pool=pool)
+        for _, candidates in screen_tasks(programs, TASKS, origins, pool=pool, screen=screen)
         for position, c in candidates.items()
     ]
-    assert found == list(slowly_screened(programs))
+    assert found == list(slowly_screened(programs, screen))
     assert {task_id for _, (task_id, *_) in found} == {"flip", "turn"}
-    flat = screen_programs(programs, TASKS, origins, pool=pool)
-    assert [(c.program, c.origin) for c in flat] == [(row[1], origins[position]) for position, row in found]
+    larger_only = TEXTS.index(LARGER_ONLY)
+    assert (larger_only in [position for position, _ in found]) == (screen == "all")
+    flat = screen_programs(programs, TASKS, origins, pool=pool, screen=screen)
+    assert [(c.program, c.origin, c.work) for c in flat] == [
+        (row[1], origins[position], position + 1) for position, row in found
+    ]
 
 
 def test_progress_ends_with_all_tasks_and_no_program_finds_nothing(pool):

@@ -13,7 +13,7 @@ from codeit_jax.evaluation import COLUMNS
 from codeit_jax.evaluation.solutions import SolutionTable
 from codeit_jax.reporting.progress import Reporter
 from codeit_jax.run import devices
-from codeit_jax.run.meta_iteration import current_candidates, meta_iteration
+from codeit_jax.run.meta_iteration import meta_iteration
 from codeit_jax.run.monitor import Monitor
 from codeit_jax.run.state import PRETRAINING, RunState, Stage, stage_key, stage_rng
 from codeit_jax.sampling import SampledProgram
@@ -128,7 +128,7 @@ class Bench:
         )
         asked = itertools.count(1)
         self.rows = []
-        self.written = {"metrics.jsonl": self.rows, "solutions.jsonl": []}
+        self.written = {"metrics.jsonl": self.rows, "solutions.jsonl": [], "sampled_solutions.jsonl": []}
         self.monitor = Monitor(
             Reporter(quiet=True),
             lambda point: stop_after is not None and next(asked) > stop_after,
@@ -139,6 +139,7 @@ class Bench:
             stage=Stage.SAMPLE,
             train=SimpleNamespace(params={}),
             replay=ExperienceReplay(self.config.replay, self.config.text, TOKENIZER),
+            initial_programs={FLIP: "seed"},
             solutions=SolutionTable(),
             sampled=set(),
         )
@@ -169,6 +170,8 @@ def test_every_stage_counts_what_it_did(pool):
         ("flip", TURN, [True, False], [False]),
     ]
     assert all((row["origin"], row["iteration"]) == ("policy", 0) for row in found)
+    # A seed program, and four samples of each task.
+    assert [(row["work"], row["copy_of"], row["constant"]) for row in found] == [(5, "seed", False), (5, None, False)]
     assert bench.row("sample") == {"programs": 8, "unique": 6, "finished_share": 0.625, "mean_log_prob": -1.5}
     # flip: 3 programs on 2 demonstrations, one a syntax error; none: 3 on one, one a syntax error and one that fails.
     shares = {"ok_share": 0.5556, "syntax_share": 0.3333, "error_share": 0.1111}
@@ -176,11 +179,11 @@ def test_every_stage_counts_what_it_did(pool):
     assert bench.row("relabel") == {"experiences": 3, "solving": 2}
     assert bench.row("find") == {"solving": 2, "new": 2}
     assert bench.row("replay") == {"added": 3, "too_long": 0, "size": 3}
-    one, none = (
-        dict.fromkeys(COLUMNS, 1),
-        dict.fromkeys(COLUMNS, 0),
-    )
-    assert bench.row("score") == {"policy": one, "mutants": none, "cumulative": one, "policy_last": one}
+    one, none = dict.fromkeys(COLUMNS, 1), dict.fromkeys(COLUMNS, 0)
+    assert bench.row("score") == {
+        **{"seeds": none, "mutants": none, "policy": one, "policy_new": none},  # what solves `flip` is a copy
+        **{"cumulative": one, "policy_last": one},
+    }
     learnt = bench.row("learn")
     assert (learnt["experiences"], learnt["policy_experiences"], learnt["num_steps"]) == (3, 3, 4)
     assert learnt["mean_performance"] == 0.5
@@ -195,6 +198,10 @@ def test_what_was_found_before_is_not_found_again_but_scores_for_its_meta_iterat
     bench.run()
     bench.rows.clear()
     assert bench.run() == []
+    assert bench.written["sampled_solutions.jsonl"] == [
+        {"iteration": 0, "solutions": [0, 1]},
+        {"iteration": 1, "solutions": [0, 1]},
+    ]
     assert bench.row("find") == {"solving": 2, "new": 0}
     assert bench.row("score")["policy_last"]["oracle"] == 1
     assert (bench.row("replay")["size"], bench.state.num_sampled, len(bench.state.sampled)) == (3, 16, 6)
@@ -253,11 +260,14 @@ def test_the_devices_are_idle_while_a_learning_stage_is_planned_and_busy_while_i
     assert bench.row("learn")["t_idle_share"] == 0.25
 
 
-def test_candidates_of_a_meta_iteration_are_those_that_ran_in_it(pool):
+def test_programs_that_differ_in_names_only_are_one(pool, monkeypatch):
+    samples = ["x1 = hmirror(I)\nO = identity(x1)", "x7 = hmirror(I)\nO = identity(x7)"]
+    monkeypatch.setitem(SAMPLES, "flip", samples * 2)
     bench = Bench(pool)
-    bench.run()
-    ran = [SimpleNamespace(task_id="flip", program=TURN), SimpleNamespace(task_id="none", program=FLIP)]
-    assert [c.program for c in current_candidates(bench.state.solutions, ran)] == [TURN]
+    assert [row["program"] for row in bench.run()] == samples[:1]
+    monkeypatch.setitem(SAMPLES, "flip", samples[1:] + [TURN] * 3)
+    assert [row["program"] for row in bench.run()] == [TURN]
+    assert [row["solutions"] for row in bench.written["sampled_solutions.jsonl"]] == [[0], [0, 1]]
 
 
 def test_a_stage_is_a_row_whose_clock_is_marked_unless_it_notes_nothing(pool):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codeit_jax.cli import main
+from codeit_jax.reporting.credits import ROW_NAMES
 from codeit_jax.reporting.curve import Line, chart_svg
 from codeit_jax.reporting.markup import escape, grid_svg
 from tests.run.tiny_run import read_json, rows_of
@@ -72,14 +73,15 @@ def test_the_page_has_the_solved_tasks_and_their_programs(run, capsys):
     assert page.tags <= TAGS
     assert page.attributes <= ATTRIBUTES
     rows = rows_of(run, "solutions.jsonl")
-    solving = {row["task_id"] for row in rows if all(row["demonstrations"])}
-    assert len(page.texts["pre"]) == len(solving) == solved["cumulative"]["demonstrations"]
-    assert set(page.texts["h4"]) | set(page.texts["bdi"]) >= solving
-    for task_id, program in zip(sorted(solving), page.texts["pre"], strict=True):
-        candidates = [row["program"] for row in rows if row["task_id"] == task_id and all(row["demonstrations"])]
-        assert program == min(candidates, key=lambda text: (len(text), text))
+    counted = {task for ids in read_json((run / "summary.json").read_text())["solved_tasks"].values() for task in ids}
+    assert set(page.texts["h4"]) | set(page.texts["bdi"]) >= counted
+    for task_id, program, words in zip(sorted(counted), page.texts["pre"], page.texts["p"][1:], strict=True):
+        [row, *_] = [row for row in rows if (row["task_id"], row["program"]) == (task_id, program)]
+        assert all(row["tests"])
+        assert f"all tests and {sum(row['demonstrations'])}/{len(row['demonstrations'])} demonstrations" in words
+        assert words.startswith(f"Found by: {row['origin']}")
     cells = [cell for cell in page.texts["td"] if cell.isdigit()]
-    assert cells == [str(n) for key in ("policy", "mutants", "cumulative") for n in solved[key].values()]
+    assert cells == [str(n) for key in ROW_NAMES for n in solved[key].values()]
     assert "http" not in text.replace('http-equiv="', "")
     policy = html.unescape(text.partition('Policy" content="')[2].partition('">')[0])
     assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")
@@ -121,14 +123,15 @@ def visible(text):
 @pytest.mark.parametrize("program", HOSTILE, ids=range(len(HOSTILE)))
 def test_whatever_a_model_wrote_is_text(run, program):
     rows = rows_of(run, "solutions.jsonl")
-    row = next(row for row in rows if all(row["demonstrations"]))
+    row = next(row for row in rows if all(row["demonstrations"]) and all(row["tests"]))
     row = row | {"program": program, "origin": program}
     (run / "solutions.jsonl").write_text(json.dumps(row) + "\n")
+    (run / "sampled_solutions.jsonl").unlink()
     page = report(run)
     assert page.tags <= TAGS
     assert page.attributes <= ATTRIBUTES
     assert page.texts["pre"] == [visible(program)]
-    assert visible(program) in page.texts["p"][0]
+    assert visible(program) in page.texts["p"][1]
 
 
 def test_names_of_runs_and_tasks_are_text(whole, tmp_path):
@@ -179,7 +182,7 @@ def test_a_damaged_run_is_one_line(run, capsys):
 
 
 def test_a_run_before_its_first_solution_has_a_page(run):
-    for name in ("solutions.jsonl", "metrics.jsonl", "summary.json"):
+    for name in ("solutions.jsonl", "sampled_solutions.jsonl", "metrics.jsonl", "summary.json"):
         (run / name).unlink()
     page = report(run)
-    assert "Tasks with all demonstrations solved: 0" in page.texts["h3"]
+    assert "Tasks solved (pass@3): 0" in page.texts["h3"]

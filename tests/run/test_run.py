@@ -6,16 +6,19 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
+from codeit_jax.arc import load_tasks
 from codeit_jax.config.loading import load_config
-from codeit_jax.evaluation import COLUMNS
+from codeit_jax.evaluation import COLUMNS, solve_report
 from codeit_jax.model import T5Model
 from codeit_jax.model.huggingface import save_pretrained
+from codeit_jax.reporting.run_reader import read_sampled_solutions
 from codeit_jax.run import checkpointing
 from codeit_jax.text import build_tokenizer
 from codeit_jax.training.experience_replay import ExperienceReplay
 from tests.run.tiny_run import Tiny, learning_rows, newest, read_json, result_of, rows_of, state_of
 
 COUNTS = set(COLUMNS)
+ROWS = {"seeds", "mutants", "policy", "policy_new", "policy_last", "cumulative"}
 STAGES = ["sample", "execute", "relabel", "find", "replay", "score", "learn"]
 
 
@@ -29,13 +32,18 @@ def replayed(directory, partition="policy"):
 
 def check_contract(directory, tasks, samples, iterations):
     """Check a finished run directory's files and keys, and its numbers against each other."""
-    files = {"LOCK", "checkpoints", "config.yaml", "log.txt", "metrics.jsonl", "replay", "run.json", "solutions.jsonl"}
-    assert {path.name for path in directory.iterdir()} == files | {"summary.json"}
+    files = {"LOCK", "checkpoints", "config.yaml", "log.txt", "metrics.jsonl", "replay", "solutions.jsonl"}
+    more = {"run.json", "initial_programs.jsonl", "sampled_solutions.jsonl", "summary.json"}
+    assert {path.name for path in directory.iterdir()} == files | more
     summary = read_json((directory / "summary.json").read_text())
     keys = {"tasks", "meta_iterations", "programs_sampled", "programs_unique", "solved", "policy_last", "snapshot"}
-    assert set(summary) == keys | {"seed", "t_seconds"}
-    assert set(summary["solved"]) == {"policy", "mutants", "cumulative"}
-    assert all(set(counts) == COUNTS for counts in [*summary["solved"].values(), summary["policy_last"]])
+    assert set(summary) == keys | {"seed", "t_seconds", "solved_tasks", "screen", "work"}
+    assert set(summary["solved"]) == ROWS
+    assert all(set(counts) == COUNTS for counts in summary["solved"].values())
+    assert summary["solved"]["policy_last"] == summary["policy_last"]
+    assert {row: len(ids) for row, ids in summary["solved_tasks"].items()} == {
+        row: summary["solved"][row]["pass@3"] for row in ROWS - {"policy_last"}
+    }
     assert (summary["tasks"], summary["meta_iterations"], summary["seed"]) == (tasks, iterations, 0)
     assert summary["programs_sampled"] == tasks * samples * iterations
 
@@ -50,13 +58,39 @@ def check_contract(directory, tasks, samples, iterations):
     assert summary["t_seconds"] == {stage: round(value, 1) for stage, value in seconds.items()}
     score = next(row for row in reversed(rows) if row["stage"] == "score")
     assert {key: score[key] for key in summary["solved"]} == summary["solved"]
-    assert score["policy_last"] == summary["policy_last"]
 
+    initial = rows_of(directory, "initial_programs.jsonl")
+    screened = {origin: sum(row["origin"] == origin for row in initial) for origin in ("seed", "mutant")}
+    work = {origin: number * tasks for origin, number in screened.items()}
+    assert summary["work"] == {"programs": work | {"policy": summary["programs_sampled"]}}
     solutions = rows_of(directory, "solutions.jsonl")
-    fields = {"task_id", "program", "iteration", "origin", "demonstrations", "tests"}
+    fields = {
+        "task_id",
+        "program",
+        "iteration",
+        "origin",
+        "demonstrations",
+        "tests",
+        "work",
+        "copy_of",
+        "constant",
+        "guess",
+    }
     assert all(set(row) == fields for row in solutions)
+    for row in solutions:
+        if row["origin"] == "policy":
+            assert row["work"] == len(initial) + samples * (row["iteration"] + 1)
+            copied = {other["origin"] for other in initial if other["program"] == row["program"]}
+            assert copied == ({row["copy_of"]} if row["copy_of"] else set())
+        else:
+            assert initial[row["work"] - 1] == {"program": row["program"], "origin": row["origin"]}
     assert sum(row.get("new", 0) for row in rows) == sum(row["origin"] == "policy" for row in solutions)
-    origins = {"policy": {"policy"}, "mutants": {"seed", "mutant"}, "cumulative": {"policy", "seed", "mutant"}}
+    origins = {
+        "seeds": {"seed"},
+        "mutants": {"mutant"},
+        "policy": {"policy"},
+        "cumulative": {"policy", "seed", "mutant"},
+    }
     for name, counted in origins.items():
         own = [row for row in solutions if row["origin"] in counted]
         solving = {row["task_id"] for row in own if all(row["demonstrations"])}
@@ -66,9 +100,35 @@ def check_contract(directory, tasks, samples, iterations):
 
 def test_files_keys_and_numbers_of_a_run(whole):
     check_contract(whole, tasks=6, samples=8, iterations=2)
-    solved = read_json((whole / "summary.json").read_text())["solved"]
-    assert solved["mutants"]["demonstrations"] == 6
+    summary = read_json((whole / "summary.json").read_text())
+    solved = summary["solved"]
+    assert (solved["seeds"]["demonstrations"], summary["screen"]) == (6, "all")
     assert solved["policy"]["demonstrations"] > 0  # or the tests of resuming would compare too little
+
+
+def test_what_each_meta_iteration_solved_can_be_counted_from_the_files(whole):
+    tasks = load_tasks(load_config([whole / "config.yaml"]).data.search_tasks)
+    sampled = read_sampled_solutions(whole)
+    scores = {row["iteration"]: row for row in rows_of(whole, "metrics.jsonl") if row["stage"] == "score"}
+    assert sampled.keys() == scores.keys()
+    for iteration, candidates in sampled.items():
+        assert solve_report(candidates, tasks) == scores[iteration]["policy_last"]
+        assert all(c.origin == "policy" and c.iteration <= iteration for c in candidates)
+    assert any(c.iteration < iteration for iteration, candidates in sampled.items() for c in candidates)
+
+
+def test_the_fast_screen_says_so_beside_its_numbers(tiny, tmp_path):
+    assert tiny(tmp_path, "mutation.candidates=smallest_demonstration", "num_meta_iterations=0").code == 0
+    assert read_json((tmp_path / "summary.json").read_text())["screen"] == "smallest_demonstration"
+    assert "reproduce only larger demonstrations were overlooked" in (tmp_path / "log.txt").read_text()
+
+
+def test_the_end_of_a_run_lists_the_tasks_that_it_counts(whole):
+    summary = read_json((whole / "summary.json").read_text())
+    log = [line[9:] for line in (whole / "log.txt").read_text().splitlines()]
+    listed = log[log.index(next(line for line in log if line.startswith("tasks solved by pass@3:"))) :]
+    counted = {task_id for ids in summary["solved_tasks"].values() for task_id in ids}
+    assert [line.split()[0] for line in listed if line.startswith("task") and "/2  " in line] == sorted(counted)
 
 
 @pytest.mark.slow

@@ -126,6 +126,8 @@ def result_of(directory: Path) -> dict[str, Any]:
         "state": {name: (array.dtype.str, array.shape, array.tobytes()) for name, array in state_of(directory).items()},
         "replay": {file.name: file.read_bytes() for file in replay.iterdir()},
         "solutions": (directory / "solutions.jsonl").read_bytes(),
+        "sampled": (directory / "sampled_solutions.jsonl").read_bytes(),
+        "initial": (directory / "initial_programs.jsonl").read_bytes(),
         "metrics": rows_of(directory, "metrics.jsonl"),
         "summary": _without_clock(read_json((directory / "summary.json").read_text())),
     }

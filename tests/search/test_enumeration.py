@@ -78,7 +78,7 @@ class Exhaustive:
             for arguments in itertools.product(
                 *(self.pools[key] for key in zip(production.domains, sizes, strict=True))
             ):
-                if all(is_constant for _, _, is_constant in arguments):
+                if all(constant for _, _, constant in arguments):
                     continue
                 primitive = interpreter.PRIMITIVES[production.name]
                 try:
