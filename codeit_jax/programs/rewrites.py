@@ -70,15 +70,17 @@ def canonical_program(lines: Sequence[Instruction]) -> Program:
     return Program(tuple(lines), names)
 
 
-def canonical_text(text: str, mode: Mode = "native") -> str:
-    """Return a program's text with its variables named x1, x2, ..., O; a text that is no program as it is.
+def canonical_text(text: str, dialect: Mode = "native") -> str:
+    """Return a program's text with its variables named x1, x2, ..., O in the order of the lines.
 
-    Two programs are the same if their canonical texts are equal: names of variables mean nothing.
+    Two programs are the same if their canonical texts are equal: names of variables mean nothing. What runs in dialect
+    "codeit" has a canonical text of the native grammar, too: names that only that dialect lets a line assign are
+    variables like others, and its other liberties fail when they are run.
+
+    Raises:
+        ProgramError: the text is outside the grammar of the dialect.
     """
-    try:
-        return str(canonical_program(interpreter.parse(text, mode).lines))
-    except interpreter.ProgramError:
-        return text
+    return str(canonical_program(interpreter.parse(text, dialect).lines))
 
 
 def tidy(program: Program) -> Program:

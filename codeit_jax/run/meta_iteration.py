@@ -21,7 +21,6 @@ from codeit_jax.hindsight import (
     submit_programs,
 )
 from codeit_jax.hindsight.executions import NO_GRID_SIZE
-from codeit_jax.programs import canonical_text
 from codeit_jax.run.components import Components
 from codeit_jax.run.initial_data import fresh_mutants
 from codeit_jax.run.monitor import Monitor, StageNotes
@@ -202,14 +201,13 @@ def find_solutions(state: RunState, executions: Sequence[Execution], parts: Comp
     Returns:
         The places in the table of all that this meta-iteration sampled, new or found before.
     """
-    tasks, table, mode = parts.search_tasks, state.solutions, parts.config.interpreter.mode
+    tasks, table = parts.search_tasks, state.solutions
     with monitor.stage(state.iteration, "find") as stage:
         # Chosen by the demonstrations alone: the tests' outputs are compared with only now, to score.
-        # By canonical text: programs that differ in their variables' names only are one.
         solving: dict[tuple[str, str], Execution] = {}
         for execution in executions:
             if any(solved_demonstrations(execution, tasks[execution.task_id])):
-                solving.setdefault((execution.task_id, canonical_text(execution.program, mode)), execution)
+                solving.setdefault((execution.task_id, execution.program), execution)
         # What a program does is a function of its text: the candidate of an earlier meta-iteration still holds.
         found = find_candidates(
             {key: execution for key, execution in solving.items() if table.place("policy", *key) is None},

@@ -13,6 +13,7 @@ from codeit_jax.config.errors import UserError
 from codeit_jax.config.schema import Dialect, SamplingConfig
 from codeit_jax.model import Params, T5Model
 from codeit_jax.parallel.mesh import batch_sharding, fully_replicated, num_batch_shards, put, replicated
+from codeit_jax.programs import canonical_text
 from codeit_jax.sampling.automaton import Automaton, stop_at_bad_token
 from codeit_jax.sampling.decoding import DecodingSettings, SampledTokens, sample_tokens
 from codeit_jax.sampling.encoding import encoder_parts
@@ -20,7 +21,7 @@ from codeit_jax.sampling.output_head import SamplingPolicy, make_policy
 from codeit_jax.sampling.program_grammar import build_grammar
 from codeit_jax.text.buckets import group_rows, pad_rows
 from codeit_jax.text.native import NativeTokenizer
-from codeit_jax.text.tokenizer import EncodedPrompt, Tokenizer, canonical_text
+from codeit_jax.text.tokenizer import EncodedPrompt, Tokenizer
 
 CACHE_SEGMENT = 64  # tokens that the decoder's first cache holds; one that is full doubles
 SMALLEST_COMPACTION = 12  # below it reading the weights decides, whatever the number of rows

@@ -11,8 +11,9 @@ import interpreter
 from codeit_jax.arc import Example
 from codeit_jax.config.errors import UserError
 from codeit_jax.config.schema import DemonstrationOrder
+from codeit_jax.programs import canonical_text
 from codeit_jax.text.prompt import format_prompt, order_demonstrations
-from codeit_jax.text.tokenizer import VARIABLES, EncodedPrompt, TokenIds, canonical_text, digest_of
+from codeit_jax.text.tokenizer import VARIABLES, EncodedPrompt, TokenIds, digest_of
 from codeit_jax.text.tokenizer_files import END, PAD, START, UNKNOWN, load_bpe, write_tokenizer
 
 # Every kind of sign that a prompt has, to see that the vocabulary spells it.

@@ -15,9 +15,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 import interpreter
 from codeit_jax.arc import Example
+from codeit_jax.programs import canonical_text
 from codeit_jax.text.grid_tokens import GridTokens
 from codeit_jax.text.prompt import MAX_DEMONSTRATIONS
-from codeit_jax.text.tokenizer import VARIABLES, EncodedPrompt, TokenIds, canonical_text, digest_of
+from codeit_jax.text.tokenizer import VARIABLES, EncodedPrompt, TokenIds, digest_of
 from codeit_jax.text.tokenizer_files import write_tokenizer
 
 PAD, START, END = "<pad>", "<start>", "<end>"

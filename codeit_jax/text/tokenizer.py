@@ -5,17 +5,14 @@ Shape letters of this room: L prompt tokens, T program tokens, A tokens that a p
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-import interpreter
 from codeit_jax.arc import Example
-from codeit_jax.config.schema import Dialect
-from interpreter.language.program import OUTPUT_NAME
 from interpreter.language.slots import MAX_LINES
 
 TokenIds = NDArray[np.int32]
@@ -103,19 +100,6 @@ class Tokenizer(Protocol):
     def save(self, folder: Path) -> None:
         """Write the vocabulary and its rules for transformers, see `write_tokenizer`."""
         ...
-
-
-def canonical_text(program_text: str, dialect: Dialect = "native") -> str:
-    """Return the program's canonical text with its variables renamed x1, x2, ... in the order of the lines.
-
-    What runs in dialect "codeit" has a canonical text of the native grammar, too: names that only that dialect lets a
-    line assign are variables like others, and its other liberties fail when they are run.
-
-    Raises:
-        ValueError: the text is outside the grammar of the dialect.
-    """
-    program = interpreter.parse(program_text, dialect)
-    return str(replace(program, names=(*VARIABLES[: len(program) - 1], OUTPUT_NAME)))
 
 
 def digest_of(parts: Iterable[str | bytes]) -> str:
