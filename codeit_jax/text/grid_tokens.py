@@ -32,8 +32,7 @@ class GridTokens:
         self._height = self._add([f"height:{side}" for side in range(1, MAX_SIDE + 1)])
         self._width = self._add([f"width:{side}" for side in range(1, MAX_SIDE + 1)])
         self._background = self._add([f"background:{color}" for color in range(NUM_COLORS)])
-        # Spelled so since the first checkpoints: a vocabulary's digest, which they hold, is that of its names.
-        self._color = self._add([f"colour:{color}" for color in range(NUM_COLORS)])
+        self._color = self._add([f"color:{color}" for color in range(NUM_COLORS)])
         # A cell's token is its absolute place, whatever the grid's width: it means the same in every grid.
         self._cell = self._add([f"cell:{row},{column}" for row in range(MAX_SIDE) for column in range(MAX_SIDE)])
         self._run = self._add([f"run:{color}*{n}" for color in range(NUM_COLORS) for n in range(1, MAX_SIDE + 1)])

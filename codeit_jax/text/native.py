@@ -27,7 +27,7 @@ _NAME = re.compile(r"\w+")
 _CACHED_GRIDS = 1 << 13
 _HEIGHT = re.compile(r"height:(\d+)")
 _WIDTH = re.compile(r"width:(\d+)")
-_COLOR = re.compile(r"colour:(\d)")
+_COLOR = re.compile(r"color:(\d)")
 _CELL = re.compile(r"cell:(\d+),(\d+)")
 
 

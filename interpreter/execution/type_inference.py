@@ -1,6 +1,6 @@
 """The types of a program's variables, as seen by running it: what typed mutation goes by."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from interpreter.execution.machine import DEFAULT_LIMITS, Machine
@@ -30,13 +30,6 @@ def infer_types(program: Program, grids: Iterable[Grid], limits: Limits = DEFAUL
         if known == len(types):
             break
     return types
-
-
-def infer_types_batch(
-    programs: Sequence[Program], grids: Sequence[Grid], limits: Limits = DEFAULT_LIMITS
-) -> list[list[str | None]]:
-    """Return `infer_types` of each program."""
-    return [infer_types(program, grids, limits) for program in programs]
 
 
 def type_name(value: Any) -> str | None:

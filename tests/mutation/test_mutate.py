@@ -132,7 +132,7 @@ def test_an_inserted_line_computes_one_argument_and_the_rest_keeps_its_meaning(p
 
 
 def is_insertion(parent: TypedProgram, mutant: interpreter.Program, line: int, position: int) -> bool:
-    """Tell whether the mutant's line computes only that argument, and all else is the parent, moved by a line."""
+    """Return whether the mutant's line computes only that argument, and all else is the parent, moved by a line."""
     new_slot = FIRST_LINE_SLOT + line
     replaced = parent.program.lines[line].arguments[position]
 

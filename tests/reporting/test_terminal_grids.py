@@ -1,4 +1,4 @@
-"""Exact tests of grids as text: digits and colours, side by side, wrapped; and that every cell comes back."""
+"""Exact tests of grids as text: digits and colors, side by side, wrapped; and that every cell comes back."""
 
 import re
 
@@ -28,7 +28,7 @@ def test_one_grid_wider_than_the_terminal_stays_whole():
 
 
 @given(st.integers(1, 30).flatmap(lambda w: st.lists(st.lists(st.integers(0, 9), min_size=w, max_size=w), min_size=1)))
-def test_every_coloured_cell_comes_back(rows):
+def test_every_colored_cell_comes_back(rows):
     text = format_grids([("t", tuple(map(tuple, rows))), ("u", ((0,),))], color=True, width=1)
     lines = text.split("\n")
     found = [[COLOURS[code] for code in CELL.findall(line)] for line in lines[1 : 1 + len(rows)]]
@@ -36,11 +36,11 @@ def test_every_coloured_cell_comes_back(rows):
     assert all(line.rstrip(" ").endswith("\x1b[0m") for line in lines[1 : 1 + len(rows)])
 
 
-@pytest.mark.parametrize("colour", [True, False])
-def test_columns_stand_one_below_the_other(colour):
+@pytest.mark.parametrize("color", [True, False])
+def test_columns_stand_one_below_the_other(color):
     wide, tall = ((1, 2, 3, 4),), ((5,), (6,))
-    lines = format_grids([("x", wide), ("y", tall)], color=colour).split("\n")
+    lines = format_grids([("x", wide), ("y", tall)], color=color).split("\n")
     visible = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in lines]
     place = visible[0].index("y")
-    assert place == (10 if colour else 6)
-    assert [len(line) for line in visible[1:]] == ([place + 2] * 2 if colour else [place + 1] * 2)
+    assert place == (10 if color else 6)
+    assert [len(line) for line in visible[1:]] == ([place + 2] * 2 if color else [place + 1] * 2)

@@ -294,7 +294,7 @@ def test_no_control_character_reaches_the_terminal(whole, tmp_path, capsys):
     assert all(c.isprintable() or c == "\n" for c in text)
 
 
-def test_terminals_get_colours_and_pipes_digits(whole, capsys, monkeypatch):
+def test_terminals_get_colors_and_pipes_digits(whole, capsys, monkeypatch):
     task_id = solved_task(whole)
     assert main(["show", str(whole), task_id]) == 0
     assert "\x1b" not in capsys.readouterr().out
@@ -361,9 +361,9 @@ def test_a_task_that_changed_since_is_one_line(whole, tmp_path, capsys):
 
 
 def test_two_files_of_one_name_are_one_line(whole, tmp_path, capsys):
-    for folder, colour in (("a", 1), ("b", 2)):
+    for folder, color in (("a", 1), ("b", 2)):
         (tmp_path / folder).mkdir()
-        raw = {"train": [{"input": [[colour]], "output": [[0]]}], "test": [{"input": [[1]]}]}
+        raw = {"train": [{"input": [[color]], "output": [[0]]}], "test": [{"input": [[1]]}]}
         (tmp_path / folder / "same.json").write_text(json.dumps(raw))
     paths = [tmp_path / folder / "same.json" for folder in ("a", "b")]
     assert "two tasks have the id 'same'" in refused(capsys, "sample", whole, *paths)

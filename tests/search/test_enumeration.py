@@ -102,7 +102,7 @@ class Exhaustive:
 
 
 def is_grid(value):
-    """Tell whether a value can be an output; colours stay among those of the inputs, which choose the constants."""
+    """Return whether a value can be an output; colors stay among those of the inputs, which choose the constants."""
     return (
         isinstance(value, tuple)
         and value != ()

@@ -35,10 +35,10 @@ def decode(names):
         array = np.full((height, width), int(names[3].removeprefix("background:")))
         for name in names[4:]:
             kind, value = name.split(":")
-            if kind == "colour":
-                colour = int(value)
+            if kind == "color":
+                color = int(value)
             else:
-                array[tuple(map(int, value.split(",")))] = colour
+                array[tuple(map(int, value.split(",")))] = color
         return role, array
     rows = [[]]
     for name in names[3:]:
@@ -47,8 +47,8 @@ def decode(names):
         if name == "same_row":
             rows[-1].extend(rows[-2])
         else:
-            colour, length = name.removeprefix("run:").split("*")
-            rows[-1].extend([int(colour)] * int(length))
+            color, length = name.removeprefix("run:").split("*")
+            rows[-1].extend([int(color)] * int(length))
     return role, np.array(rows)
 
 
@@ -77,13 +77,13 @@ def test_encoding_reads_back_and_is_the_shorter_form(array, role):
     assert names[0] == f"{role}:{'cells' if num_cells <= num_runs else 'runs'}"
 
 
-def test_cells_exact_colours_ascending_cells_row_major():
+def test_cells_exact_colors_ascending_cells_row_major():
     array = np.zeros((4, 5), int)
     array[3, 0] = array[0, 4] = 2
     array[1, 1] = 1
     assert names_of(array) == [
         *("input:cells", "height:4", "width:5", "background:0"),
-        *("colour:1", "cell:1,1", "colour:2", "cell:0,4", "cell:3,0"),
+        *("color:1", "cell:1,1", "color:2", "cell:0,4", "cell:3,0"),
     ]
 
 
@@ -96,7 +96,7 @@ def test_runs_exact_with_equal_rows():
 
 
 def test_equally_long_forms_take_cells():
-    array = np.array([[0, 0], [0, 1]])  # 4 + colour + cell = 6 = 3 + 1 + 2
+    array = np.array([[0, 0], [0, 1]])  # 4 + color + cell = 6 = 3 + 1 + 2
     assert naive_lengths(array) == (6, 6)
     assert names_of(array)[0] == "input:cells"
 

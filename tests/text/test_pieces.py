@@ -28,7 +28,7 @@ SIZES = {"d_model": 4, "d_ff": 6, "d_kv": 2, "num_heads": 2, "num_encoder_layers
         ("height:12", "12x"),
         ("width:30", "30"),
         ("background:0", "background=0"),
-        ("colour:4", "4="),
+        ("color:4", "4="),
         ("cell:5,26", "5,26"),
         ("run:3*4", "run:3*4"),
         ("same_row", "same_row"),

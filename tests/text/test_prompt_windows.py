@@ -17,13 +17,13 @@ grids = hnp.arrays(np.int64, st.tuples(st.integers(1, 9), st.integers(1, 9)), el
 demonstration_lists = st.lists(st.builds(Example, input=grids, output=grids), min_size=1, max_size=6)
 
 
-def solid(width, colour):
+def solid(width, color):
     """Return a one-row example; its native length is 8 tokens, whatever the width."""
-    return Example(input=((colour,) * width,), output=((colour,) * width,))
+    return Example(input=((color,) * width,), output=((color,) * width,))
 
 
 def bars(width):
-    """Return an example whose native length is 6 + 2 * width tokens: rows without equal neighbours."""
+    """Return an example whose native length is 6 + 2 * width tokens: rows without equal neighbors."""
     row = tuple(column % 7 + 1 for column in range(width))
     return Example(input=(row,), output=(row,))
 
@@ -63,7 +63,7 @@ def test_native_prompt_exact(native):
     prompt = native.encode_prompt(demonstrations, max_tokens=100)
     bars_runs = ("height:1", "width:4", "run:1*1", "run:2*1", "run:3*1", "run:4*1")
     assert names(native, prompt) == [
-        *("input:cells", "height:2", "width:2", "background:0", "colour:3", "cell:1,1"),
+        *("input:cells", "height:2", "width:2", "background:0", "color:3", "cell:1,1"),
         *("output:cells", "height:1", "width:1", "background:3"),
         *("input:runs", *bars_runs),
         *("output:runs", *bars_runs),

@@ -24,7 +24,7 @@ def test_format_grid_exact():
     assert format_grid(grid) == "3x3 background=0 2=1,0 2,2 5=0,1 2,1"
 
 
-def test_one_colour_has_no_cells():
+def test_one_color_has_no_cells():
     assert format_grid(((7, 7),)) == "1x2 background=7"
 
 
@@ -42,25 +42,25 @@ def test_format_prompt_exact():
 
 @settings(deadline=None, max_examples=100)
 @given(grids)
-def test_text_reads_back_with_colours_ascending_and_cells_row_major(array):
+def test_text_reads_back_with_colors_ascending_and_cells_row_major(array):
     header, *groups = re.split(r" (?=\d=)", format_grid(as_grid(array)))
     height, width, background = map(int, re.fullmatch(r"(\d+)x(\d+) background=(\d)", header).groups())
     read = np.full((height, width), background)
-    colours = []
+    colors = []
     for group in groups:
-        colour, cells = group.split("=")
+        color, cells = group.split("=")
         places = [tuple(map(int, cell.split(","))) for cell in cells.split(" ")]
         assert places == sorted(places)
-        colours.append(int(colour))
+        colors.append(int(color))
         for place in places:
-            read[place] = int(colour)
+            read[place] = int(color)
     assert (read == array).all()
-    assert colours == sorted(set(colours) - {background})
+    assert colors == sorted(set(colors) - {background})
 
 
 def test_demonstrations_go_by_cells_and_ties_keep_their_order():
-    def example(size, colour):
-        return Example(input=((colour,) * size,), output=((colour,),))
+    def example(size, color):
+        return Example(input=((color,) * size,), output=((color,),))
 
     given_order = [example(5, 1), example(2, 2), example(5, 3), example(1, 4), example(2, 5)]
     assert [demonstration.input[0][0] for demonstration in order_demonstrations(given_order)] == [4, 2, 5, 1, 3]
