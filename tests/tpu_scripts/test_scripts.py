@@ -211,7 +211,9 @@ def test_a_run_that_succeeds_at_once(babysit, cloud, tmp_path):
     assert result.returncode == 0
     with tarfile.open(tmp_path / "transcript" / "archive") as archive:
         names = archive.getnames()
-    assert {"setup.cfg", "interpreter/pool/pool.py", "codeit_jax/cli.py", "tpu_scripts/run_all_workers.sh"} <= set(names)
+    assert {"setup.cfg", "interpreter/pool/pool.py", "codeit_jax/cli.py", "tpu_scripts/run_all_workers.sh"} <= set(
+        names
+    )
     assert not [name for name in names if re.search(r"__pycache__|^tests|^\.git|^runs", name)]
 
 
