@@ -12,7 +12,7 @@ library only.
 
 from interpreter.execution.batch_run import run_batch
 from interpreter.execution.single_run import run
-from interpreter.execution.type_inference import infer_types, infer_types_batch
+from interpreter.execution.type_inference import infer_types
 from interpreter.language.constants import CONSTANTS
 from interpreter.language.limits import Limits
 from interpreter.language.outcome import Grid, Outcome, Status
@@ -40,7 +40,6 @@ __all__ = [
     "Reason",
     "Status",
     "infer_types",
-    "infer_types_batch",
     "parse",
     "run",
     "run_batch",

@@ -1,6 +1,6 @@
 """The types of a program's variables, as seen by running it: what typed mutation goes by."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from interpreter.execution.machine import DEFAULT_LIMITS, Machine
@@ -8,7 +8,7 @@ from interpreter.execution.single_run import execute
 from interpreter.language.limits import Limits
 from interpreter.language.outcome import Grid
 from interpreter.language.program import Program
-from interpreter.primitives.lazy_value import LazyValue
+from interpreter.primitives.lazy_cells import LazyCells
 
 
 def infer_types(program: Program, grids: Iterable[Grid], limits: Limits = DEFAULT_LIMITS) -> list[str | None]:
@@ -23,19 +23,12 @@ def infer_types(program: Program, grids: Iterable[Grid], limits: Limits = DEFAUL
     for grid in grids:
         values, _, _ = execute(program, grid, machine)
         types[known : len(values)] = [
-            type_name(value.built() if isinstance(value, LazyValue) else value) for value in values[known:]
+            type_name(value.built() if isinstance(value, LazyCells) else value) for value in values[known:]
         ]
         known = max(known, len(values))
         if known == len(types):
             break
     return types
-
-
-def infer_types_batch(
-    programs: Sequence[Program], grids: Sequence[Grid], limits: Limits = DEFAULT_LIMITS
-) -> list[list[str | None]]:
-    """Return `infer_types` of each program."""
-    return [infer_types(program, grids, limits) for program in programs]
 
 
 def type_name(value: Any) -> str | None:

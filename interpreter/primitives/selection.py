@@ -7,7 +7,6 @@ from typing import Any
 
 from interpreter.primitives.bounded_calls import call_each, enter, leave
 from interpreter.primitives.containers import kind_of, merge
-from interpreter.primitives.lazy_value import LazyValue
 from interpreter.values.meter import charge
 from interpreter.values.order import Value, compares_simply, first_of, in_order, last_of, ordered
 from interpreter.values.weight import charge_nested
@@ -135,11 +134,6 @@ def sfilter(container: Value, condition: Value) -> Value:
 
 def mfilter(container: Value, function: Value) -> Value:
     """Flatten the members that satisfy the condition."""
-    if isinstance(container, LazyValue):
-        lines = container.merged_lines(function)
-        if lines is not None:
-            return lines
-        container = container.built()
     return merge(sfilter(container, function))
 
 

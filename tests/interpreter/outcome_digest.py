@@ -14,7 +14,7 @@ import numpy as np
 
 import interpreter
 from codeit_jax.bench.interpreter_work import LIMITS, evaluation_inputs, mutants, sample_workloads, seed_workloads
-from codeit_jax.mutation.random_programs import random_program
+from codeit_jax.mutation.drawing import random_program
 from interpreter import Limits
 
 MODES = ("native", "codeit")
