@@ -1,6 +1,6 @@
 """Extent, corners, centers and periods of pieces, and how two patches lie to each other."""
 
-from interpreter.primitives.bounds import along, bounds, indices_of, side, span
+from interpreter.primitives.bounds import along, bounds, indices_of, side
 from interpreter.primitives.patches import normalize
 from interpreter.values.meter import charge
 from interpreter.values.order import Value
@@ -11,8 +11,7 @@ def height(piece: Value) -> Value:
     if type(piece) is tuple or not len(piece):
         return len(piece)
     charge(len(piece))
-    first, last = span(piece, 0)
-    return last - first + 1
+    return side(piece, 2) - side(piece, 0) + 1
 
 
 def width(piece: Value) -> Value:
@@ -22,8 +21,7 @@ def width(piece: Value) -> Value:
     if type(piece) is tuple:
         return len(piece[0])
     charge(len(piece))
-    first, last = span(piece, 1)
-    return last - first + 1
+    return side(piece, 3) - side(piece, 1) + 1
 
 
 def shape(piece: Value) -> Value:
@@ -64,25 +62,25 @@ def hline(patch: Value) -> Value:
 def uppermost(patch: Value) -> Value:
     """Return the first row; empty fails."""
     charge(len(patch))
-    return side(patch, 0, min)
+    return side(patch, 0)
 
 
 def lowermost(patch: Value) -> Value:
     """Return the last row; empty fails."""
     charge(len(patch))
-    return side(patch, 0, max)
+    return side(patch, 2)
 
 
 def leftmost(patch: Value) -> Value:
     """Return the first column; empty fails."""
     charge(len(patch))
-    return side(patch, 1, min)
+    return side(patch, 1)
 
 
 def rightmost(patch: Value) -> Value:
     """Return the last column; empty fails."""
     charge(len(patch))
-    return side(patch, 1, max)
+    return side(patch, 3)
 
 
 def _corner(patch: Value, row: int, column: int) -> Value:
