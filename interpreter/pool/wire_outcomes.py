@@ -98,7 +98,7 @@ def decode_answers(content: bytes) -> tuple[Head, list[Outcome]]:
     if order and not 0 <= min(order) <= max(order) < len(verdicts):
         raise ProtocolError("an outcome without a verdict")
     known = [_verdict(*verdict) for verdict in verdicts]
-    pairs = list(zip(order, works, strict=True))
+    pairs: list[tuple[int, int]] = list(zip(order, works, strict=True))
     outcomes = {(k, work): Outcome(*known[k], work) for k, work in set(pairs)}
     return head, [outcomes[pair] for pair in pairs]
 

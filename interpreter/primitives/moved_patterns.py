@@ -30,7 +30,10 @@ _ORIGIN = (0, 0)
 _AROUND = {function.__name__: Indices(function(_ORIGIN)) for function in (dneighbors, ineighbors, neighbors)}
 _COLUMN = Indices(vfrontier(_ORIGIN))
 _ROW = Indices([(j, i) for i, j in _COLUMN.listed])
-_SIZES = {name: pattern.size for name, pattern in _AROUND.items()} | {"vfrontier": _KEPT_RAY, "hfrontier": _KEPT_RAY}
+_SIZES: dict[Value, int] = {name: pattern.size for name, pattern in _AROUND.items()} | {
+    "vfrontier": _KEPT_RAY,
+    "hfrontier": _KEPT_RAY,
+}
 
 
 class _Unknown(Exception):

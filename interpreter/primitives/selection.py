@@ -8,7 +8,7 @@ from typing import Any
 from interpreter.primitives.bounded_calls import call_each, enter, leave
 from interpreter.primitives.containers import kind_of, merge
 from interpreter.values.meter import charge
-from interpreter.values.order import Value, compares_simply, first_of, in_order, last_of, ordered
+from interpreter.values.order import Value, first_of, in_order, last_of, ordered, orders_natively
 from interpreter.values.weight import charge_nested
 
 _NUMBERS = {int, bool}
@@ -34,7 +34,7 @@ def _extreme_element(container: Value, extreme: Any) -> Value:
     if not len(container):
         return 0
     charge(len(container))
-    return extreme(container if compares_simply(container) else in_order(container))
+    return extreme(container if orders_natively(container) else in_order(container))
 
 
 def maximum(container: Value) -> Value:
