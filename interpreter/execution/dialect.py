@@ -1,12 +1,9 @@
 """The dialects of the language: current arc-dsl ("native") and the older copy that CodeIt ships ("codeit")."""
 
-from typing import Literal
-
+from interpreter.language.limits import Mode
 from interpreter.primitives import PRIMITIVES
 from interpreter.primitives.closures import as_primitive
 from interpreter.values.order import Value
-
-Mode = Literal["native", "codeit"]
 
 _MAX_CANVAS = 1000
 _FAIL_ON_EMPTY = ("normalize", "backdrop", "delta", "box", "hperiod", "vperiod", "occurrences")

@@ -50,6 +50,8 @@ def _componentwise(operation: Callable[[Value, Value], Value]) -> Callable[[Valu
         if type(a) is int and type(b) is int:
             result = operation(a, b)
             return result if -_SMALL < result < _SMALL else _bounded(result)
+        if type(a) is tuple and type(b) is tuple:
+            return _pair(operation(a[0], b[0]), operation(a[1], b[1]))
         if isinstance(a, int):
             if isinstance(b, int):
                 return _bounded(operation(a, b))

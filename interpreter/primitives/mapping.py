@@ -44,7 +44,7 @@ def mapply(function: Value, container: Value) -> Value:
     if kind is frozenset and len(container) >= FEW_ELEMENTS:
         union = lazy_images(function, container, MANY_INDICES)
         if union is not None:
-            return union.built()
+            return union.built() if isinstance(union, LazyCells) else union
     results = call_each(function, container)
     if kind is frozenset and _SET.issuperset(map(type, results)):
         reserve(sum(map(len, results)))

@@ -84,6 +84,7 @@ def _corner(row: int, column: int) -> Callable[[Value], Value]:
     return corner_of
 
 
+# In the order of `bounds`: upper, left, lower, right.
 uppermost, leftmost, lowermost, rightmost = map(_side, range(4))
 ulcorner, urcorner, llcorner, lrcorner = _corner(0, 1), _corner(0, 3), _corner(2, 1), _corner(2, 3)
 

@@ -5,9 +5,9 @@ neighbors, and these recolored. What they give is described as copies of pattern
 would charge is known beforehand; where a call could fail, nothing is answered here.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, repeat
 from types import FunctionType
 from typing import NamedTuple
 
@@ -47,6 +47,11 @@ class Copies(NamedTuple):
     pattern: Indices
     places: Indices
 
+    def listed(self) -> Iterable[Value]:
+        """Return all indices, or cells if they have a color, each once or more."""
+        indices = [(i + k, j + m) for k, m in self.pattern.listed for i, j in self.places.listed]
+        return indices if self.color is None else zip(repeat(self.color), indices, strict=False)
+
 
 class Images(NamedTuple):
     """What a function gives for many elements.
@@ -62,7 +67,7 @@ class Images(NamedTuple):
     work: int
 
 
-def lazy_images(function: Value, elements: frozenset[Value], few_indices: int) -> LazyCells | None:
+def lazy_images(function: Value, elements: frozenset[Value], few_indices: int) -> LazyCells | frozenset[Value] | None:
     """Return the union of function(x) for all elements x; None where it is to be found by calling the function.
 
     Args:
@@ -79,7 +84,6 @@ def lazy_images(function: Value, elements: frozenset[Value], few_indices: int) -
     frames = enter(function)
     try:
         images = _images(function, list(elements))
-        window = _window_around(images.copies)
     except (_Unknown, LimitExceeded, ArithmeticError, LookupError, TypeError, ValueError):
         METER.left = left
         return None
@@ -87,20 +91,23 @@ def lazy_images(function: Value, elements: frozenset[Value], few_indices: int) -
         leave(frames)
     charge(images.work)
     reserve(images.size)
+    window = _window_around(images.copies)
+    if window is None:
+        return frozenset(chain.from_iterable([copies.listed() for copies in images.copies]))
     masks: dict[int | None, int] = {}
     for color, pattern, places in images.copies:
         masks[color] = masks.get(color, 0) | window.mask_of_copies(pattern, places)
     return LazyCells(window, masks)
 
 
-def _window_around(many_copies: Iterable[Copies]) -> Window:
-    """Return a window that holds all the copies, at least one."""
+def _window_around(many_copies: Sequence[Copies]) -> Window | None:
+    """Return a window that holds all the copies; None if there are none or it would be very large."""
+    if not many_copies:
+        return None
     boxes = [(copies.places.box, copies.pattern.box) for copies in many_copies]
     tops, lefts, bottoms, rights = zip(*[[a + b for a, b in zip(*both, strict=True)] for both in boxes], strict=True)
     window = Window(min(tops), min(lefts), max(bottoms) - min(tops) + 1, max(rights) - min(lefts) + 1)
-    if window.height * window.width > _MAX_BITS:
-        raise _Unknown
-    return window
+    return window if window.height * window.width <= _MAX_BITS else None
 
 
 def _pattern_size(function: Value) -> int:
