@@ -4,6 +4,7 @@ from interpreter.primitives.bounded_calls import call_combinations, call_each, e
 from interpreter.primitives.containers import kind_of, merge
 from interpreter.primitives.lazy_cells import LazyCells
 from interpreter.primitives.moved_patterns import lazy_images
+from interpreter.primitives.segments import all_segments
 from interpreter.values.meter import METER, charge, reserve
 from interpreter.values.order import Value, in_order
 from interpreter.values.weight import charge_nested, nesting_compounds
@@ -88,6 +89,8 @@ def prapply(function: Value, a: Value, b: Value) -> Value:
     if not len(a):
         return frozenset()
     reserve(len(a) * len(b))
+    if (segments := all_segments(function, a, b)) is not None:
+        return segments
     results = call_combinations(function, a, b)
     charge_nested(results)
     return frozenset(results)

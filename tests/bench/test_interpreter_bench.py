@@ -23,7 +23,7 @@ from codeit_jax.bench.interpreter_work import (
 from codeit_jax.cli import main
 from codeit_jax.programs import load_programs
 from interpreter import Limits, Status, parse
-from interpreter.execution.single_run import batch_run as batch
+from interpreter.execution import batch_run as batch
 
 GRID = ((1, 2), (3, 4))
 TURNED = parse("x1 = hmirror(I)\nO = vmirror(x1)")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interpreter import PRIMITIVES
-from interpreter.primitives import lines, mapping
+from interpreter.primitives import lines, mapping, segments
 from interpreter.primitives.moved_patterns import lazy_images
 from interpreter.values.meter import METER
 from tests.interpreter.metered_calls import outcome
@@ -80,6 +80,22 @@ def test_mapply_at_once_is_mapply_one_by_one(function, container, budget, max_it
         assert at_once == outcome(lambda: P["mapply"](function, container), budget, max_items)
 
 
+@settings(deadline=None, max_examples=80)
+@given(
+    st.sampled_from([P["connect"], P["shoot"], P["astuple"]]),
+    st.one_of(indices, elements),
+    st.one_of(indices, elements),
+    budgets,
+    sizes,
+)
+def test_prapply_at_once_is_prapply_one_by_one(function, a, b, budget, max_items):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segments, "FEW_PAIRS", 2)
+        at_once = outcome(lambda: P["prapply"](function, a, b), budget, max_items)
+        patch.setattr(segments, "FEW_PAIRS", math.inf)
+        assert at_once == outcome(lambda: P["prapply"](function, a, b), budget, max_items)
+
+
 def test_the_forms_that_are_treated_at_once():
     """They are not merely left to the calls one by one."""
     places = frozenset((i, j) for i in range(5) for j in range(5))
@@ -97,6 +113,8 @@ def test_the_forms_that_are_treated_at_once():
     ]
     for function, container in treated:
         assert lazy_images(function, container, few_indices=1) is not None
+    for name in ("connect", "shoot"):
+        assert segments.all_segments(P[name], places, places) is not None
 
 
 @settings(deadline=None, max_examples=200)
