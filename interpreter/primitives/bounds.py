@@ -74,27 +74,24 @@ def bounds(patch: Value) -> Box:
     """
     if not len(patch):
         raise ValueError("the patch is empty")
-    return _usual_bounds(patch) or (side(patch, 0), side(patch, 1), side(patch, 2), side(patch, 3))
+    try:
+        return _known_bounds(patch) if type(patch) is frozenset else _plain_bounds(patch)
+    except (TypeError, ValueError, IndexError):
+        return side(patch, 0), side(patch, 1), side(patch, 2), side(patch, 3)
 
 
 def side(patch: Value, number: int) -> Value:
     """Return one of the bounds, given by its place among them; the other coordinate may be anything. Empty fails."""
-    box = _usual_bounds(patch)
-    if box is not None:
-        return box[number]
+    try:
+        return (_known_bounds if type(patch) is frozenset else _plain_bounds)(patch)[number]
+    except (TypeError, ValueError, IndexError, StopIteration):
+        pass
     extreme = min if number < 2 else max
     return extreme([(i, j)[number % 2] for i, j in in_order(indices_of(patch))])
 
 
-def _usual_bounds(patch: Value) -> Box | None:
-    """Return the bounds of a patch of only cells or only indices, all integers; None for anything else."""
-    try:
-        return _known_bounds(patch) if type(patch) is frozenset else _plain_bounds(patch)
-    except (TypeError, ValueError, IndexError, StopIteration):
-        return None
-
-
 def _plain_bounds(patch: Value) -> Box:
+    """Bound a patch of only cells or only indices in two passes; TypeError or ValueError for anything else."""
     if type(next(iter(patch))[1]) is tuple:
         rows, columns = {i for _, (i, _) in patch}, {j for _, (_, j) in patch}
     else:
