@@ -10,7 +10,7 @@ from itertools import islice
 from codeit_jax.parallel.hosts import Hosts
 from interpreter import InterpreterPool, Job, Limits, Outcome, Pending
 from interpreter.pool.jobs import Progress, Results
-from interpreter.pool.wire_outcomes import OutcomeWriter, decode_outcomes
+from interpreter.pool.wire_outcomes import OutcomeWriter, decode_answers
 
 SMALL_JOB_EXECUTIONS = 512
 """Jobs up to this size aren't split: their programs share calls, and other jobs keep the other processes busy."""
@@ -74,7 +74,7 @@ class SharedPending:
             rows = self._own.result(on_progress)
             outcomes = (outcome for job in rows for program in job for outcome in program)
             self._results = self._merge(
-                [iter(decode_outcomes(part)) for part in self._hosts.exchange(encode_outcomes(outcomes))]
+                [iter(decode_answers(part)[1]) for part in self._hosts.exchange(encode_outcomes(outcomes))]
             )
         return self._results
 
@@ -100,7 +100,7 @@ def share_programs(number: int, job: Job, count: int) -> list[range]:
 
 
 def encode_outcomes(outcomes: Iterable[Outcome]) -> bytes:
-    """Encode outcomes as workers do; `decode_outcomes` decodes them."""
+    """Encode outcomes as workers do; `decode_answers` decodes them."""
     writer = OutcomeWriter(sequence=0, first=0, num_grids=1)
     for outcome in outcomes:
         writer.add([outcome])

@@ -12,7 +12,7 @@ from interpreter.execution.output import finish
 from interpreter.language.limits import Limits, Mode
 from interpreter.language.outcome import Grid, Outcome, Status
 from interpreter.language.slots import INPUT_SLOT
-from interpreter.primitives.lazy_value import LazyValue
+from interpreter.primitives.lazy_cells import LazyCells
 
 UNDEFINED_ID = 0
 """The id of what a line that was not run yet stands for; only in mode "codeit" may a line name itself."""
@@ -119,7 +119,7 @@ class CallTable:
             return result
         value, work, weight = result
         number = self._intern(value, weight)
-        if isinstance(value, LazyValue):
+        if isinstance(value, LazyCells):
             self._lazy.setdefault(number, None)
             self._nodes += _LAZY_NODES
         else:

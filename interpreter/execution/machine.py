@@ -30,7 +30,7 @@ from interpreter.language.limits import CODEIT_LENGTH_LIMIT, Limits, Mode
 from interpreter.language.outcome import Outcome, Status
 from interpreter.language.slots import FIXED_NAMES, MAX_LINES, NUM_PRIMITIVES
 from interpreter.primitives import LAZY_VARIANTS, TAKE_LAZY
-from interpreter.primitives.lazy_value import LazyValue
+from interpreter.primitives.lazy_cells import LazyCells
 from interpreter.values.meter import METER, LimitExceeded, SizeExceeded, WorkExceeded
 
 DEFAULT_LIMITS = Limits()
@@ -124,7 +124,7 @@ class Machine:
             elif kind is FunctionType:
                 # Another function gives a closure out of one that it was given, or calls builders itself.
                 return value, work, sum(weights) if function in self._builders else NO_BOUND
-            elif issubclass(kind, LazyValue):
+            elif kind is LazyCells:
                 weight = value.weight
                 if weight > self._max_items:
                     raise SizeExceeded(f"value of more than {self._max_items} nodes")

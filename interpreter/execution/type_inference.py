@@ -8,7 +8,7 @@ from interpreter.execution.single_run import execute
 from interpreter.language.limits import Limits
 from interpreter.language.outcome import Grid
 from interpreter.language.program import Program
-from interpreter.primitives.lazy_value import LazyValue
+from interpreter.primitives.lazy_cells import LazyCells
 
 
 def infer_types(program: Program, grids: Iterable[Grid], limits: Limits = DEFAULT_LIMITS) -> list[str | None]:
@@ -24,7 +24,7 @@ def infer_types(program: Program, grids: Iterable[Grid], limits: Limits = DEFAUL
         values, _, _ = execute(program, grid, machine)
         # Both slices are empty where this grid got no further than those before.
         types[known : len(values)] = [
-            type_name(value.built() if isinstance(value, LazyValue) else value) for value in values[known:]
+            type_name(value.built() if isinstance(value, LazyCells) else value) for value in values[known:]
         ]
         known = max(known, len(values))
         if known == len(types):

@@ -16,7 +16,7 @@ from interpreter.language.outcome import Outcome
 from interpreter.pool.protocol import MAX_ANSWER_BYTES, FrameBuffer, ProtocolError, decode_greeting
 from interpreter.pool.sandbox import Protections
 from interpreter.pool.schedule import Chunk, RetryLevel, Unit
-from interpreter.pool.wire_outcomes import decode_head, decode_outcomes
+from interpreter.pool.wire_outcomes import decode_answers
 
 START_SECONDS = 60.0
 _MAX_IN_FLIGHT = 128
@@ -154,14 +154,13 @@ class WorkerProcess:
     def _accept(self, content: bytes) -> tuple[Chunk, range, list[Outcome]]:
         if not self.in_flight:
             raise ProtocolError("nothing was asked")
-        head = decode_head(content)
+        head, outcomes = decode_answers(content)
         request = self.in_flight[0]
         chunk = request.chunk
         programs = chunk.programs[request.num_answered : request.num_answered + head.num_programs]
         if not programs or head != (request.sequence, request.num_answered, len(programs), len(chunk.grids)):
             raise ProtocolError("not the answers that are due")
-        outcomes = decode_outcomes(content)
-        request.num_answered += len(programs)  # only now: what could not be decoded is still to be answered
+        request.num_answered += len(programs)
         self.num_waiting -= len(outcomes)
         if request.num_answered == len(chunk.programs):
             self.in_flight.popleft()

@@ -59,13 +59,10 @@ def _collect() -> dict[str, Value]:
 
 PRIMITIVES: dict[str, Value] = _collect()
 
-LAZY_VARIANTS: dict[str, Value] = {
-    "mapply": as_primitive(mapping.mapply_lazy, "mapply", 2),
-    "prapply": as_primitive(mapping.prapply_lazy, "prapply", 3),
-}
+LAZY_VARIANTS: dict[str, Value] = {"mapply": as_primitive(mapping.mapply_lazy, "mapply", 2)}
 """By name of a primitive, what does the same, but may leave the value lazy; no values of the language."""
 
-TAKE_LAZY = {"fill": 2, "underfill": 2, "paint": 1, "underpaint": 1, "merge": 0, "mfilter": 0}
+TAKE_LAZY = {"fill": 2, "underfill": 2, "paint": 1, "underpaint": 1}
 """By name of a primitive, which of its arguments (from 0) may be a lazy value."""
 
 __all__ = ["LAZY_VARIANTS", "PRIMITIVES", "TAKE_LAZY"]

@@ -32,17 +32,6 @@ def _pair(row: Value, column: Value) -> Value:
     return _bounded((row, column))
 
 
-def _componentwise(operation: Callable[[Value, Value], Value], a: Value, b: Value) -> Value:
-    """Combine two integers, two pairs, or an integer with both components of a pair."""
-    if isinstance(a, int):
-        if isinstance(b, int):
-            return _bounded(operation(a, b))
-        return _pair(operation(a, b[0]), operation(a, b[1]))
-    if isinstance(b, int):
-        return _pair(operation(a[0], b), operation(a[1], b))
-    return _pair(operation(a[0], b[0]), operation(a[1], b[1]))
-
-
 def _product(a: Value, b: Value) -> Value:
     """Multiply; an integer times a tuple repeats the tuple, which must be bounded beforehand."""
     if type(a) is int and type(b) is int:
@@ -54,45 +43,29 @@ def _product(a: Value, b: Value) -> Value:
     return a * b
 
 
-def add(a: Value, b: Value) -> Value:
-    """Add integers or pairs."""
-    if type(a) is int and type(b) is int:
-        total = a + b
-        return total if -_SMALL < total < _SMALL else _bounded(total)
-    if type(a) is tuple and type(b) is tuple:
-        row, column = a[0] + b[0], a[1] + b[1]
-        if type(row) is int and type(column) is int and -_SMALL < row < _SMALL and -_SMALL < column < _SMALL:
-            return (row, column)
-        return _bounded((row, column))
-    return _componentwise(operator.add, a, b)
+def _componentwise(operation: Callable[[Value, Value], Value]) -> Callable[[Value, Value], Value]:
+    """Return the function that combines two integers, two pairs, or an integer with both components of a pair."""
+
+    def combined(a: Value, b: Value) -> Value:
+        if type(a) is int and type(b) is int:
+            result = operation(a, b)
+            return result if -_SMALL < result < _SMALL else _bounded(result)
+        if type(a) is tuple and type(b) is tuple:
+            return _pair(operation(a[0], b[0]), operation(a[1], b[1]))
+        if isinstance(a, int):
+            if isinstance(b, int):
+                return _bounded(operation(a, b))
+            return _pair(operation(a, b[0]), operation(a, b[1]))
+        if isinstance(b, int):
+            return _pair(operation(a[0], b), operation(a[1], b))
+        return _pair(operation(a[0], b[0]), operation(a[1], b[1]))
+
+    return combined
 
 
-def subtract(a: Value, b: Value) -> Value:
-    """Subtract b from a."""
-    if type(a) is int and type(b) is int:
-        total = a - b
-        return total if -_SMALL < total < _SMALL else _bounded(total)
-    if type(a) is tuple and type(b) is tuple:
-        row, column = a[0] - b[0], a[1] - b[1]
-        if type(row) is int and type(column) is int and -_SMALL < row < _SMALL and -_SMALL < column < _SMALL:
-            return (row, column)
-        return _bounded((row, column))
-    return _componentwise(operator.sub, a, b)
-
-
-def multiply(a: Value, b: Value) -> Value:
-    """Multiply integers or pairs."""
-    if type(a) is int and type(b) is int:
-        total = a * b
-        return total if -_SMALL < total < _SMALL else _bounded(total)
-    return _componentwise(_product, a, b)
-
-
-def divide(a: Value, b: Value) -> Value:
-    """Divide a by b, rounding down; a zero divisor fails."""
-    if type(a) is int and type(b) is int:
-        return a // b
-    return _componentwise(operator.floordiv, a, b)
+add, subtract = _componentwise(operator.add), _componentwise(operator.sub)
+multiply = _componentwise(_product)
+divide = _componentwise(operator.floordiv)  # rounds down; a zero divisor fails
 
 
 def invert(n: Value) -> Value:

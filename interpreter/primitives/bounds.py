@@ -1,6 +1,6 @@
 """Reading patches: which kind they are, their indices, their bounding box."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
@@ -66,29 +66,6 @@ def along(patch: Value, axis: int) -> list[int]:
     return found
 
 
-def side(patch: Value, axis: int, choose: Callable[..., Value]) -> Value:
-    """Return the extreme row (axis 0) or column (axis 1); the other coordinate may be anything. Empty fails."""
-    try:
-        found = choose(along(patch, axis))
-        if type(found) is int:  # so they all are: nothing else compares with an integer
-            return found
-    except (TypeError, ValueError, IndexError, StopIteration):
-        pass
-    return choose([(i, j)[axis] for i, j in in_order(indices_of(patch))])
-
-
-def span(patch: Value, axis: int) -> tuple[Value, Value]:
-    """Return the first and the last row (axis 0) or column (axis 1), as `side` does."""
-    try:
-        found = along(patch, axis)
-        first, last = min(found), max(found)
-        if type(first) is int and type(last) is int:
-            return first, last
-    except (TypeError, ValueError, IndexError, StopIteration):
-        pass
-    return side(patch, axis, min), side(patch, axis, max)
-
-
 def bounds(patch: Value) -> Box:
     """Return the first row, first column, last row and last column of a patch.
 
@@ -100,7 +77,17 @@ def bounds(patch: Value) -> Box:
     try:
         return _known_bounds(patch) if type(patch) is frozenset else _plain_bounds(patch)
     except (TypeError, ValueError, IndexError):
-        return side(patch, 0, min), side(patch, 1, min), side(patch, 0, max), side(patch, 1, max)
+        return side(patch, 0), side(patch, 1), side(patch, 2), side(patch, 3)
+
+
+def side(patch: Value, number: int) -> Value:
+    """Return one of the bounds, given by its place among them; the other coordinate may be anything. Empty fails."""
+    try:
+        return (_known_bounds if type(patch) is frozenset else _plain_bounds)(patch)[number]
+    except (TypeError, ValueError, IndexError, StopIteration):
+        pass
+    extreme = min if number < 2 else max
+    return extreme([(i, j)[number % 2] for i, j in in_order(indices_of(patch))])
 
 
 def _plain_bounds(patch: Value) -> Box:

@@ -80,9 +80,7 @@ def power(function: Value, n: Value) -> Value:
 
 def rbind(function: Value, fixed: Value) -> Value:
     """Fix the last argument; a function of one or four parameters gives one of three."""
-    arity = function.arity
-
-    if arity == 2:
+    if function.arity == 2:
 
         def bound(x: Value) -> Value:
             METER.left -= 1
@@ -92,26 +90,16 @@ def rbind(function: Value, fixed: Value) -> Value:
 
         return as_closure(bound, "rbind", (function, fixed), 1)
 
-    if arity == 3:
-
-        def bound_two(x: Value, y: Value) -> Value:
-            charge(1)
-            return function(x, y, fixed)
-
-        return as_closure(bound_two, "rbind", (function, fixed), 2)
-
-    def bound_three(x: Value, y: Value, z: Value) -> Value:
+    def bound_several(*arguments: Value) -> Value:
         charge(1)
-        return function(x, y, z, fixed)
+        return function(*arguments, fixed)
 
-    return as_closure(bound_three, "rbind", (function, fixed), 3)
+    return as_closure(bound_several, "rbind", (function, fixed), 2 if function.arity == 3 else 3)
 
 
 def lbind(function: Value, fixed: Value) -> Value:
     """Fix the first argument; a function of one or four parameters gives one of three."""
-    arity = function.arity
-
-    if arity == 2:
+    if function.arity == 2:
 
         def bound(y: Value) -> Value:
             METER.left -= 1
@@ -121,16 +109,8 @@ def lbind(function: Value, fixed: Value) -> Value:
 
         return as_closure(bound, "lbind", (function, fixed), 1)
 
-    if arity == 3:
-
-        def bound_two(y: Value, z: Value) -> Value:
-            charge(1)
-            return function(fixed, y, z)
-
-        return as_closure(bound_two, "lbind", (function, fixed), 2)
-
-    def bound_three(y: Value, z: Value, a: Value) -> Value:
+    def bound_several(*arguments: Value) -> Value:
         charge(1)
-        return function(fixed, y, z, a)
+        return function(fixed, *arguments)
 
-    return as_closure(bound_three, "lbind", (function, fixed), 3)
+    return as_closure(bound_several, "lbind", (function, fixed), 2 if function.arity == 3 else 3)

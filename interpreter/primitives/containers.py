@@ -4,7 +4,6 @@ from itertools import chain
 from itertools import product as pairs_of
 from typing import cast
 
-from interpreter.primitives.lazy_value import LazyValue
 from interpreter.values.meter import charge, reserve
 from interpreter.values.order import Value, first_of, in_order, ordered
 from interpreter.values.weight import charge_nested, reserve_copies
@@ -80,11 +79,6 @@ def repeat(item: Value, num: Value) -> Value:
 
 def merge(containers: Value) -> Value:
     """Flatten one level into a container of the outer kind."""
-    if isinstance(containers, LazyValue):
-        merged = containers.merged()
-        if merged is not None:
-            return merged
-        containers = containers.built()
     kind = kind_of(containers)
     reserve(sum(map(len, containers)) + len(containers))
     if kind is frozenset:

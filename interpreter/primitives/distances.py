@@ -2,6 +2,7 @@
 
 from interpreter.primitives.bounds import bounds, indices_of
 from interpreter.primitives.measurements import center, vmatching
+from interpreter.primitives.raster import corner_region
 from interpreter.values.meter import charge, reserve
 from interpreter.values.order import Value
 
@@ -44,7 +45,7 @@ def manhattan(a: Value, b: Value) -> Value:
     if rows * stride > _MAX_AREA:
         return _by_pairs(a, b)
     reserve(rows * stride)
-    inside = ((1 << columns) - 1) * (((1 << stride * rows) - 1) // ((1 << stride) - 1))
+    inside = corner_region(rows, columns, stride)
     grown, target = _mask(a, top, left, stride), _mask(b, top, left, stride)
     distance = 0
     while not grown & target:

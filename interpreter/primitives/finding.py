@@ -9,7 +9,7 @@ from interpreter.primitives.patches import normalize
 from interpreter.primitives.raster import (
     GUARD,
     Raster,
-    full_mask,
+    corner_region,
     padded_cell_table,
     padded_index_table,
     pick,
@@ -60,7 +60,7 @@ def _layers(raster: Raster, counts: list[int], univalued: Value, background: int
             for color, count in enumerate(counts)
             if count and color != background
         ]
-    mask = full_mask(raster.height, raster.width)
+    mask = corner_region(raster.height, raster.width, raster.width + 1)
     if background != GUARD:
         mask &= ~raster.mask(background)
     return [(mask, raster.pick)]
@@ -165,18 +165,13 @@ def occurrences(grid: Value, obj: Value) -> Value:
         return _occurrences_by_cell(grid, normalized, free_rows, free_columns)
     stride = width + 1
     charge(len(normalized) * (1 + len(raster.cells) // 64))
-    places = _corner_region(free_rows, free_columns, stride)
+    places = corner_region(free_rows, free_columns, stride)
     masks = {color: raster.mask(color) for color in {value for value, _ in normalized} if 0 <= color < GUARD}
     for value, (i, j) in normalized:
         places &= masks.get(value, 0) >> (i * stride + j)
         if not places:
             return frozenset()
     return frozenset(pick(padded_index_table(height, width), places))
-
-
-def _corner_region(rows: int, columns: int, stride: int) -> int:
-    """Return the mask of the first rows and columns."""
-    return ((1 << columns) - 1) * (((1 << stride * rows) - 1) // ((1 << stride) - 1))
 
 
 def _occurrences_by_cell(grid: Value, normalized: Value, rows: int, columns: int) -> Value:

@@ -4,7 +4,7 @@ from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 
-from interpreter.primitives.bounds import bounds, components_of, holds_cells, span
+from interpreter.primitives.bounds import bounds, components_of, holds_cells, side
 from interpreter.primitives.colors import count_cells
 from interpreter.primitives.measurements import shape, ulcorner
 from interpreter.primitives.raster import (
@@ -150,7 +150,7 @@ def hmirror(piece: Value) -> Value:
         charge(len(piece))
         return piece[::-1]
     charge(len(piece))
-    total = sum(span(piece, 0))
+    total = side(piece, 0) + side(piece, 2)
     if holds_cells(piece):
         return frozenset([(value, (total - i, j)) for value, (i, j) in piece])
     return frozenset([(total - i, j) for i, j in piece])
@@ -162,7 +162,7 @@ def vmirror(piece: Value) -> Value:
         charge(count_cells(piece))
         return tuple(map(_reversed, piece))
     charge(len(piece))
-    total = sum(span(piece, 1))
+    total = side(piece, 1) + side(piece, 3)
     if holds_cells(piece):
         return frozenset([(value, (i, total - j)) for value, (i, j) in piece])
     return frozenset([(i, total - j) for i, j in piece])

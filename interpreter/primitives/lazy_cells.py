@@ -1,4 +1,8 @@
-"""Sets of indices or cells as bits and a color, with which grids are painted at once."""
+"""Sets of indices or cells that are not built, but kept as bits and a color, with which grids are painted at once.
+
+A program often maps a function over many elements only to fill or paint the union of what it gives: hundreds of tuples
+would be made, hashed and walked once. If it does nothing else with the value, `mapply_lazy` may leave it lazy.
+"""
 
 from collections.abc import Collection, Iterable
 from functools import cached_property, lru_cache, reduce
@@ -8,10 +12,10 @@ from typing import NamedTuple
 
 from interpreter.primitives.bounds import Box
 from interpreter.primitives.indices import Index, indices_in_box
-from interpreter.primitives.lazy_value import CELL_NODES, INDEX_NODES, LazyValue
-from interpreter.primitives.raster import GUARD, Raster, raster_of, selectors
+from interpreter.primitives.raster import Raster, is_color, raster_of, selectors
 from interpreter.values.order import Value
 
+_INDEX_NODES, _CELL_NODES = 3, 5  # what (row, column), and a color with such a pair, weigh
 _BYTE = 255
 _FEW_BITS = 100
 
@@ -69,44 +73,52 @@ class Window(NamedTuple):
         return compress(box, selectors(mask))
 
 
-class LazyCells(LazyValue):
-    """A set of indices, or of cells, as bits.
+class LazyCells:
+    """A set of indices, or of cells, as bits; what was charged for it is what the built one costs.
+
+    The methods that paint charge nothing, and return None where the set must be built to tell what they give.
 
     Args:
         window: what the bits of the masks mean.
         masks: by color; the only key None stands for indices.
+
+    Attributes:
+        weight: how many nodes the set has as a tree (`execution.size_bounds`).
     """
 
-    __slots__ = ("_masks", "_window")
+    __slots__ = ("_masks", "_size", "_window", "weight")
 
     def __init__(self, window: Window, masks: dict[int | None, int]) -> None:
         self._window, self._masks = window, masks
-        size = sum([mask.bit_count() for mask in masks.values()])
-        super().__init__(size, 1 + size * (INDEX_NODES if None in masks else CELL_NODES))
+        self._size = sum([mask.bit_count() for mask in masks.values()])
+        self.weight = 1 + self._size * (_INDEX_NODES if None in masks else _CELL_NODES)
+
+    def __len__(self) -> int:
+        return self._size
 
     def built(self) -> frozenset[Value]:
-        """Return the set itself."""
+        """Return the set itself, charging nothing."""
         indices_of = {color: self._window.indices(mask) for color, mask in self._masks.items()}
         if None in indices_of:
             return frozenset(indices_of[None])
         return frozenset(chain.from_iterable([zip(repeat(color), found) for color, found in indices_of.items()]))
 
     def filled(self, grid: Value, value: Value, background: Value = None) -> Value | None:
-        """Fill all indices by arithmetic on the whole grid."""
-        if not _is_byte(value):
+        """Return the grid with all indices in one color; given a background, only those that show it."""
+        if not is_color(value):
             return None
         return self._painted(grid, [(value, reduce(or_, self._masks.values()))], background)
 
     def painted(self, grid: Value) -> Value | None:
-        """Paint color after color, the largest last."""
-        if not all(map(_is_byte, self._masks)):
+        """Return the grid with the cells painted; of conflicting ones that of the largest color is on top."""
+        if not all(map(is_color, self._masks)):
             return None
         colors = sorted([color for color in self._masks if color is not None])
         return self._painted(grid, [(color, self._masks[color]) for color in colors])
 
     def underpainted(self, grid: Value, background: Value) -> Value | None:
-        """Paint color after color, the least one last."""
-        if not all(map(_is_byte, self._masks)):
+        """Return the grid with the cells painted where it shows its background; the least other color is on top."""
+        if not all(map(is_color, self._masks)):
             return None
         colors = sorted([color for color in self._masks if color is not None and color != background], reverse=True)
         return self._painted(grid, [(color, self._masks[color]) for color in colors], background)
@@ -149,7 +161,3 @@ class LazyCells(LazyValue):
 def _ones(height: int, width: int) -> int:
     """Return the integer whose bytes are 1 for cells and 0 for guards."""
     return int.from_bytes((b"\1" * width + b"\0") * height, "little")
-
-
-def _is_byte(value: Value) -> bool:
-    return type(value) is int and 0 <= value < GUARD

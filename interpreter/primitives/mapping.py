@@ -2,9 +2,8 @@
 
 from interpreter.primitives.bounded_calls import call_combinations, call_each, enter, leave
 from interpreter.primitives.containers import kind_of, merge
-from interpreter.primitives.lazy_value import LazyValue
+from interpreter.primitives.lazy_cells import LazyCells
 from interpreter.primitives.moved_patterns import lazy_images
-from interpreter.primitives.recolored_layers import recolored_layers
 from interpreter.primitives.segments import all_segments
 from interpreter.values.meter import METER, charge, reserve
 from interpreter.values.order import Value, in_order
@@ -46,7 +45,7 @@ def mapply(function: Value, container: Value) -> Value:
     if kind is frozenset and len(container) >= FEW_ELEMENTS:
         union = lazy_images(function, container, MANY_INDICES)
         if union is not None:
-            return union.built() if isinstance(union, LazyValue) else union
+            return union.built() if isinstance(union, LazyCells) else union
     results = call_each(function, container)
     if kind is frozenset and _SET.issuperset(map(type, results)):
         reserve(sum(map(len, results)))
@@ -55,15 +54,13 @@ def mapply(function: Value, container: Value) -> Value:
     return merge(kind(results))
 
 
-def mapply_lazy(function: Value, container: Value) -> LazyValue | Value:
+def mapply_lazy(function: Value, container: Value) -> LazyCells | Value:
     """Do what `mapply` does, but where it is faster leave the value lazy."""
     if type(container) is not frozenset or nesting_compounds():
         return mapply(function, container)
     left = METER.left
     charge(len(container))
-    lazy: Value = lazy_images(function, container, FEW_INDICES)
-    if lazy is None:
-        lazy = recolored_layers(function, container)
+    lazy = lazy_images(function, container, FEW_INDICES)
     if lazy is not None:
         return lazy
     METER.left = left
@@ -89,12 +86,6 @@ def mpapply(function: Value, a: Value, b: Value) -> Value:
 
 def prapply(function: Value, a: Value, b: Value) -> Value:
     """Return the set of function(i, j) for all i in a and j in b."""
-    values = prapply_lazy(function, a, b)
-    return values.built() if isinstance(values, LazyValue) else values
-
-
-def prapply_lazy(function: Value, a: Value, b: Value) -> LazyValue | Value:
-    """Do what `prapply` does, but leave sets of segments lazy."""
     count = len(a) * len(b)  # of both first: a number fails, even beside an empty container
     if not len(a):
         return frozenset()

@@ -1,6 +1,8 @@
 """Extent, corners, centers and periods of pieces, and how two patches lie to each other."""
 
-from interpreter.primitives.bounds import along, bounds, indices_of, side, span
+from collections.abc import Callable
+
+from interpreter.primitives.bounds import along, bounds, indices_of, side
 from interpreter.primitives.patches import normalize
 from interpreter.values.meter import charge
 from interpreter.values.order import Value
@@ -11,8 +13,7 @@ def height(piece: Value) -> Value:
     if type(piece) is tuple or not len(piece):
         return len(piece)
     charge(len(piece))
-    first, last = span(piece, 0)
-    return last - first + 1
+    return side(piece, 2) - side(piece, 0) + 1
 
 
 def width(piece: Value) -> Value:
@@ -22,8 +23,7 @@ def width(piece: Value) -> Value:
     if type(piece) is tuple:
         return len(piece[0])
     charge(len(piece))
-    first, last = span(piece, 1)
-    return last - first + 1
+    return side(piece, 3) - side(piece, 1) + 1
 
 
 def shape(piece: Value) -> Value:
@@ -61,57 +61,32 @@ def hline(patch: Value) -> Value:
     return columns == len(patch) and rows == 1
 
 
-def uppermost(patch: Value) -> Value:
-    """Return the first row; empty fails."""
-    charge(len(patch))
-    return side(patch, 0, min)
+def _side(number: int) -> Callable[[Value], Value]:
+    """Return the function that gives one of a patch's `bounds`; empty fails."""
+
+    def side_of(patch: Value) -> Value:
+        charge(len(patch))
+        return side(patch, number)
+
+    return side_of
 
 
-def lowermost(patch: Value) -> Value:
-    """Return the last row; empty fails."""
-    charge(len(patch))
-    return side(patch, 0, max)
+def _corner(row: int, column: int) -> Callable[[Value], Value]:
+    """Return the function that gives two of a patch's `bounds`, or () for an empty patch."""
+
+    def corner_of(patch: Value) -> Value:
+        if not len(patch):
+            return ()
+        charge(len(patch))
+        sides = bounds(patch)
+        return (sides[row], sides[column])
+
+    return corner_of
 
 
-def leftmost(patch: Value) -> Value:
-    """Return the first column; empty fails."""
-    charge(len(patch))
-    return side(patch, 1, min)
-
-
-def rightmost(patch: Value) -> Value:
-    """Return the last column; empty fails."""
-    charge(len(patch))
-    return side(patch, 1, max)
-
-
-def _corner(patch: Value, row: int, column: int) -> Value:
-    """Return a corner of the bounding box, given by the numbers of its sides; () for an empty patch."""
-    if not len(patch):
-        return ()
-    charge(len(patch))
-    sides = bounds(patch)
-    return (sides[row], sides[column])
-
-
-def ulcorner(patch: Value) -> Value:
-    """Return the upper left corner of the bounding box; () for an empty patch."""
-    return _corner(patch, 0, 1)
-
-
-def urcorner(patch: Value) -> Value:
-    """Return the upper right corner of the bounding box; () for an empty patch."""
-    return _corner(patch, 0, 3)
-
-
-def llcorner(patch: Value) -> Value:
-    """Return the lower left corner of the bounding box; () for an empty patch."""
-    return _corner(patch, 2, 1)
-
-
-def lrcorner(patch: Value) -> Value:
-    """Return the lower right corner of the bounding box; () for an empty patch."""
-    return _corner(patch, 2, 3)
+# In the order of `bounds`: upper, left, lower, right.
+uppermost, leftmost, lowermost, rightmost = map(_side, range(4))
+ulcorner, urcorner, llcorner, lrcorner = _corner(0, 1), _corner(0, 3), _corner(2, 1), _corner(2, 3)
 
 
 def corners(patch: Value) -> Value:

@@ -5,7 +5,7 @@ neighbors, and these recolored. What they give is described as copies of pattern
 would charge is known beforehand; where a call could fail, nothing is answered here.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain, repeat
 from types import FunctionType
@@ -30,6 +30,10 @@ _ORIGIN = (0, 0)
 _AROUND = {function.__name__: Indices(function(_ORIGIN)) for function in (dneighbors, ineighbors, neighbors)}
 _COLUMN = Indices(vfrontier(_ORIGIN))
 _ROW = Indices([(j, i) for i, j in _COLUMN.listed])
+_SIZES: dict[Value, int] = {name: pattern.size for name, pattern in _AROUND.items()} | {
+    "vfrontier": _KEPT_RAY,
+    "hfrontier": _KEPT_RAY,
+}
 
 
 class _Unknown(Exception):
@@ -76,9 +80,15 @@ def lazy_images(function: Value, elements: frozenset[Value], few_indices: int) -
     """
     if _pattern_size(function) * len(elements) < few_indices:
         return None
-    images = _images_or_none(function, list(elements))
-    if images is None:
+    left = METER.left  # given back if the calls must be made after all: they charge themselves
+    frames = enter(function)
+    try:
+        images = _images(function, list(elements))
+    except (_Unknown, LimitExceeded, ArithmeticError, LookupError, TypeError, ValueError):
+        METER.left = left
         return None
+    finally:
+        leave(frames)
     charge(images.work)
     reserve(images.size)
     window = _window_around(images.copies)
@@ -90,27 +100,13 @@ def lazy_images(function: Value, elements: frozenset[Value], few_indices: int) -
     return LazyCells(window, masks)
 
 
-def _images_or_none(function: Value, elements: list[Value]) -> Images | None:
-    """Return what the function gives for all elements, or None if that is unknown; some of the work is charged."""
-    left = METER.left  # given back if the calls must be made after all: they charge themselves
-    frames = enter(function)
-    try:
-        return _images(function, elements)
-    except (_Unknown, LimitExceeded, ArithmeticError, LookupError, TypeError, ValueError):
-        METER.left = left
-        return None
-    finally:
-        leave(frames)
-
-
-def _window_around(many_copies: Iterable[Copies]) -> Window | None:
+def _window_around(many_copies: Sequence[Copies]) -> Window | None:
     """Return a window that holds all the copies; None if there are none or it would be very large."""
-    boxes = [(copies.places.box, copies.pattern.box) for copies in many_copies]
-    if not boxes:
+    if not many_copies:
         return None
+    boxes = [(copies.places.box, copies.pattern.box) for copies in many_copies]
     tops, lefts, bottoms, rights = zip(*[[a + b for a, b in zip(*both, strict=True)] for both in boxes], strict=True)
-    top, left = min(tops), min(lefts)
-    window = Window(top, left, max(bottoms) - top + 1, max(rights) - left + 1)
+    window = Window(min(tops), min(lefts), max(bottoms) - min(tops) + 1, max(rights) - min(lefts) + 1)
     return window if window.height * window.width <= _MAX_BITS else None
 
 
@@ -121,7 +117,7 @@ def _pattern_size(function: Value) -> int:
     described = function.__dict__
     builder, parts = described.get("builder"), described.get("parts")
     if not parts:
-        return _AROUND[builder].size if builder in _AROUND else _KEPT_RAY if builder in _FRONTIERS else 0
+        return _SIZES.get(builder, 0)
     if described["length"] >= _TOO_LONG:
         return 0
     if made_by(parts[0], "shoot"):
@@ -130,7 +126,7 @@ def _pattern_size(function: Value) -> int:
         return len(parts[1]) if made_by(parts[0], "shift") and type(parts[1]) is frozenset else 0
     if builder == "fork":
         return _pattern_size(parts[2]) if made_by(parts[0], "recolor") else 0
-    if builder == "compose" and recolors(parts[0]):
+    if builder == "compose" and _recolors(parts[0]):
         return _pattern_size(parts[1])
     return _pattern_size(parts[0]) if builder == "compose" or builder == "chain" else 0
 
@@ -138,7 +134,7 @@ def _pattern_size(function: Value) -> int:
 def _images(function: Value, elements: list[Value]) -> Images:
     builder, parts = function.builder, function.parts
     if not parts:
-        return _FRONTIERS[builder](elements) if builder in _FRONTIERS else _around(elements, builder)
+        return _images_of_primitive(builder, _as_places(elements))
     images_of_closure = _CLOSURES.get(builder)
     if images_of_closure is None:
         raise _Unknown
@@ -146,21 +142,17 @@ def _images(function: Value, elements: list[Value]) -> Images:
     return images._replace(work=images.work + len(elements))  # a call of a closure costs one unit
 
 
-def _around(elements: list[Value], name: str) -> Images:
-    return _moved(_AROUND[name], _as_places(elements))._replace(work=0)
-
-
-def _columns(elements: list[Value]) -> Images:
-    return _moved(_COLUMN, Indices([(0, j) for _, j in _as_places(elements).listed]))
-
-
-def _rows(elements: list[Value]) -> Images:
-    return _moved(_ROW, Indices([(i, 0) for i, _ in _as_places(elements).listed]))
+def _images_of_primitive(name: str, places: Indices) -> Images:
+    if name == "vfrontier":
+        return _moved(_COLUMN, Indices([(0, j) for _, j in places.listed]))
+    if name == "hfrontier":
+        return _moved(_ROW, Indices([(i, 0) for i, _ in places.listed]))
+    return _moved(_AROUND[name], places)._replace(work=0)
 
 
 def _composition(elements: list[Value], outer: Value, *inner: Value) -> Images:
     """Treat compose(outer, inner), or chain(outer, inner, innermost)."""
-    if recolors(outer):
+    if _recolors(outer):
         (function,) = inner
         images = _recolored(function, elements, outer.parts[1])
         return images._replace(work=images.work + len(elements))
@@ -212,13 +204,11 @@ def _shots(starts: Indices, directions: Indices) -> Images:
         if down and right and abs(down) != abs(right):
             continue
         length = SHOT * max(abs(down), abs(right)) + 1
-        if length > _MAX_RAY:
+        if length > min(_MAX_RAY, METER.max_items):
             raise _Unknown
         size += length * starts.size
         unit = ((down > 0) - (down < 0), (right > 0) - (right < 0))
         lengths[unit] = max(lengths.get(unit, 0), length)
-    if max(lengths.values(), default=0) > METER.max_items:
-        raise _Unknown
     return Images([Copies(None, _ray(unit, length), starts) for unit, length in lengths.items()], size, size)
 
 
@@ -229,7 +219,6 @@ def _ray(unit: Index, length: int) -> Indices:
     return Indices(indices_on_line(*chain.from_iterable(ends)))
 
 
-_FRONTIERS: dict[str, Callable[[list[Value]], Images]] = {"vfrontier": _columns, "hfrontier": _rows}
 _CLOSURES: dict[str, Callable[..., Images]] = {
     "compose": _composition,
     "chain": _composition,
@@ -239,7 +228,7 @@ _CLOSURES: dict[str, Callable[..., Images]] = {
 }
 
 
-def recolors(function: Value) -> bool:
+def _recolors(function: Value) -> bool:
     """Return whether the function recolors patches in a fixed color."""
     return made_by(function, "lbind") and made_by(function.parts[0], "recolor")
 

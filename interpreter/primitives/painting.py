@@ -6,7 +6,7 @@ from operator import itemgetter
 from interpreter.primitives.bounds import components_of, listed_indices
 from interpreter.primitives.colors import count_cells, mostcolor
 from interpreter.primitives.indices import fill_indices
-from interpreter.primitives.lazy_value import LazyValue
+from interpreter.primitives.lazy_cells import LazyCells
 from interpreter.primitives.patches import shift
 from interpreter.values.meter import charge
 from interpreter.values.order import Value, in_order
@@ -36,7 +36,7 @@ def _charge_painting(grid: Value, value: Value, patch: Value) -> None:
 def fill(grid: Value, value: Value, patch: Value) -> Value:
     """Set the patch's indices to one color."""
     _charge_painting(grid, value, patch)
-    if isinstance(patch, LazyValue):
+    if isinstance(patch, LazyCells):
         filled = patch.filled(grid, value)
         if filled is not None:
             return filled
@@ -59,7 +59,7 @@ def _without_conflicts(obj: Value) -> Value:
 def paint(grid: Value, obj: Value) -> Value:
     """Set the object's cells; the last of conflicting cells stays."""
     charge(count_cells(grid) + len(obj))
-    if isinstance(obj, LazyValue):
+    if isinstance(obj, LazyCells):
         painted = obj.painted(grid)
         if painted is not None:
             return painted
@@ -71,7 +71,7 @@ def underfill(grid: Value, value: Value, patch: Value) -> Value:
     """Set the patch's indices to one color where the grid shows its background."""
     _charge_painting(grid, value, patch)
     background = mostcolor(grid)
-    if isinstance(patch, LazyValue):
+    if isinstance(patch, LazyCells):
         filled = patch.filled(grid, value, background)
         if filled is not None:
             return filled
@@ -85,7 +85,7 @@ def underpaint(grid: Value, obj: Value) -> Value:
     """Set the object's cells where the grid shows its background; the first other color of conflicting cells stays."""
     charge(count_cells(grid) + len(obj))
     background = mostcolor(grid)
-    if isinstance(obj, LazyValue):
+    if isinstance(obj, LazyCells):
         painted = obj.underpainted(grid, background)
         if painted is not None:
             return painted

@@ -172,10 +172,9 @@ def _cells(color: int) -> tuple[tuple[tuple[int, Index], ...], ...]:
     return tuple([tuple([(color, index) for index in row]) for row in rows])
 
 
-def full_mask(height: int, width: int) -> int:
-    """Return the mask of all cells of a grid, guard column excluded."""
-    row = (1 << width) - 1
-    return row * (((1 << (width + 1) * height) - 1) // ((1 << (width + 1)) - 1))
+def corner_region(rows: int, columns: int, stride: int) -> int:
+    """Return the mask of the first rows and columns, given the width with the guard column."""
+    return ((1 << columns) - 1) * (((1 << stride * rows) - 1) // ((1 << stride) - 1))
 
 
 def pick(table: Sequence[Value], mask: int) -> Iterable[Value]:

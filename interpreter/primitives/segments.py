@@ -4,21 +4,20 @@ Of three hundred by three hundred indices few pairs are aligned. They are found 
 call for every pair. What the calls would charge follows from the distances; where one could fail, nothing is answered.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from itertools import chain
 
-from interpreter.primitives.bounded_calls import enter, leave, made_by
+from interpreter.primitives.bounded_calls import enter, leave
 from interpreter.primitives.bounds import integer_pairs
 from interpreter.primitives.indices import Index
-from interpreter.primitives.lazy_value import INDEX_NODES, LazyValue
 from interpreter.primitives.lines import SHOT, segment
-from interpreter.values.meter import METER, charge, reserve
+from interpreter.values.meter import METER, charge
 from interpreter.values.order import Value
 from interpreter.values.weight import nesting_compounds
 
 FEW_PAIRS = 256
 
-_Segment = tuple[int, int, int, int]
+_Segment = tuple[int, int, int, int]  # its ends, of which the upper or else left one comes first
 
 # The four ways to be aligned: what two indices have in common and what they differ in, and the index of both.
 _ALIGNMENTS: tuple[tuple[Callable[[int, int], int], Callable[[int, int], int], Callable[[int, int], Index]], ...] = (
@@ -29,59 +28,7 @@ _ALIGNMENTS: tuple[tuple[Callable[[int, int], int], Callable[[int, int], int], C
 )
 
 
-class Segments(LazyValue):
-    """A set of segments, given by their ends, of which the upper or else left one comes first.
-
-    Args:
-        ends: of the segments that are not empty.
-        has_empty: whether the empty set is one of them.
-    """
-
-    __slots__ = ("_ends", "_has_empty", "_num_indices")
-
-    def __init__(self, ends: Collection[_Segment], has_empty: bool) -> None:
-        self._ends, self._has_empty = ends, has_empty
-        self._num_indices = sum(map(_length, ends))
-        number = len(ends) + has_empty
-        super().__init__(number, 1 + number + INDEX_NODES * self._num_indices)
-
-    def built(self) -> frozenset[Value]:
-        """Return the set itself."""
-        segments = {segment(*both) for both in self._ends}
-        if self._has_empty:
-            segments.add(frozenset())
-        return frozenset(segments)
-
-    def merged(self) -> frozenset[Value] | None:
-        """Return the union of the segments."""
-        reserve(self._num_indices + len(self))
-        return _union(self._ends)
-
-    def merged_lines(self, condition: Value) -> frozenset[Value] | None:
-        """Return the union of the rows or columns among the segments, as the condition asks."""
-        is_fork = made_by(condition, "fork") and made_by(condition.parts[0], "either")
-        tests = condition.parts[1:] if is_fork else (condition,)
-        rows, columns = [any(made_by(test, name) for test in tests) for name in ("hline", "vline")]
-        if not all(made_by(test, "hline") or made_by(test, "vline") for test in tests):
-            return None
-        charge(len(self))
-        leave(enter(condition))  # fails where calls would be nested too deeply
-        charge(len(tests) * self._num_indices + (len(self) if is_fork else 0))
-        ends = [(i, j, k, m) for i, j, k, m in self._ends if i == k and (rows or j == m) or j == m and columns]
-        reserve(sum(map(_length, ends)) + len(ends))
-        return _union(ends)
-
-
-def _length(ends: _Segment) -> int:
-    i, j, k, m = ends
-    return max(k - i, abs(m - j)) + 1
-
-
-def _union(many_ends: Collection[_Segment]) -> frozenset[Value]:
-    return frozenset().union(*[segment(*ends) for ends in many_ends])
-
-
-def all_segments(function: Value, a: Value, b: Value) -> Segments | None:
+def all_segments(function: Value, a: Value, b: Value) -> frozenset[Value] | None:
     """Return what `connect` or `shoot` gives for all pairs; None for other functions and where it must be called.
 
     Raises:
@@ -98,7 +45,10 @@ def all_segments(function: Value, a: Value, b: Value) -> Segments | None:
     leave(enter(function))
     ends, num_aligned, work = find(starts, others)
     charge(work)
-    return Segments(ends, has_empty=num_aligned < len(starts) * len(others))
+    segments = {segment(*both) for both in ends}
+    if num_aligned < len(starts) * len(others):
+        segments.add(frozenset())
+    return frozenset(segments)
 
 
 def _span(a: Iterable[Index], b: Iterable[Index]) -> int:

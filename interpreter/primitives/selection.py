@@ -7,9 +7,8 @@ from typing import Any
 
 from interpreter.primitives.bounded_calls import call_each, enter, leave
 from interpreter.primitives.containers import kind_of, merge
-from interpreter.primitives.lazy_value import LazyValue
 from interpreter.values.meter import charge
-from interpreter.values.order import Value, compares_simply, first_of, in_order, last_of, ordered
+from interpreter.values.order import Value, first_of, in_order, last_of, ordered, orders_natively
 from interpreter.values.weight import charge_nested
 
 _NUMBERS = {int, bool}
@@ -35,7 +34,7 @@ def _extreme_element(container: Value, extreme: Any) -> Value:
     if not len(container):
         return 0
     charge(len(container))
-    return extreme(container if compares_simply(container) else in_order(container))
+    return extreme(container if orders_natively(container) else in_order(container))
 
 
 def maximum(container: Value) -> Value:
@@ -135,11 +134,6 @@ def sfilter(container: Value, condition: Value) -> Value:
 
 def mfilter(container: Value, function: Value) -> Value:
     """Flatten the members that satisfy the condition."""
-    if isinstance(container, LazyValue):
-        lines = container.merged_lines(function)
-        if lines is not None:
-            return lines
-        container = container.built()
     return merge(sfilter(container, function))
 
 

@@ -5,7 +5,7 @@ first; sets by their ascending element lists, a prefix first; functions by what 
 name, before closures), so that their order does not depend on what else was built.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import chain
 from typing import Any
 
@@ -24,9 +24,9 @@ def ordered(values: frozenset[Value]) -> list[Value]:
         return list(values)
     # Python's own comparison runs in C, many times as fast as keys; but it is the canonical one for some kinds only.
     try:
-        if _orders_natively(values):
+        if orders_natively(values):
             return sorted(values)
-        if set(map(type, values)) == {frozenset} and _orders_natively(list(chain.from_iterable(values))):
+        if set(map(type, values)) == {frozenset} and orders_natively(list(chain.from_iterable(values))):
             return _ordered_sets(values)
     except TypeError:
         pass  # kinds mixed at one position: only the generic keys compare them
@@ -35,26 +35,21 @@ def ordered(values: frozenset[Value]) -> list[Value]:
 
 def first_of(values: frozenset[Value]) -> Value:
     """Return the canonically first element of a non-empty set."""
-    if len(values) == 1:
-        return next(iter(values))
-    try:
-        if _orders_natively(values):
-            return min(values)
-    except TypeError:
-        pass
-    return ordered(values)[0]
+    return next(iter(values)) if len(values) == 1 else _extreme(values, min, 0)
 
 
 def last_of(values: frozenset[Value]) -> Value:
     """Return the canonically last element of a non-empty set."""
-    if len(values) == 1:
-        return next(iter(values))
+    return next(iter(values)) if len(values) == 1 else _extreme(values, max, -1)
+
+
+def _extreme(values: frozenset[Value], choose: Callable[..., Value], position: int) -> Value:
     try:
-        if _orders_natively(values):
-            return max(values)
+        if orders_natively(values):
+            return choose(values)
     except TypeError:
         pass
-    return ordered(values)[-1]
+    return ordered(values)[position]
 
 
 def in_order(container: Value) -> Iterable[Value]:
@@ -93,12 +88,7 @@ def canonical_key(value: Value, nesting: int = 0) -> tuple[Any, ...]:
     return (4, bool(parts), value.builder, parts)
 
 
-def compares_simply(values: Collection[Value]) -> bool:
-    """Return whether the values hold numbers and tuples only, so that extrema do not depend on iteration order."""
-    return _orders_natively(values)
-
-
-def _orders_natively(values: Collection[Value]) -> bool:
+def orders_natively(values: Collection[Value]) -> bool:
     """Return whether Python's own `<` sorts these values canonically, or else fails with TypeError.
 
     Sets are what must be excluded, at any level: Python compares them by inclusion, silently.

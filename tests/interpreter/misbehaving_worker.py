@@ -1,6 +1,7 @@
 """A pool worker that misbehaves when a program text says so: "loop", "segv", ... (see `FAULTS`). Run as a script."""
 
 import ctypes
+import json
 import os
 import resource
 import signal
@@ -110,9 +111,9 @@ def answer_for_none(server, request):
 
 
 def answer_with_many_verdicts(server, request):
-    verdict = struct.pack("<BBHH", 0, 0, 65_535, 0)
-    head = struct.pack("<IIIHI", request.sequence, 0, 1, len(request.grids), 100_000)
-    os.write(server.outgoing, frame(head + struct.pack("<I", len(verdict)) * 100_000 + verdict * 100_000))
+    head, number = [request.sequence, 0, 1, len(request.grids)], len(request.grids)
+    verdicts = [["ok", "", [""] * 9]] * 100_000
+    os.write(server.outgoing, frame(json.dumps([head, verdicts, [0] * number, [1] * number]).encode()))
     time.sleep(1000)
 
 

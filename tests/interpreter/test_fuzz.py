@@ -5,8 +5,15 @@ import random
 import pytest
 
 from interpreter import Outcome, ProgramError, Status, parse
-from interpreter.pool.protocol import ProtocolError, decode_greeting, decode_request, encode_grid, encode_request
-from interpreter.pool.wire_outcomes import OutcomeWriter, decode_outcomes
+from interpreter.pool.protocol import (
+    ProtocolError,
+    decode_greeting,
+    decode_request,
+    encode_greeting,
+    encode_grid,
+    encode_request,
+)
+from interpreter.pool.wire_outcomes import OutcomeWriter, decode_answers
 from tests.interpreter.program_texts import random_program
 
 FEW = 3_000
@@ -60,8 +67,8 @@ def fuzz_the_decoders(number):
     answers.add([Outcome(Status.OK, ((1, 2), (3, 4)), "", 9), Outcome(Status.ERROR, None, "TypeError at line 1", 3)])
     frames = [
         (encode_request(7, True, [grid] * 2, [grid], ["O = hmirror(I)", ""])[4:], decode_request),
-        (answers.content(), decode_outcomes),
-        (b"ARC-DSL1\1\0", decode_greeting),
+        (answers.content(), decode_answers),
+        (encode_greeting(True, False)[4:], decode_greeting),
     ]
     for k in range(number):
         frame, decode = frames[k % 3]

@@ -10,12 +10,9 @@ from interpreter import PRIMITIVES, Limits, parse
 from interpreter.execution.machine import Machine
 from interpreter.execution.single_run import execute
 from interpreter.execution.size_bounds import tree_size
-from interpreter.primitives import mapping, segments
+from interpreter.primitives import mapping
 from interpreter.primitives.lazy_cells import LazyCells
-from interpreter.primitives.lazy_value import LazyValue
-from interpreter.primitives.mapping import mapply_lazy, prapply_lazy
-from interpreter.primitives.recolored_layers import LazyLayers
-from interpreter.primitives.segments import Segments
+from interpreter.primitives.mapping import mapply_lazy
 from tests.interpreter.metered_calls import outcome
 from tests.interpreter.program_texts import program_text
 
@@ -52,12 +49,9 @@ def small_values_too():
     """Leave values lazy that would sooner be built."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mapping, "FEW_INDICES", 1)
-        patch.setattr(segments, "FEW_PAIRS", 1)
         yield
 
 
-EITHER = P["fork"](P["either"], P["vline"], P["hline"])
-CONDITIONS = [P["hline"], P["vline"], EITHER, P["size"]]
 BOXES = [P["box"], P["inbox"], P["outbox"]]
 
 
@@ -98,7 +92,7 @@ def functions(draw):
 
 
 def is_lazy(value):
-    return isinstance(value, LazyValue)
+    return isinstance(value, LazyCells)
 
 
 def built(value):
@@ -133,26 +127,12 @@ def test_lazy_values_are_painted_as_built_ones(function, container, grid, color,
 def paints_the_same(lazy, grid, color, budget):
     """Check that all primitives that take lazy values give for this one what they give for the built one."""
     calls = [
-        *[(name, (grid, color), ()) for name in ("fill", "underfill")],
-        *[(name, (grid,), ()) for name in ("paint", "underpaint")],
-        ("merge", (), ()),
-        *[("mfilter", (), (condition,)) for condition in CONDITIONS],
+        *[(name, (grid, color)) for name in ("fill", "underfill")],
+        *[(name, (grid,)) for name in ("paint", "underpaint")],
     ]
-    for name, before, after in calls:
-        twins = [outcome(partial(P[name], *before, x, *after), budget, 10**6) for x in (lazy, built(lazy))]
+    for name, before in calls:
+        twins = [outcome(partial(P[name], *before, x), budget, 10**6) for x in (lazy, built(lazy))]
         assert twins[0] == twins[1]
-
-
-@settings(deadline=None, max_examples=200)
-@given(st.sampled_from(["connect", "shoot"]), st.frozensets(pairs), st.frozensets(pairs | directions), grids, budgets)
-def test_segments(name, a, b, grid, budget):
-    lazy = outcome(lambda: prapply_lazy(P[name], a, b), budget, 10**6)
-    value = outcome(lambda: frozenset(P[name](x, y) for x in a for y in b), 10**9, 10**6)
-    if isinstance(lazy[0], Segments):
-        assert lazy[0].built() == value[0]
-        assert lazy[0].weight == tree_size(value[0])
-        assert len(lazy[0]) == len(value[0])
-        paints_the_same(lazy[0], grid, 5, budget)
 
 
 def test_conflicting_cells():
@@ -184,8 +164,8 @@ RAY = P["rbind"](P["shoot"], (0, 1))
         (RAY, PLACES, LazyCells),
         (P["compose"](P["vfrontier"], P["tojvec"]), frozenset({1, 2}), LazyCells),
         (P["fork"](P["recolor"], P["first"], P["compose"](RAY, P["last"])), PLACED, LazyCells),
-        (P["fork"](P["recolor"], P["color"], P["delta"]), PATCHES, LazyLayers),
-        (P["compose"](P["lbind"](P["recolor"], 3), P["backdrop"]), PATCHES, LazyLayers),
+        (P["fork"](P["recolor"], P["color"], P["delta"]), PATCHES, frozenset),
+        (P["compose"](P["lbind"](P["recolor"], 3), P["backdrop"]), PATCHES, frozenset),
         (P["backdrop"], PATCHES, frozenset),
     ],
 )

@@ -1,5 +1,6 @@
 """Exact tests of the frames, and a fuzz of both decoders: any bytes give a value or a ProtocolError."""
 
+import json
 from contextlib import suppress
 
 import pytest
@@ -18,7 +19,7 @@ from interpreter.pool.protocol import (
     encode_request,
     frame,
 )
-from interpreter.pool.wire_outcomes import Head, OutcomeWriter, decode_head, decode_outcomes
+from interpreter.pool.wire_outcomes import Head, OutcomeWriter, decode_answers
 
 GRID = ((1, 2), (3, 4))
 CHUNK = RunRequest(7, True, (GRID, ((0,),)), ((), ((),), GRID), ("O = hmirror(I)", "", "é\ud800"))
@@ -41,8 +42,12 @@ def written(outcomes, num_grids=1):
     return writer.content()
 
 
+def read(content):
+    return decode_answers(content)[1]
+
+
 ANSWERS = written(OUTCOMES, HEAD.num_grids)
-CONTENTS = [(ANSWERS, decode_outcomes), (encoded(CHUNK)[4:], decode_request)]
+CONTENTS = [(ANSWERS, decode_answers), (encoded(CHUNK)[4:], decode_request)]
 
 
 def content(frame):
@@ -54,49 +59,70 @@ def content(frame):
 
 
 def test_what_is_written_is_read():
-    assert decode_request(content(encoded(CHUNK))) == CHUNK._replace(texts=("O = hmirror(I)", "", "é?"))
-    assert decode_head(ANSWERS) == HEAD
-    assert decode_outcomes(ANSWERS) == OUTCOMES
+    assert decode_request(content(encoded(CHUNK))) == CHUNK
+    assert decode_answers(ANSWERS) == (HEAD, OUTCOMES)
     assert decode_greeting(content(encode_greeting(True, False))) == (True, False)
 
 
 def test_every_status_and_long_messages():
     for status in Status:
         outcome = Outcome(status, GRID if status is Status.OK else None, "x" * 1000, 5)
-        assert decode_outcomes(written([outcome])) == [outcome._replace(message="x" * 255)]
+        assert read(written([outcome])) == [outcome._replace(message="x" * 255)]
 
 
 def test_what_is_said_again_takes_a_few_bytes_whatever_the_work():
     outcomes = [Outcome(Status.OK, GRID, "", work) for work in range(1000)]
-    assert decode_outcomes(written(outcomes, 2)) == outcomes
-    assert len(written(outcomes, 2)) == len(written(outcomes[:2], 2)) + 12 * 998
+    assert read(written(outcomes, 2)) == outcomes
+    assert len(written(outcomes, 2)) < len(written(outcomes[:2], 2)) + 12 * 998
 
 
 def test_equal_outcomes_become_one_object():
-    decoded = decode_outcomes(written([*OUTCOMES, *OUTCOMES]))
+    decoded = read(written([*OUTCOMES, *OUTCOMES]))
     assert all(a is b for a, b in zip(decoded[:6], decoded[6:], strict=True))
 
 
-def test_an_outcome_without_a_verdict_is_refused():
-    changed = bytearray(written([Outcome(Status.ERROR)]))
-    assert changed[-12:-8] == bytes(4)
-    changed[-12] = 1
-    with pytest.raises(ProtocolError, match="without a verdict"):
-        decode_outcomes(bytes(changed))
+HEAD_OF_ONE, ERROR, GOOD = [7, 3, 1, 1], ["error", "", None], ["ok", "", ["0102", "0304"]]
 
 
-def test_verdicts_on_nothing_are_refused():
-    changed = bytearray(written([Outcome(Status.ERROR)] * 3))
-    assert changed[14:18] == bytes((1, 0, 0, 0))
-    changed[14] = 4
-    with pytest.raises(ProtocolError, match="4 verdicts on 3 runs"):
-        decode_outcomes(bytes(changed))
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ([HEAD_OF_ONE, [ERROR], [1], [9]], "without a verdict"),
+        ([HEAD_OF_ONE, [ERROR], [-1], [9]], "without a verdict"),
+        ([HEAD_OF_ONE, [], [0], [9]], "without a verdict"),
+        ([HEAD_OF_ONE, [ERROR] * 4, [0], [9]], "4 verdicts on 1 runs"),
+        ([HEAD_OF_ONE, [ERROR], [0, 0], [9, 9]], "2 outcomes, expected 1 x 1"),
+        ([HEAD_OF_ONE, [ERROR], [0], [9, 9]], "expected 1 x 1"),
+        ([HEAD_OF_ONE, [ERROR], [0], [0.5]], "no integers"),
+        ([HEAD_OF_ONE, [ERROR], [False], [9]], "no integers"),
+        ([[7, 3, "1", 1], [ERROR], [0], [9]], "no integers"),
+        ([[7, 3, 1], [ERROR], [0], [9]], "malformed"),
+        ([HEAD_OF_ONE, [["ok", "", ["0102", "03"]]], [0], [9]], "ragged"),
+        ([HEAD_OF_ONE, [["ok", "", ["0102", "0x04"]]], [0], [9]], "malformed"),
+        ([HEAD_OF_ONE, [["error", *GOOD[1:]]], [0], [9]], "not a verdict"),
+        ([HEAD_OF_ONE, [["ok", *ERROR[1:]]], [0], [9]], "not a verdict"),
+        ([HEAD_OF_ONE, [["fine", *ERROR[1:]]], [0], [9]], "malformed"),
+        ([HEAD_OF_ONE, [["error", 5, None]], [0], [9]], "not a verdict"),
+        ([HEAD_OF_ONE, [["error"]], [0], [9]], "malformed"),
+        (7, "malformed"),
+    ],
+)
+def test_answers_that_are_none_are_refused(answers, message):
+    for verdict in (ERROR, GOOD):
+        assert len(read(json.dumps([HEAD_OF_ONE, [verdict], [0], [9]]).encode())) == 1
+    with pytest.raises(ProtocolError, match=message):
+        decode_answers(json.dumps(answers).encode())
+
+
+def test_deeply_nested_content_is_refused():
+    for decode in (decode_answers, decode_request, decode_greeting):
+        with pytest.raises(ProtocolError):
+            decode(b"[" * 1_000_000)
 
 
 @pytest.mark.parametrize("grid", [(), ((),), ((),) * 999])
-def test_a_grid_takes_a_byte_a_row_at_least(grid):
-    assert len(encode_grid(grid)) == 4 + len(grid)
-    assert decode_outcomes(written([Outcome(Status.OK, grid)]))[0].grid == grid
+def test_a_grid_without_cells_is_read_as_it_is(grid):
+    assert read(written([Outcome(Status.OK, grid)]))[0].grid == grid
 
 
 def test_a_text_too_long_for_the_grammar_is_cut():
@@ -134,7 +160,7 @@ def test_cut_or_prolonged_content_is_refused(whole, decode):
 @settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=100))
 def test_any_bytes_are_a_value_or_an_error(data):
-    for decode in (decode_head, decode_outcomes, decode_request, decode_greeting):
+    for decode in (decode_answers, decode_request, decode_greeting):
         with suppress(ProtocolError):
             decode(data)
 

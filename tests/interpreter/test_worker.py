@@ -7,7 +7,7 @@ import pytest
 from interpreter import Limits, parse, run
 from interpreter.pool import worker as worker_module
 from interpreter.pool.protocol import FrameBuffer, RunRequest
-from interpreter.pool.wire_outcomes import decode_head, decode_outcomes
+from interpreter.pool.wire_outcomes import decode_answers
 from interpreter.pool.worker import Worker
 
 GRIDS = (((1, 0), (0, 2)), ((3, 3, 4),))
@@ -37,10 +37,9 @@ def test_answers_come_in_order_in_one_frame_or_several(prompt, flush_seconds, fl
     os.close(reading)
     os.close(writing)
     firsts = [sum(counts[:k]) for k in range(len(counts))]
-    assert [decode_head(content) for content in contents] == [
-        (9, first, count, 2) for first, count in zip(firsts, counts, strict=True)
-    ]
-    outcomes = [outcome for content in contents for outcome in decode_outcomes(content)]
+    answers = [decode_answers(content) for content in contents]
+    assert [head for head, _ in answers] == [(9, first, count, 2) for first, count in zip(firsts, counts, strict=True)]
+    outcomes = [outcome for _, decoded in answers for outcome in decoded]
     for text, *row in zip(TEXTS, outcomes[::2], outcomes[1::2], strict=True):
         if text == "O = nothing(I)":
             assert [outcome.status for outcome in row] == ["syntax", "syntax"]
