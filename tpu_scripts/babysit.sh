@@ -115,8 +115,9 @@ create() {
 
 install() {
     # .ready comes last: a host whose setup broke off halfway is set up again.
-    tar -czf "$scratch/codeit_jax.tar.gz" -C "$here/.." --exclude=__pycache__ \
-        LICENSE README.md codeit_jax configs interpreter pyproject.toml setup.cfg tpu_scripts &&
+    # tar's 1 says that a folder changed meanwhile, as when a Python nearby writes the caches that are left out here.
+    { tar -czf "$scratch/codeit_jax.tar.gz" -C "$here/.." --exclude=__pycache__ \
+        LICENSE README.md codeit_jax configs interpreter pyproject.toml setup.cfg tpu_scripts || [ $? -eq 1 ]; } &&
         tpu copy "$scratch/codeit_jax.tar.gz" &&
         tpu ssh "test -e codeit_jax/.ready || { mkdir -p codeit_jax && tar -xzf codeit_jax.tar.gz -C codeit_jax &&
             $setup && touch codeit_jax/.ready; }"

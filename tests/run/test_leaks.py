@@ -96,8 +96,8 @@ def test_the_mutation_baseline_never_uses_test_outputs(tiny, junk_tasks, tmp_pat
     assert junk_mutants == mutants
     assert without_scores(junk_lines) == without_scores(true_lines)
     assert len(true_lines["solutions.jsonl"]) > 6
-    # The curve is pass@3, the source is the folder, and the rest are clocks.
-    other = {"curve", "tasks", "stages", "seconds"}
+    # The curves are pass@3, the source is the folder, and the rest are clocks.
+    other = {"curve", "curve_of_attempts", "tasks", "stages", "seconds"}
     assert {k: v for k, v in without_scores(junk).items() if k not in other} == {
         k: v for k, v in without_scores(true).items() if k not in other
     }

@@ -356,6 +356,7 @@ def test_a_task_that_changed_since_is_one_line(whole, tmp_path, capsys):
     run = shutil.copytree(whole, tmp_path / "run")
     row = next(row for row in rows_of(run, "solutions.jsonl") if all(row["demonstrations"]))
     (run / "solutions.jsonl").write_text(json.dumps(row | {"tests": [True, False]}) + "\n")
+    (run / "sampled_solutions.jsonl").write_text("")  # which names lines that are gone
     for verb in (["show", run, row["task_id"]], ["report", run]):
         assert "2 demonstrations and 1 tests, expected 2 and 2" in refused(capsys, *verb)
 
