@@ -32,7 +32,7 @@ def main(files: list[str]) -> int:
 
 
 def is_installed(module: str) -> bool:
-    """Tell whether a module can be imported; no name stands for none that is needed."""
+    """Return whether a module can be imported; no name stands for none that is needed."""
     return not module or importlib.util.find_spec(module) is not None
 
 

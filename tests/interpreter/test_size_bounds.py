@@ -30,7 +30,7 @@ CLOSURES = [
 
 
 def heavier(value):
-    """Put a heavy tuple for every 9, so that what is repeated without a charge tips the scales."""
+    """Replace every 9 by a heavy tuple, so that what is repeated without a charge tips the scales."""
     if type(value) in (tuple, frozenset):
         return type(value)(map(heavier, value))
     return HEAVY if value == 9 else value

@@ -48,7 +48,7 @@ CHAIN = ["state:1", "learn:7", "solutions.jsonl:1", "learn:6", "summary.json:1"]
 
 
 def strike(monkeypatch, text):
-    """Let a fault strike in this process."""
+    """Make a fault strike in this process."""
     monkeypatch.setattr(faults, "armed", faults.read_fault(text))
 
 
@@ -212,7 +212,7 @@ def poisoned(state):
 
 
 def poison(patch, call, *, lasting):
-    """Let one call of the training step, counted from 1, see NaN, or return NaN to all that come after it."""
+    """Make one call of the training step, counted from 1, see NaN, or return NaN to all that come after it."""
     step, calls = learner.train_step, itertools.count(1)
 
     def poisoned_step(model, optimizer, state, *rest, **settings):

@@ -72,7 +72,7 @@ class Tiny:
 
 @contextlib.contextmanager
 def one_device() -> Iterator[None]:
-    """Let runs in this process see one device, as a process of their own would, and cache all that they compile."""
+    """Make runs in this process see one device, as a process of their own would, and cache all that they compile."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(components, "make_mesh", lambda config: make_mesh(config, jax.devices()[:1]))
         patch.setattr(components, "make_optimizer", OPTIMIZERS)

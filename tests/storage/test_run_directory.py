@@ -41,7 +41,7 @@ def directory(tmp_path):
 
 @contextmanager
 def holder(path):
-    """Let another process hold a run directory."""
+    """Start another process that holds a run directory."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", HOLDER, str(path)]
     with subprocess.Popen(

@@ -103,13 +103,13 @@ def test_everything_is_compiled_before_the_first_step(random_params, devices):
     learner, mesh = make_learner(devices)
     short, mixed = make_draw(16, prompt_length=7), make_draw(48)
     count = compilations()
-    state, _, first = learner.learn(make_state(random_params, mesh), short, plan_of(learner, short), KEY)
+    state, _, _ = learner.learn(make_state(random_params, mesh), short, plan_of(learner, short), KEY)
     plan = plan_of(learner, mixed)
     assert len({batch.shape for batch in plan}) == 2
     before = count.number
     _, _, second = learner.learn(state, mixed, plan, KEY)
     assert count.number == before
-    assert (second.t_compilations, second.t_compile_seconds < first.t_compile_seconds) == (0, True)
+    assert second.t_compilations == 0
 
 
 def test_the_stage_tells_its_times(random_params):
