@@ -73,6 +73,10 @@ class DataConfig:
     """Source of the tasks that the seed programs solve."""
     seeds: str = "builtin"
     """A programs file with `def solve_<task id>(I):`; `builtin` is our own."""
+    held_out_tasks: NonNegativeInt = 0
+    """Training tasks that are kept out, with their seed programs, of all that is learned: what these programs cost the
+    policy, and how much it saves by reading their task, is recorded after each learning stage. The same ones for every
+    seed. Not in the paper."""
     fresh_inputs: NonNegativeFloat = 0.0
     """Further experiences for each seed and mutant, on other tasks' inputs; not in the paper."""
     augment: NonNegativeFloat = 0.0

@@ -19,6 +19,7 @@ from codeit_jax.sampling import Sampler
 from codeit_jax.text import EncodedPrompt, Tokenizer, build_tokenizer
 from codeit_jax.text.prompt import shown_demonstrations
 from codeit_jax.training import make_optimizer
+from codeit_jax.training.held_out import HeldOut, split_seeds
 from codeit_jax.training.learner import Learner
 from codeit_jax.training.throughput import StepTrace
 from interpreter import InterpreterPool
@@ -31,8 +32,9 @@ class Components:
     Attributes:
         config: the whole configuration; each part has been given its own section.
         search_tasks: the tasks to solve; their tests are read only to score.
-        training_tasks: the tasks of the seed programs.
-        seeds: the seed programs.
+        training_tasks: the tasks of the seed programs, without those held out.
+        seeds: the seed programs, likewise.
+        held_out: programs that no draw has; None if there are none.
         prompts: task id and encoded prompt of every search task.
         tokenizer: for prompts and programs.
         model: the network without parameters.
@@ -48,6 +50,7 @@ class Components:
     search_tasks: TaskSet
     training_tasks: TaskSet
     seeds: list[SeedProgram]
+    held_out: HeldOut | None
     prompts: list[tuple[str, EncodedPrompt]]
     tokenizer: Tokenizer
     model: T5Model
@@ -86,21 +89,41 @@ def build_components(config: Config, pool: InterpreterPool, hosts: Hosts, trace:
         trace: of some learning steps for the profiler.
 
     Raises:
-        UserError: a task source, programs file, tokenizer, weights folder or device isn't as it should be.
+        UserError: a task source, programs file, tokenizer, weights folder or device isn't as it should be, or nothing
+            is left to learn from.
     """
     # The files first and the network last: a misspelled path shows before anything is compiled.
     search_tasks = load_tasks(config.data.search_tasks)[: config.data.num_search_tasks]
     training_tasks = load_tasks(config.data.training_tasks)
     seeds = _usable_seeds(load_programs(config.data.seeds), training_tasks, config.data.seeds)
     tokenizer = load_tokenizer(config.text)
+    seeds, held_out_seeds = split_seeds(seeds, config.data.held_out_tasks, tokenizer, config.text)
+    if not seeds:
+        raise UserError(f"data.held_out_tasks is {config.data.held_out_tasks}, expected fewer: no seed program is left")
     mesh = make_mesh(config.hardware)
     model = T5Model(config.model, tokenizer.vocabulary_size)
     optimizer = make_optimizer(config.training)
+    held_out = None
+    if held_out_seeds:
+        held_out = HeldOut(
+            held_out_seeds,
+            [training_tasks[seed.task_id] for seed in held_out_seeds],
+            model=model,
+            tokenizer=tokenizer,
+            config=config.training,
+            text=config.text,
+            mesh=mesh,
+        )
+        # Their inputs too: a policy that had other programs on them would know them.
+        excluded = {seed.task_id for seed in held_out_seeds}
+        ids = [task.id for task in training_tasks if task.id not in excluded]
+        training_tasks = training_tasks.subset(ids, source=training_tasks.source)
     return Components(
         config=config,
         search_tasks=search_tasks,
         training_tasks=training_tasks,
         seeds=seeds,
+        held_out=held_out,
         prompts=encode_prompts(search_tasks, tokenizer, config),
         tokenizer=tokenizer,
         model=model,

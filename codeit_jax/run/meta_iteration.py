@@ -94,6 +94,7 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
         if len(steps) < len(plan):
             return state
         report_learning(state, draw, parts.learner.summarize(draw, plan, steps), times, stage, monitor)
+        measure_held_out(state, parts, stage, monitor)
     return replace(state, iteration=iteration + 1, stage=Stage.SAMPLE, steps=())
 
 
@@ -328,6 +329,25 @@ def report_learning(
     losses = "" if metrics.loss is None else f", loss {metrics.loss:.3f}, at the end {metrics.final_loss:.3f}"
     losses += f"; loss spikes: {metrics.num_spikes}" if metrics.num_spikes else ""
     monitor.say(f"{state.name}: learned from {len(draw)} experiences in {metrics.num_steps} steps{losses}")
+
+
+def measure_held_out(state: RunState, parts: Components, stage: StageNotes, monitor: Monitor) -> None:
+    """Note what held-out programs cost the policy, if any are held out, and print a line of it.
+
+    Args:
+        state: after the stage.
+        parts: of the run.
+        stage: notes the numbers.
+        monitor: prints.
+    """
+    if parts.held_out is None:
+        return
+    metrics = parts.held_out.measure(state.train.params)
+    stage.note(**{k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(metrics).items()})
+    monitor.say(
+        f"{state.name}: {metrics.held_out_programs} held-out programs cost {metrics.held_out_loss:.2f} nats each, "
+        f"{metrics.task_information:.2f} less than given another task"
+    )
 
 
 def _checksum(program: SampledProgram) -> int:

@@ -104,7 +104,7 @@ def plan_batches(
     if steps == "random":
         starts = range(0, len(draw), sizes.batch_size)
         parts = [slice(start, start + sizes.batch_size) for start in starts]
-        return [PlannedBatch(shape=_shape_of(lengths[part], text, sizes), rows=order[part]) for part in parts]
+        return [PlannedBatch(shape=shape_of(lengths[part], text, sizes), rows=order[part]) for part in parts]
     buckets = group_rows(lengths, [text.prompt_buckets, text.program_buckets])
     prompt_lengths = sorted({bucket.shape[0] for bucket in buckets})
     upwards = {length: 1 if number % 2 == 0 else -1 for number, length in enumerate(prompt_lengths)}
@@ -117,8 +117,14 @@ def plan_batches(
     return [batches[index] for index in rng.permutation(len(batches))]
 
 
-def _shape_of(lengths: np.ndarray, text: TextConfig, sizes: BatchSizes) -> Shape:
-    """Return the shape of one batch of rows of these lengths, [n, 2]."""
+def shape_of(lengths: np.ndarray, text: TextConfig, sizes: BatchSizes) -> Shape:
+    """Return the shape of one batch of rows of these lengths.
+
+    Args:
+        lengths: int [n, 2], of prompts and programs.
+        text: the bucket lengths.
+        sizes: of batches and parts.
+    """
     [bucket] = group_rows(lengths.max(axis=0, keepdims=True), [text.prompt_buckets, text.program_buckets])
     return sizes.shape(*bucket.shape)
 

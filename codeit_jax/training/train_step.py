@@ -242,7 +242,18 @@ def token_nll(logits: jax.Array, targets: jax.Array, mask: jax.Array) -> tuple[j
     Returns:
         The sum in nats, and how many targets it is over: divide once, so that parts of a batch can be added up.
     """
+    return jnp.sum(target_nll(logits, targets, mask)), jnp.sum(mask)
+
+
+def target_nll(logits: jax.Array, targets: jax.Array, mask: jax.Array) -> jax.Array:
+    """Return the negative log-likelihood of each target in nats, float32 [B, T], 0 where the mask is false.
+
+    Args:
+        logits: float32 [B, T, V].
+        targets: int32 [B, T].
+        mask: bool [B, T].
+    """
     chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]  # [B, T]
     nll = jax.nn.logsumexp(logits, axis=-1) - chosen  # [B, T]
     # A select, not a product with the mask: infinity times zero would be NaN.
-    return jnp.sum(jnp.where(mask, nll, 0.0)), jnp.sum(mask)
+    return jnp.where(mask, nll, 0.0)

@@ -22,12 +22,17 @@ ROWS = {"seeds", "mutants", "policy", "policy_new", "policy_last", "cumulative"}
 STAGES = ["sample", "execute", "relabel", "find", "replay", "score", "learn"]
 
 
-def replayed(directory, partition="policy"):
-    """Return the columns of a partition of the newest checkpoint's replay."""
+def replay_of(directory):
+    """Return the newest checkpoint's replay."""
     config = load_config([directory / "config.yaml"])
     replay = ExperienceReplay(config.replay, config.text, build_tokenizer("native"))
     replay.load(directory / "replay" / str(newest(directory)))
-    return replay[partition].items().data
+    return replay
+
+
+def replayed(directory, partition="policy"):
+    """Return the columns of a partition of the newest checkpoint's replay."""
+    return replay_of(directory)[partition].items().data
 
 
 def check_contract(directory, tasks, samples, iterations):
@@ -208,6 +213,25 @@ def test_without_mutants_the_seeds_are_the_training_partition(tiny, tmp_path):
     first = rows_of(tmp_path, "metrics.jsonl")[0]
     assert (first["stage"], first["experiences"], first["programs"]) == ("mutate", 6, 6)
     assert learning_rows(tmp_path)[0]["experiences"] == 6
+
+
+def test_held_out_programs_are_measured_and_in_no_draw(tiny, tmp_path):
+    assert tiny(tmp_path / "run", "data.held_out_tasks=2").code == 0
+    # By id, evenly spaced: the first and the fourth of six.
+    seeds = [row["program"] for row in rows_of(tmp_path / "run", "initial_programs.jsonl") if row["origin"] == "seed"]
+    assert seeds == ["O = vmirror(I)", "O = dmirror(I)", "O = rot90(I)", "O = rot270(I)"]
+    train = replay_of(tmp_path / "run")["train"]
+    names = ["hmirror", "vmirror", "dmirror", "rot180", "rot90", "rot270"]
+    learned = [(f"task{number}", f"O = {name}(I)") in train for number, name in enumerate(names)]
+    assert learned == [False, True, True, False, True, True]
+    rows = learning_rows(tmp_path / "run")
+    assert [row["held_out_programs"] for row in rows] == [2, 2, 2]
+    assert len({row["held_out_loss"] for row in rows}) == 3
+    all_of_them = tiny(tmp_path / "all", "data.held_out_tasks=6")
+    assert (all_of_them.code, all_of_them.err) == (
+        2,
+        "error: data.held_out_tasks is 6, expected fewer: no seed program is left\n",
+    )
 
 
 def test_fewer_demonstrations_are_shown_but_all_are_run(tiny, whole, tmp_path):
