@@ -72,8 +72,11 @@ def bound(function: Any, arguments: Sequence[Any], weights: Sequence[int], work:
     # Every bound is a sum of what the arguments weigh and what was charged: no result is looked at.
     charged = NODES_A_UNIT * work
     name = function.__dict__["builder"]
-    if (name == "product" or name in _UPSCALING) and not arguments[0]:
-        return 1  # whatever the second argument is
+    # Without elements to repeat or to pair the other arguments may be anything.
+    if name in _UPSCALING and not any(arguments[0]):
+        return weights[1]
+    if (name == "product" or name == "prapply") and not arguments[-1]:
+        return 1
     if name == "product":
         a, b = arguments
         return 1 + len(a) * len(b) + weights[1] * len(b) + weights[2] * len(a)

@@ -136,10 +136,9 @@ def interval(start: Value, stop: Value, step: Value) -> Value:
 
 def product(a: Value, b: Value) -> Value:
     """Return the set of all pairs of an element of a and an element of b."""
-    count = len(a) * len(b)  # of both first: a number fails, even beside an empty container
-    if not len(a):
+    if not len(b):  # then a may be anything: the language walks it once for each element of b
         return frozenset()
-    reserve(count)
+    reserve(len(a) * len(b))
     charge_nested(a)
     charge_nested(b)
     return frozenset(pairs_of(a, b))

@@ -86,10 +86,9 @@ def mpapply(function: Value, a: Value, b: Value) -> Value:
 
 def prapply(function: Value, a: Value, b: Value) -> Value:
     """Return the set of function(i, j) for all i in a and j in b."""
-    count = len(a) * len(b)  # of both first: a number fails, even beside an empty container
-    if not len(a):
+    if not len(b):  # then a may be anything: the language walks it once for each element of b
         return frozenset()
-    reserve(count)
+    reserve(len(a) * len(b))
     if (segments := all_segments(function, a, b)) is not None:
         return segments
     results = call_combinations(function, a, b)

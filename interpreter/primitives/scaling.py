@@ -19,8 +19,8 @@ def hupscale(grid: Value, factor: Value) -> Value:
         reserve(len(grid) * len(grid[0]) * factor)
         return _widened(grid, factor)
     rows = list(in_order(grid))
-    if not rows:
-        return ()
+    if not any(map(len, rows)):  # then the factor may be anything
+        return ((),) * len(rows)
     reserve(count_cells(grid) * max(factor, 1))
     steps = range(factor)
     return tuple([tuple([value for value in in_order(row) for _ in steps]) for row in rows])

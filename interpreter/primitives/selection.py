@@ -51,7 +51,8 @@ def _keys(container: Value, compfunc: Value) -> tuple[Iterable[Value], list[Valu
     """Return elements and their keys; in canonical order unless the keys are all integers."""
     charge(2 * len(container))
     elements: Iterable[Value] = container
-    keys = call_each(compfunc, container)
+    # Python sorts by the elements themselves then, and the language with it.
+    keys = list(container) if compfunc is None else call_each(compfunc, container)
     if type(container) is frozenset and not _NUMBERS.issuperset(map(type, keys)):
         key_of = dict(zip(elements, keys, strict=True))
         elements = ordered(container)
@@ -60,7 +61,7 @@ def _keys(container: Value, compfunc: Value) -> tuple[Iterable[Value], list[Valu
 
 
 def _best_key(container: Value, compfunc: Value, extreme: Any) -> Value:
-    if not len(container):
+    if not len(container) or compfunc is None:  # which finds an element, but then is called
         return compfunc(0)
     _, keys = _keys(container, compfunc)
     return extreme(keys)

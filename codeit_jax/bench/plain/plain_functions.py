@@ -1,6 +1,5 @@
 """Closures, and calling functions on every element."""
 
-import itertools
 from functools import reduce
 from itertools import count
 
@@ -86,4 +85,4 @@ def mpapply(function: Value, a: Value, b: Value) -> Value:
 
 def prapply(function: Value, a: Value, b: Value) -> Value:
     """Return the set of function(i, j) for all i in a and j in b."""
-    return frozenset(itertools.starmap(function, itertools.product(a, b)))
+    return frozenset(function(i, j) for j in b for i in a)
