@@ -19,6 +19,10 @@ def test_a_number_beside_an_empty_container_fails(primitives, name, number, empt
     for first, second in (TWO_CONTAINERS[name], TWO_CONTAINERS[name][::-1]):
         arguments = [primitives["identity"], None, None] if first + second == 3 else [None, None]
         arguments[first], arguments[second] = empty, number
+        if name in ("product", "prapply") and first > second:
+            # They walk the last container, and the one before once for each of its elements: here never.
+            assert primitives[name](*arguments) == frozenset()
+            continue
         with pytest.raises(TypeError):
             primitives[name](*arguments)
 

@@ -11,9 +11,11 @@ from codeit_jax.cli import main
 from codeit_jax.config.recipes import recipe_settings
 from tests.run.tiny_run import read_json, result_of, rows_of
 
-# What the tiny configuration sets itself; under a recipe, the recipe decides.
+# What the tiny configuration sets itself; under a recipe, the recipe decides, but for the number of meta-iterations.
 RECIPE_SETTINGS = {
-    recipe: [f"{name}={json.dumps(value)}" for name, value in recipe_settings(recipe).items()]
+    recipe: [
+        f"{name}={json.dumps(value)}" for name, value in (recipe_settings(recipe) | {"num_meta_iterations": 3}).items()
+    ]
     for recipe in ("paper", "released")
 }
 SCORED = {"pass@1", "pass@3", "vote@1", "vote@2", "vote@3", "oracle"}

@@ -122,6 +122,7 @@ class Bench:
             prompts=[(task.id, None) for task in TASKS],
             sampler=FakeSampler(),
             learner=FakeLearner(),
+            held_out=None,
             pool=pool,
             sampling_sizes={},
             learning_sizes={},

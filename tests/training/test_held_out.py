@@ -35,13 +35,6 @@ def held_out(number=6, devices=1):
     return HeldOut(programs, tasks, **parts), programs, tasks, mesh
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quick_compiling():
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @jax.jit
 def nll_of_row(params, prompt, targets):
     """Return what one program costs, given both padded with -1."""

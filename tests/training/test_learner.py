@@ -31,14 +31,6 @@ TEXT = TextConfig(prompt_buckets=(8, 16), program_buckets=(8,))
 TOKENIZER = build_tokenizer("native")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quick_compiling():
-    """Compiling takes longer than everything else here; these programs run for milliseconds."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 def make_learner(devices=1, trace=None):
     mesh = make_mesh(HardwareConfig(tensor=min(2, devices)), jax.devices()[:devices])
     return Learner(MODEL, OPTIMIZER, TOKENIZER, CONFIG, TEXT, mesh, trace), mesh

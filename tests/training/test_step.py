@@ -45,14 +45,6 @@ def split_rows(mesh):
     return NamedSharding(mesh, PartitionSpec(None, *batch_sharding(mesh).spec))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quick_compiling():
-    """Compiling takes longer than everything else here; these programs run for milliseconds."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture
 def state(random_params) -> TrainState:
     params = random_params(MODEL)
