@@ -1,7 +1,8 @@
 """A trained policy, read from a run directory: takes no lock, and changes nothing there."""
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
@@ -55,8 +56,9 @@ def load_policy(run: Path, say: Callable[[str], None]) -> Policy:
         StorageError: no checkpoint is whole, or it can't be read.
     """
     config = read_run_config(run)  # checks the kind and format, too
-    # A run on eight accelerators is looked at on a laptop too.
-    prepare_runtime(replace(config.hardware, platform="auto"))
+    # Nothing of the run's own: it was on eight accelerators and is looked at on a laptop, and compiled programs that a
+    # run directory from elsewhere brings along would be executed.
+    prepare_runtime(HardwareConfig(**_users_cache()))
     tokenizer = load_tokenizer(config.text)
     # Without a lock, beside a running run: a committed checkpoint never changes, but it may be removed.
     saved = checkpoint.newest_whole(RunDirectory(run, "train", writes=False), say)
@@ -74,6 +76,11 @@ def load_policy(run: Path, say: Callable[[str], None]) -> Policy:
         checkpoint=saved.number,
         iteration=saved.meta["iteration"],
     )
+
+
+def _users_cache() -> dict[str, None]:
+    """Return the settings with which JAX takes its cache from the environment, if that names one."""
+    return {"compilation_cache": None} if "JAX_COMPILATION_CACHE_DIR" in os.environ else {}
 
 
 def _read_params(saved: checkpoint.Checkpoint, model: T5Model, mesh: Mesh) -> Params:
