@@ -25,7 +25,7 @@ from codeit_jax.run.state import RunState
 from codeit_jax.run.stopping import StopRequest
 from codeit_jax.run.summary import print_summary, write_summary
 from codeit_jax.storage import checkpoint
-from codeit_jax.storage.run_directory import RunDirectory
+from codeit_jax.storage.run_directory import RunDirectory, tell_who_died
 from codeit_jax.training.throughput import StepTrace
 
 
@@ -97,8 +97,7 @@ def _open_directory(config: Config, directory: RunDirectory, hosts: Hosts, repor
         reporter.mute()
         return
     reporter.open_log(directory.path / "log.txt")
-    if directory.left_by is not None:
-        reporter.say(f"the run before this one died without leaving the directory: {directory.left_by}")
+    tell_who_died(directory.left_by, reporter.say)
     changes = check_config(config, directory, reporter.say)
     directory.write("config.yaml", to_yaml(config))
     for key, (old, new) in changes.items():

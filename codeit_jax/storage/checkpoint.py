@@ -7,7 +7,6 @@ that much of each line file; the manifest's rename is the commit. Orbax doesn't 
 would restore as a wrong number without an error, so the manifest is verified before a restore.
 """
 
-import gc
 import json
 import logging
 import os

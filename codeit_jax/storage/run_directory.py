@@ -54,8 +54,8 @@ class RunDirectory:
         self._about: dict[str, Any] = {}
         if writes:
             # Before the lock, which is a file: nothing is written into a folder that is something else.
-            check_kind(self.path, kind, may_be_empty=True)
             _check_entries(self.path)
+            check_kind(self.path, kind, may_be_empty=True)
             self._lock = DirectoryLock(self.path)
             self.left_by = self._lock.left_by
             try:
@@ -141,6 +141,12 @@ class RunDirectory:
         self.write(KIND_FILE, json.dumps(self._about, indent=2) + "\n")
 
 
+def tell_who_died(left_by: str | None, say: Callable[[str], None]) -> None:
+    """Say that a directory's lock was taken over, if it was."""
+    if left_by is not None:
+        say(f"the process before this one died without giving the directory back: {left_by}")
+
+
 def check_kind(path: Path, kind: str, *, may_be_empty: bool = False) -> dict[str, Any]:
     """Refuse a folder that isn't a directory of this kind and format.
 
@@ -157,6 +163,8 @@ def check_kind(path: Path, kind: str, *, may_be_empty: bool = False) -> dict[str
     """
     file = path / KIND_FILE
     try:
+        if file.exists() and not file.is_file():  # a pipe would keep its reader waiting
+            raise UserError(f"{file}: isn't a regular file, expected the kind and format of a run")
         about = json.loads(file.read_text(encoding="utf-8"))
     except OSError:
         # A process that died before it wrote its first file leaves these.

@@ -148,7 +148,7 @@ def test_a_changed_model_is_refused(tiny, whole, copy):
     refused = tiny(copy, "model.d_model=32")
     assert refused.code == 2
     assert refused.err.splitlines() == [
-        f"error: model.d_model is 32, expected 16 as in {copy}/config.yaml; another value needs a new --run-dir"
+        f"error: model.d_model is 32, expected 16 as in checkpoint 4 of {copy}; another value needs a new --run-dir"
     ]
     assert_finishes_like(tiny, copy, whole)
 
@@ -158,7 +158,7 @@ def test_a_vocabulary_that_changed_since_is_refused(tiny, copy, monkeypatch):
     refused = tiny(copy)
     assert refused.code == 2
     [line] = refused.err.splitlines()
-    assert line.startswith("error: the native tokenizer has digest ffffffffffff, expected ")
+    assert line.startswith("error: text.tokenizer has digest ffffffffffff, expected ")
 
 
 def test_more_meta_iterations_go_on_from_fewer(tiny, whole, tmp_path):
