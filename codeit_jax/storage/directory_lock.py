@@ -1,4 +1,4 @@
-"""The lock of a directory: the kernel's, which ends with its process, so that a killed run leaves nothing to clean up."""
+"""The lock of a directory: the kernel's, which ends with its process, so a killed run leaves nothing to clean up."""
 
 import fcntl
 import os

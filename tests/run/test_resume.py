@@ -2,10 +2,8 @@
 
 import itertools
 import os
-import random
 import shutil
 import signal
-import time
 
 import jax
 import numpy as np
@@ -77,19 +75,6 @@ def test_a_run_killed_at_a_point_ends_like_one_that_was_not(tiny, whole_process,
     assert tiny.process(tmp_path, CODEIT_JAX_FAULT=point).code == -signal.SIGKILL
     assert tiny.process(tmp_path).code == 0
     assert result_of(tmp_path) == result_of(whole_process[0])
-
-
-@pytest.mark.fault
-@pytest.mark.parametrize("number", range(10))
-def test_a_run_killed_at_a_random_moment_ends_like_one_that_was_not(tiny, whole_process, tmp_path, number):
-    start = time.monotonic()
-    assert tiny.process(tmp_path / "timed").code == 0
-    seconds = time.monotonic() - start
-    with tiny.start(tmp_path / "run") as process:
-        time.sleep(random.Random(number).uniform(0.3, 1.0) * seconds)
-        process.kill()
-    assert tiny.process(tmp_path / "run").code == 0
-    assert result_of(tmp_path / "run") == result_of(whole_process[0])
 
 
 @pytest.mark.parametrize(
