@@ -1,5 +1,6 @@
 """Fault tests of whole processes: struck at random moments, starved, in another environment, and for a long time."""
 
+import itertools
 import json
 import os
 import random
@@ -7,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -143,6 +145,14 @@ def test_a_full_disk_is_one_line(tiny, undisturbed, tmp_path, kilobytes):
 )
 def test_time_zone_and_language_change_nothing(tiny, undisturbed, tmp_path, environment):
     assert_comes_to_the_same(job_of(tiny, **environment), tmp_path / "run", undisturbed, [0.5])
+
+
+def test_a_clock_that_is_set_back_changes_nothing(tiny, whole, tmp_path, monkeypatch):
+    # An hour at each look; what measures durations has a clock of its own that nobody sets.
+    now = itertools.count(2_000_000_000, -3600)
+    monkeypatch.setattr(time, "time", lambda: float(next(now)))
+    assert tiny(tmp_path / "run").code == 0
+    assert result_of(tmp_path / "run") == result_of(whole)
 
 
 def test_whoever_reads_what_is_printed_may_leave(tiny, undisturbed, tmp_path):
