@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jax
@@ -58,7 +58,7 @@ def load_policy(run: Path, say: Callable[[str], None]) -> Policy:
     config = read_run_config(run)  # checks the kind and format, too
     # Nothing of the run's own: it was on eight accelerators and is looked at on a laptop, and compiled programs that a
     # run directory from elsewhere brings along would be executed.
-    prepare_runtime(HardwareConfig(**_users_cache()))
+    prepare_runtime(_users_hardware())
     tokenizer = load_tokenizer(config.text)
     # Without a lock, beside a running run: a committed checkpoint never changes, but it may be removed.
     saved = checkpoint.newest_whole(RunDirectory(run, "train", writes=False), say)
@@ -78,9 +78,10 @@ def load_policy(run: Path, say: Callable[[str], None]) -> Policy:
     )
 
 
-def _users_cache() -> dict[str, None]:
-    """Return the settings with which JAX takes its cache from the environment, if that names one."""
-    return {"compilation_cache": None} if "JAX_COMPILATION_CACHE_DIR" in os.environ else {}
+def _users_hardware() -> HardwareConfig:
+    """Return the default settings; with a cache that the environment names, JAX takes that one."""
+    default = HardwareConfig()
+    return replace(default, compilation_cache=None) if "JAX_COMPILATION_CACHE_DIR" in os.environ else default
 
 
 def _read_params(saved: checkpoint.Checkpoint, model: T5Model, mesh: Mesh) -> Params:

@@ -195,4 +195,5 @@ def _plain_numbers(step: StepMetrics) -> dict[str, Any]:
 
 
 def _step_metrics(values: Mapping[str, Any]) -> StepMetrics:
-    return StepMetrics(**{name: float(value) if isinstance(value, str) else value for name, value in values.items()})
+    plain: dict[str, Any] = {name: float(value) if isinstance(value, str) else value for name, value in values.items()}
+    return StepMetrics(**plain)

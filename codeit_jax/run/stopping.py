@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from codeit_jax.config.errors import PreemptedError
 
@@ -69,7 +69,7 @@ def stop_request() -> Iterator[StopRequest]:
         The request, to be asked at every point where the run can stop.
     """
     request = StopRequest()
-    previous = {}
+    previous: dict[int, Any] = {}
 
     def note(signum: int, frame: FrameType | None) -> None:
         # Nothing is raised here: Python runs handlers between any two instructions, also inside callbacks, of garbage

@@ -7,10 +7,13 @@ that much of each line file; the manifest's rename is the commit. Orbax doesn't 
 would restore as a wrong number without an error, so the manifest is verified before a restore.
 """
 
+import gc
 import json
 import logging
 import os
 import shutil
+import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,29 +80,48 @@ def save(
     """
     # Before anything is written: a checkpoint of NaN would push a sound one out.
     _check_finite(state)
-    folder, replay = directory.checkpoints / str(number), directory.replay / str(number)
-    try:
-        # Of a process that died before its commit, or set aside as damaged; nobody takes them for a checkpoint.
-        if hosts.is_first:
-            for leftover in (folder, replay):
-                shutil.rmtree(leftover, ignore_errors=True)
-                leftover.mkdir(parents=True)
-        hosts.wait()  # the folders are there
-        save_replay(replay)
-        fault_point("replay")
-        # Every process writes the shards that it holds. Orbax saves in the background: leaving the block waits for it,
-        # and raises what went wrong there.
-        with _checkpointer() as checkpointer:
-            checkpointer.save(folder / "state", state)
-        fault_point("state")
-        # All parts are written: only now may the first process list them in the manifest.
-        hosts.wait()
-        if hosts.is_first:
-            _commit(directory, number, meta, keep)
-    except (OSError, ValueError) as error:  # tensorstore reports an error of the disk as a ValueError
+    problem = None
+    with _without_tracebacks():
+        try:
+            _write(directory, number, state, save_replay, meta, keep, hosts)
+        except (OSError, ValueError) as error:  # tensorstore reports an error of the disk as a ValueError
+            problem = first_line(error)
+        if problem is not None:
+            # What the failed write left is dropped here, where nobody sees what it still has to say.
+            gc.collect()
+    if problem is not None:
         free = shutil.disk_usage(directory.path).free >> 20
-        problem = first_line(error)
-        raise StorageError(f"{folder}: the checkpoint can't be written ({problem}; {free} MiB free)") from error
+        folder = directory.checkpoints / str(number)
+        raise StorageError(f"{folder}: the checkpoint can't be written ({problem}; {free} MiB free)")
+
+
+def _write(
+    directory: RunDirectory,
+    number: int,
+    state: Mapping[str, Any],
+    save_replay: Callable[[Path], None],
+    meta: Mapping[str, Any],
+    keep: int,
+    hosts: Hosts,
+) -> None:
+    folder, replay = _folders(directory, number)
+    # Of a process that died before its commit, or set aside as damaged; nobody takes them for a checkpoint.
+    if hosts.is_first:
+        for leftover in (folder, replay):
+            shutil.rmtree(leftover, ignore_errors=True)
+            leftover.mkdir(parents=True)
+    hosts.wait()  # the folders are there
+    save_replay(replay)
+    fault_point("replay")
+    # Every process writes the shards that it holds. Orbax saves in the background: leaving the block waits for it,
+    # and raises what went wrong there.
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(folder / "state", state)
+    fault_point("state")
+    # All parts are written: only now may the first process list them in the manifest.
+    hosts.wait()
+    if hosts.is_first:
+        _commit(directory, number, meta, keep)
 
 
 def _commit(directory: RunDirectory, number: int, meta: Mapping[str, Any], keep: int) -> None:
@@ -140,13 +162,13 @@ def latest(directory: RunDirectory, say: Callable[[str], None], hosts: Hosts = A
 
 def _newest_of_writer(directory: RunDirectory, say: Callable[[str], None]) -> Checkpoint | None:
     numbers, last = _numbers(directory), directory.last_checkpoint or 0
-    if last > max(numbers, default=0):
+    if last > max(numbers, default=0) and not (directory.checkpoints / f"{last}{_SET_ASIDE}").exists():
         say(f"checkpoint {last}, the last one that was saved, is gone: {_manifest(directory, last)} doesn't exist")
-        if not numbers:
-            raise StorageError(
-                f"{directory.checkpoints}: found no checkpoint, expected number {last}; start again with another "
-                "--run-dir, or bring it back"
-            )
+    if last and not numbers:
+        raise StorageError(
+            f"{directory.checkpoints}: found no checkpoint, expected number {last}; start again with another "
+            "--run-dir, or bring it back"
+        )
     saved = newest_whole(directory, say, with_line_files=True)
     try:
         if saved is not None:
@@ -206,7 +228,7 @@ def restore_state(saved: Checkpoint, target: Any) -> Any:
         StorageError: the checkpoint holds other arrays, or can't be read.
     """
     try:
-        with _checkpointer() as checkpointer:
+        with _without_tracebacks(), ocp.StandardCheckpointer() as checkpointer:
             return checkpointer.restore(saved.state, target)
     except (OSError, ValueError, KeyError, TypeError) as error:
         # Its digests are right: it is whole, and of another network or another version's.
@@ -225,16 +247,20 @@ def restore_part(saved: Checkpoint, target: Any) -> Any:
 
 
 @contextmanager
-def _checkpointer() -> Iterator[ocp.StandardCheckpointer]:
-    """Open orbax's checkpointer without its log, which prints several tracebacks for an error that is raised too."""
-    log = logging.getLogger("absl")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
+def _without_tracebacks() -> Iterator[None]:
+    """Hide what orbax, its threads and their event loops print of an error that is raised too."""
+    logs = [logging.getLogger(name) for name in ("absl", "asyncio")]
+    levels = [log.level for log in logs]
+    hooks = threading.excepthook, sys.unraisablehook
+    for log in logs:
+        log.setLevel(logging.CRITICAL + 1)
+    threading.excepthook, sys.unraisablehook = lambda thread: None, lambda unraisable: None
     try:
-        with ocp.StandardCheckpointer() as checkpointer:
-            yield checkpointer
+        yield
     finally:
-        log.setLevel(level)
+        threading.excepthook, sys.unraisablehook = hooks
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
 
 
 # On the devices, shard by shard: only a truth value for each array comes to the host.
