@@ -142,7 +142,7 @@ class RunDirectory:
 
 
 def tell_who_died(left_by: str | None, say: Callable[[str], None]) -> None:
-    """Say that a directory's lock was taken over, if it was."""
+    """Print who died with the directory's lock, if somebody did."""
     if left_by is not None:
         say(f"the process before this one died without giving the directory back: {left_by}")
 
