@@ -155,7 +155,10 @@ def test_a_job_that_grows_equals_one_that_was_large_at_once(tmp_path, whole, poo
 def test_seconds_go_on_where_they_were(tmp_path, pool):
     run(tmp_path, pool)
     before = json.loads((tmp_path / "summary.json").read_text())["stages"]
-    (tmp_path / "times.jsonl").write_text('{"stage": "run", "t_seconds": 1000.0}\n')
+    (tmp_path / "times.jsonl").unlink()
+    settings = json.loads((tmp_path / "settings.json").read_text())
+    with JobDirectory(tmp_path, "mutate", settings) as directory:
+        directory.append("times.jsonl", [{"stage": "run", "t_seconds": 1000.0}])
     run(tmp_path, pool)
     after = json.loads((tmp_path / "summary.json").read_text())["stages"]
     assert after["run"] == 1000.0
