@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 
 from codeit_jax import __version__
 from codeit_jax.config.errors import CodeitError
@@ -30,7 +31,20 @@ VERBS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a verb and return the exit code: 0 done, 1 bug, else that of the error (see `codeit_jax.config.errors`)."""
+    """Run a verb and return the exit code: 0 done, 1 bug, 130 interrupted, else see `codeit_jax.config.errors`."""
+    try:
+        return _run(argv)
+    except BrokenPipeError:
+        # The reader of our output left, as `| head` does; what is still buffered must not raise again at exit.
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return 0
+    except KeyboardInterrupt:
+        _complain("interrupted before there was anything to save")
+        return 130
+
+
+def _run(argv: Sequence[str] | None) -> int:
     parser = build_parser()
     arguments, rest = parser.parse_known_args(argv)
     # argparse fills a list of positionals in one go, so settings given after a later option end up in the rest.
@@ -43,15 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CodeitError as error:
         if arguments.debug or os.environ.get("CODEIT_JAX_DEBUG"):
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        _complain(str(error))
         return error.exit_code
-    except BrokenPipeError:
-        # The reader of our output left, as `| head` does; what is still buffered must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        print("error: interrupted before there was anything to save, or twice", file=sys.stderr)
-        return 130
+
+
+def _complain(problem: str) -> None:
+    # Nobody may be there to read it: the exit code says what happened all the same.
+    with suppress(OSError):
+        print(f"error: {problem}", file=sys.stderr, flush=True)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -70,6 +70,5 @@ def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
         help="0 is greedy: one program a task (default: as in the run)",
     )
     parser.add_argument("--seed", type=not_negative, default=0, metavar="N", help="seed of the samples (default: 0)")
-    # Not add_workers_argument: None, and not 0, means the run's own setting.
-    parser.add_argument("--workers", type=not_negative, metavar="N", help="worker processes (default: as in the run)")
+    add_workers_argument(parser)
     add_json_argument(parser)

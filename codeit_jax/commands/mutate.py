@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codeit_jax.commands.cli_options import add_json_argument, add_workers_argument, not_negative, positive
-from codeit_jax.commands.console import print_result, sigterm_interrupts
+from codeit_jax.commands.console import print_result, signals_interrupt
 from codeit_jax.config.errors import PreemptedError
 
 if TYPE_CHECKING:
@@ -86,14 +86,17 @@ def _run_job(job: "MutationJob", folder: Path, workers: int) -> dict[str, Any]:
     from codeit_jax.baselines.mutation_baseline import LIMITS, run_mutation_baseline
     from codeit_jax.reporting.progress import Reporter
     from codeit_jax.storage.job_directory import JobDirectory
+    from codeit_jax.storage.run_directory import tell_who_died
 
     # The directory before the workers: a job that it refuses should not start any.
     with (
-        sigterm_interrupts(),
+        signals_interrupt() as interrupt_if_asked,
         JobDirectory(folder, "mutate", job.settings()) as directory,
         interpreter.InterpreterPool(workers, LIMITS) as pool,
     ):
-        return run_mutation_baseline(job, directory, pool, Reporter())
+        reporter = Reporter()
+        tell_who_died(directory.left_by, reporter.say)
+        return run_mutation_baseline(job, directory, pool, reporter, interrupt_if_asked)
 
 
 def _text(result: dict[str, Any], num_tasks: int) -> str:

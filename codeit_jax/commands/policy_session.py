@@ -72,9 +72,8 @@ def sample_and_run(arguments: argparse.Namespace, choose_tasks: "Callable[[Confi
     sampling = policy.config.sampling
     num_samples = arguments.num or sampling.samples_per_task
     temperature = sampling.temperature if arguments.temperature is None else arguments.temperature
-    num_workers = settings.num_workers if arguments.workers is None else arguments.workers
     # The run's own limits: a program that ran out of them there must do so here.
-    with InterpreterPool(num_workers, limits_from_config(settings)) as pool:
+    with InterpreterPool(arguments.workers, limits_from_config(settings)) as pool:
         with reporter.stage("sampling") as advance:
             drawn = draw_programs(
                 policy, tasks, num_samples=num_samples, temperature=temperature, seed=arguments.seed, advance=advance

@@ -1,7 +1,7 @@
 """Running many programs on many tasks: which reproduce a demonstration of which task?"""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import interpreter
@@ -52,29 +52,6 @@ def find_candidates(
         )
         for ((task_id, text), execution), [outcomes] in zip(executions.items(), pool.run(jobs), strict=True)
     ]
-
-
-def screen_programs(
-    programs: Sequence[interpreter.Program],
-    tasks: Collection[Task],
-    origins: Sequence[Origin],
-    *,
-    pool: interpreter.InterpreterPool,
-    screen: Screen = "all",
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[Candidate]:
-    """Find what `screen_tasks` yields for each task, in one list by task and then in the order of the programs.
-
-    Args:
-        programs, tasks, origins, pool, screen: see `screen_tasks`.
-        on_progress: called with tasks done and tasks in all.
-    """
-    candidates: list[Candidate] = []
-    screened = screen_tasks(programs, tasks, origins, pool=pool, screen=screen)
-    for number, (_, found) in enumerate(screened, start=1):
-        candidates.extend(found.values())
-        on_progress(number, len(tasks))
-    return candidates
 
 
 def screen_tasks(

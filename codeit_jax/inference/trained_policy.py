@@ -1,5 +1,6 @@
 """A trained policy, read from a run directory: takes no lock, and changes nothing there."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,8 +56,9 @@ def load_policy(run: Path, say: Callable[[str], None]) -> Policy:
         StorageError: no checkpoint is whole, or it can't be read.
     """
     config = read_run_config(run)  # checks the kind and format, too
-    # A run on eight accelerators is looked at on a laptop too.
-    prepare_runtime(replace(config.hardware, platform="auto"))
+    # Nothing of the run's own: it was on eight accelerators and is looked at on a laptop, and compiled programs that a
+    # run directory from elsewhere brings along would be executed.
+    prepare_runtime(_users_hardware())
     tokenizer = load_tokenizer(config.text)
     # Without a lock, beside a running run: a committed checkpoint never changes, but it may be removed.
     saved = checkpoint.newest_whole(RunDirectory(run, "train", writes=False), say)
@@ -74,6 +76,12 @@ def load_policy(run: Path, say: Callable[[str], None]) -> Policy:
         checkpoint=saved.number,
         iteration=saved.meta["iteration"],
     )
+
+
+def _users_hardware() -> HardwareConfig:
+    """Return the default settings; with a cache that the environment names, JAX takes that one."""
+    default = HardwareConfig()
+    return replace(default, compilation_cache=None) if "JAX_COMPILATION_CACHE_DIR" in os.environ else default
 
 
 def _read_params(saved: checkpoint.Checkpoint, model: T5Model, mesh: Mesh) -> Params:

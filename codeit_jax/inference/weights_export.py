@@ -1,8 +1,8 @@
 """A trained policy as a folder that transformers loads."""
 
 import json
-import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import jax
@@ -30,16 +30,17 @@ def export_policy(policy: Policy, folder: Path) -> None:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UserError(f"{folder}: is there already, expected a path for a new folder")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        # Written beside its place and renamed: whoever sees the folder sees all of it.
-        unfinished = folder.with_name(f".{folder.name}-{os.getpid()}")
-        unfinished.mkdir()
+        # Written beside its place and renamed: whoever sees the folder sees all of it. Under a name that nobody has: a
+        # killed export leaves its own, and a process of the same number may come.
+        place = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=".tmp", dir=folder.parent))
         try:
+            unfinished = place / folder.name  # mkdtemp's own folder is for its owner alone
+            unfinished.mkdir()
             _write(policy, unfinished)
             fault_point("export")
             unfinished.rename(folder)  # over an empty folder, too
-        except BaseException:  # Ctrl-C included
-            shutil.rmtree(unfinished, ignore_errors=True)
-            raise
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
     except (OSError, SafetensorError) as error:
         problem = getattr(error, "strerror", None) or first_line(error)
         raise StorageError(f"{folder}: can't be written ({problem})") from None

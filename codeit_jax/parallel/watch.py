@@ -27,8 +27,11 @@ Leave = Callable[[int, str], None]
 
 def leave_at_once(code: int, line: str) -> NoReturn:
     """End the process without its exit handlers, which would wait for processes that are gone."""
-    print(f"error: {line}", file=sys.stderr, flush=True)
-    sys.stdout.flush()
+    # Whoever read what is printed may be gone too; that must not keep anybody waiting.
+    with suppress(OSError):
+        print(f"error: {line}", file=sys.stderr, flush=True)
+    with suppress(OSError):
+        sys.stdout.flush()
     os._exit(code)
 
 
@@ -101,6 +104,10 @@ class Watch:
                 code, _, line = text.partition(" ")
                 with suppress(Exception):
                     self._store.key_value_set(f"{_LEFT}/{self._index}", "", allow_overwrite=True)
+                if self._index == 0:
+                    # The store is in this process; JAX aborts whoever still talks to it when it goes, the failed
+                    # process before it could end with its own code.
+                    time.sleep(20 * _LEAVING_SECONDS)
                 self._end(int(code), line)
 
     def _monitor(self) -> None:

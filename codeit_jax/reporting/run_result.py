@@ -69,7 +69,7 @@ def read_run_result(run: Path) -> RunResult:
     tasks = load_tasks(config.data.search_tasks)[: config.data.num_search_tasks]
     *_, last = [[], *read_sampled_solutions(run).values()]
     solutions = read_solutions(run)
-    with InterpreterPool(config.interpreter.num_workers, limits_from_config(config.interpreter)) as pool:
+    with InterpreterPool(None, limits_from_config(config.interpreter)) as pool:
         shown = list(_shown_tasks(solutions, tasks, pool))
     return RunResult(
         name=run.expanduser().resolve().name,

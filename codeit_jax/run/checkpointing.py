@@ -1,18 +1,21 @@
 """A run's state from nothing, from a checkpoint, and into one."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from codeit_jax.config.errors import UserError
-from codeit_jax.evaluation.candidates import Candidate
+from codeit_jax.config.errors import StorageError, UserError, first_line
 from codeit_jax.evaluation.solutions import SolutionTable
+from codeit_jax.reporting.run_reader import read_solutions
 from codeit_jax.run.components import Components
-from codeit_jax.run.initial_data import initial_experiences, screen_initial_programs
+from codeit_jax.run.first_stage import FirstStage
+from codeit_jax.run.initial_data import initial_experiences, screen_initial_programs, seed_experiences
 from codeit_jax.run.initial_weights import load_initial_params
 from codeit_jax.run.monitor import Monitor
+from codeit_jax.run.provenance import check_inputs, provenance
 from codeit_jax.run.state import PRETRAINING, RunState, Stage, iteration_name, stage_key
 from codeit_jax.storage import checkpoint
 from codeit_jax.storage.checkpoint import Checkpoint
@@ -24,27 +27,32 @@ from codeit_jax.training.train_step import StepMetrics, TrainState, abstract_sta
 SAMPLED_FILE = "sampled.npy"
 
 
-def first_state(parts: Components, monitor: Monitor) -> RunState:
+def first_state(parts: Components, directory: RunDirectory, monitor: Monitor) -> RunState:
     """Make the state before pretraining: weights, and seed programs and mutants in the replay.
 
     Args:
         parts: of the run.
-        monitor: is given the candidates among the initial programs.
+        directory: the run's; keeps what is made until the first checkpoint has it.
+        monitor: is given the candidates among the initial programs, and decides when to stop.
 
     Raises:
+        PreemptedError: asked to stop.
         UserError: the weights or the seed programs aren't as they should be.
+        StorageError: the disk is full or can't be written.
     """
     # Weights first: a folder that can't be read shows before the minutes that the mutants take.
     train = _initial_train_state(parts)
     replay = _new_replay(parts)
-    with monitor.stage(PRETRAINING, "mutate") as stage:
-        experiences, programs = initial_experiences(parts, monitor.say)
-        too_long = replay.add(experiences)
-        fault_point("mutate")
-        stage.note(experiences=len(experiences), programs=len(programs), too_long=too_long)
-    initial_programs = {str(program): origin for origin, program in programs}
-    monitor.keep_initial_programs(initial_programs)
-    solutions = SolutionTable(screen_initial_programs(programs, parts, monitor))
+    of_seeds = seed_experiences(parts)
+    with FirstStage(parts, directory, monitor) as first_stage:
+        with monitor.stage(PRETRAINING, "mutate") as stage:
+            experiences, programs = initial_experiences(parts, of_seeds, first_stage.mutants())
+            too_long = replay.add(experiences)
+            fault_point("mutate")
+            stage.note(experiences=len(experiences), programs=len(programs), too_long=too_long)
+        initial_programs = {str(program): origin for origin, program in programs}
+        monitor.keep_initial_programs(initial_programs)
+        solutions = SolutionTable(screen_initial_programs(programs, first_stage, parts, monitor))
     monitor.keep_solutions(list(solutions))
     return RunState(
         iteration=PRETRAINING,
@@ -57,37 +65,48 @@ def first_state(parts: Components, monitor: Monitor) -> RunState:
     )
 
 
-def restored_state(parts: Components, directory: RunDirectory, saved: Checkpoint) -> RunState:
+def restored_state(
+    parts: Components, directory: RunDirectory, saved: Checkpoint, say: Callable[[str], None]
+) -> RunState:
     """Read the state that a checkpoint holds, and drop from the line files what was written after it.
 
     Args:
         parts: of the run.
         directory: the run's.
         saved: the checkpoint, whose manifest was verified.
+        say: prints a line for what may differ, or is dropped.
 
     Raises:
-        UserError: the tokenizer has another vocabulary than the checkpoint's.
-        StorageError: a line file is shorter than it was at the checkpoint, or damaged.
+        UserError: the data or the tokenizer are others than the checkpoint's.
+        StorageError: the checkpoint isn't one of this version.
     """
-    check_tokenizer(saved, parts.tokenizer.name, parts.tokenizer.digest)  # before anything is truncated
-    directory.truncate_line_files(saved.meta["line_files"])
+    check_inputs(saved, parts, say)  # before anything is truncated
+    directory.cut_line_files(saved.line_marks, say)
     # All processes read the line files below, and only the first one truncates them.
     parts.hosts.wait()
-    replay = _new_replay(parts)
-    replay.load(saved.replay)
     # Shapes, types and shardings of this run's mesh: the one that saved may have had other devices.
     target = vars(abstract_state(parts.model, parts.optimizer, parts.mesh))
-    return RunState(
-        iteration=saved.meta["iteration"],
-        stage=Stage(saved.meta["stage"]),
-        steps=tuple(StepMetrics(**step) for step in saved.meta["steps"]),
-        train=TrainState(**checkpoint.restore_state(saved, target)),
-        replay=replay,
-        initial_programs={row["program"]: row["origin"] for row in directory.read("initial_programs.jsonl")},
-        solutions=SolutionTable(map(Candidate.from_row, directory.read("solutions.jsonl"))),
-        sampled=set(np.load(saved.replay / SAMPLED_FILE).tolist()),
-        num_sampled=saved.meta["num_sampled"],
-    )
+    try:
+        replay = _new_replay(parts)
+        replay.load(saved.replay)
+        return RunState(
+            iteration=saved.meta["iteration"],
+            stage=Stage(saved.meta["stage"]),
+            steps=tuple(_step_metrics(step) for step in saved.meta["steps"]),
+            train=TrainState(**checkpoint.restore_state(saved, target)),
+            replay=replay,
+            initial_programs={row["program"]: row["origin"] for row in directory.read("initial_programs.jsonl")},
+            solutions=SolutionTable(read_solutions(directory.path)),
+            sampled=set(np.load(saved.replay / SAMPLED_FILE).tolist()),
+            num_sampled=saved.meta["num_sampled"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        # It is whole, so another version's: something is missing in it, or means something else.
+        problem = f"{type(error).__name__}: {first_line(error)}"
+        raise StorageError(
+            f"{saved.state.parent}: not a checkpoint of this version ({problem}); resume with codeit_jax "
+            f"{saved.meta['machine'].get('codeit_jax')}, which wrote it"
+        ) from None
 
 
 def check_tokenizer(saved: Checkpoint, name: str, digest: str) -> None:
@@ -101,9 +120,11 @@ def check_tokenizer(saved: Checkpoint, name: str, digest: str) -> None:
     Raises:
         UserError: the digests differ.
     """
-    if saved.meta["tokenizer"] != digest:
+    inputs = saved.meta.get("inputs")
+    expected = inputs.get("text.tokenizer") if isinstance(inputs, dict) else None
+    if expected != digest:
         raise UserError(
-            f"the {name} tokenizer has digest {digest[:12]}, expected {saved.meta['tokenizer'][:12]} as in checkpoint "
+            f"the {name} tokenizer has digest {digest[:12]}, expected {str(expected)[:12]} as in checkpoint "
             f"{saved.number}: its vocabulary changed since"
         )
 
@@ -140,7 +161,7 @@ def save_state(parts: Components, directory: RunDirectory, number: int, state: R
             "stage": state.stage.value,
             "steps": [_plain_numbers(step) for step in state.steps],
             "num_sampled": state.num_sampled,
-            "tokenizer": parts.tokenizer.digest,
+            **provenance(parts),
         },
         keep=parts.config.checkpoint.keep,
         hosts=parts.hosts,
@@ -166,6 +187,13 @@ def _new_replay(parts: Components) -> ExperienceReplay:
 
 
 def _plain_numbers(step: StepMetrics) -> dict[str, Any]:
-    """Return a step's metrics as JSON values, which `StepMetrics(**...)` takes back."""
+    """Return a step's metrics as JSON values, which `_step_metrics` takes back."""
     # Each float32 is a float64 too, whose decimal digits JSON keeps: what a resumed stage sums up is the same bits.
-    return {name: np.asarray(value).item() for name, value in vars(step).items()}
+    values = {name: np.asarray(value).item() for name, value in vars(step).items()}
+    # JSON has no NaN and no infinity, which the loss of a skipped step is: by name.
+    return {name: value if math.isfinite(value) else str(value) for name, value in values.items()}
+
+
+def _step_metrics(values: Mapping[str, Any]) -> StepMetrics:
+    plain: dict[str, Any] = {name: float(value) if isinstance(value, str) else value for name, value in values.items()}
+    return StepMetrics(**plain)

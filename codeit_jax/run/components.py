@@ -15,6 +15,7 @@ from codeit_jax.model import T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.parallel.hosts import Hosts
 from codeit_jax.programs import SeedProgram, load_programs
+from codeit_jax.run.compilation_cache import use_compilation_cache
 from codeit_jax.sampling import Sampler
 from codeit_jax.text import EncodedPrompt, Tokenizer, build_tokenizer
 from codeit_jax.text.prompt import shown_demonstrations
@@ -146,7 +147,7 @@ def prepare_runtime(config: HardwareConfig) -> None:
     if config.platform != "auto":
         jax.config.update("jax_platforms", config.platform)
     if config.compilation_cache is not None:
-        jax.config.update("jax_compilation_cache_dir", str(Path(config.compilation_cache).expanduser()))
+        use_compilation_cache(Path(config.compilation_cache).expanduser())
     try:
         jax.devices(None if config.platform == "auto" else config.platform)
     except (RuntimeError, AssertionError) as error:  # JAX asserts where no plugin for the platform is installed
