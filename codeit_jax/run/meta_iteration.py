@@ -78,13 +78,12 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
 
     with monitor.stage(iteration, "learn", title="learning") as stage:
         draw, plan = plan_learning(state, parts)
-        key = stage_key(config.seed, iteration, "dropout")
         with monitor.devices(parts.learning_sizes):
             train, steps, times = parts.learner.learn(
                 train_state(state, parts),
                 draw,
                 plan,
-                key,
+                stage_key(config.seed, iteration, "dropout"),
                 taken=state.steps,
                 should_stop=lambda: monitor.should_stop("learn"),
                 on_progress=stage.advance,
