@@ -16,6 +16,7 @@ VERBS = (
     "sample",
     "solve",
     "evaluate",
+    "predict",
     "show",
     "report",
     "export",

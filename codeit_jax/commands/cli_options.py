@@ -4,6 +4,8 @@ import argparse
 import math
 from pathlib import Path
 
+from codeit_jax.config.errors import UserError
+
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every verb that reads a configuration takes."""
@@ -38,6 +40,17 @@ def temperature(text: str) -> float:
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"found {text}, expected 0 (greedy) or a positive number")
     return value
+
+
+def check_targets(paths: list[Path]) -> None:
+    """Refuse what can't be written before an hour is spent on what would be written there.
+
+    Raises:
+        UserError: a path that is a folder, or in no folder that exists.
+    """
+    for path in paths:
+        if path.is_dir() or not path.parent.is_dir():
+            raise UserError(f"{path}: can't be written, expected the path of a file in a folder that exists")
 
 
 def add_json_argument(parser: argparse.ArgumentParser) -> None:

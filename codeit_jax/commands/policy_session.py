@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from codeit_jax.arc import Task, TaskSet
     from codeit_jax.config.schema import Config
-    from codeit_jax.inference.ranked_programs import RankedProgram
+    from codeit_jax.evaluation.program_ranking import RankedProgram
     from codeit_jax.inference.trained_policy import Policy
 
 
@@ -33,7 +33,7 @@ class PolicySession:
 
     def report(self) -> dict[str, int | None]:
         """Count the solved tasks as a run's report does; None where a test's output is unknown."""
-        from codeit_jax.inference.task_results import count_solved
+        from codeit_jax.evaluation.task_results import count_solved
 
         return count_solved(self.programs, list(self.tasks))
 

@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: no such run or task.
         StorageError: no checkpoint of the run is complete.
     """
-    from codeit_jax.inference.ranked_programs import rank
+    from codeit_jax.evaluation.program_ranking import rank
 
     session = sample_and_run(arguments, tasks_named([arguments.task]))
     [task] = session.tasks

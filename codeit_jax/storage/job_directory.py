@@ -82,12 +82,13 @@ class JobDirectory:
             yield row
         self._checks[name] = check
 
-    def append(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    def append(self, name: str, rows: Iterable[Mapping[str, Any]], *, durable: bool = False) -> None:
         """Append objects to a line file.
 
         Args:
             name: of the file.
             rows: the objects; a kill may tear the last line.
+            durable: return when they are on the disk.
 
         Raises:
             StorageError: the disk is full or can't be written.
@@ -96,7 +97,7 @@ class JobDirectory:
         for row in rows:
             self._checks[name] = _check_of(row, self._checks.get(name, 0))
             checked.append({**row, _CHECK: self._checks[name]})
-        self._directory.append(name, checked)
+        self._directory.append(name, checked, durable=durable)
 
     def write(self, name: str, text: str) -> None:
         """Replace a file, atomically.

@@ -44,23 +44,26 @@ class LineFiles:
         # something else has changed meanwhile would declare the damage sound.
         self._written: dict[str, tuple[int, _Hash]] = {}
 
-    def append(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    def append(self, name: str, rows: Sequence[Mapping[str, Any]], *, durable: bool = False) -> None:
         """Append objects to a file.
 
         Args:
             name: of the file.
             rows: the objects.
+            durable: return when they are on the disk.
 
         Raises:
             StorageError: the disk is full or can't be written.
         """
         path = self._folder / name
         content = "".join(json.dumps(row) + "\n" for row in rows).encode()
-        # Not synced, line by line: a checkpoint is what counts, and it syncs them all (`marks`).
+        # A run's aren't durable, line by line: a checkpoint is what counts, and it syncs them all (`marks`).
         try:
             fault_point(name)
             with open(path, "ab", buffering=0) as file:
                 _write_all(file.fileno(), content)
+                if durable:
+                    os.fsync(file.fileno())
         except OSError as error:
             raise StorageError(f"{path}: can't be written ({error.strerror})") from None
         if name in self._written:

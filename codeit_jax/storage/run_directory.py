@@ -119,10 +119,10 @@ class RunDirectory:
         if self._writes:
             write_atomically(self.path / name, text)
 
-    def append(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    def append(self, name: str, rows: Sequence[Mapping[str, Any]], *, durable: bool = False) -> None:
         """Append objects to a line file; see `LineFiles.append`."""
         if self._writes:
-            self._lines.append(name, rows)
+            self._lines.append(name, rows, durable=durable)
 
     def read(self, name: str) -> Iterator[dict[str, Any]]:
         """Yield the objects of a line file; see `LineFiles.read`."""
