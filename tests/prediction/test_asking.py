@@ -149,7 +149,8 @@ def test_requests_under_way_are_kept_when_another_ends_the_command():
     refused = threading.Event()
 
     def answer(body, number):
-        both.wait()
+        if body["messages"][0]["content"] in ("0", "1"):
+            both.wait()
         if body["messages"][0]["content"] == "0":
             refused.set()
             return failed(401, "no")
@@ -168,8 +169,9 @@ def test_requests_under_way_are_kept_when_another_ends_the_command():
             keep=kept.append,
             advance=print,
         )
-    assert [answer.text for answer in kept] == ["ok"]
-    assert len(server.bodies) == 2
+    # The good answer may be read before the refusal, and the next question be asked: it is then under way, too.
+    assert len(kept) == len(server.bodies) - 1 < 8
+    assert {answer.text for answer in kept} == {"ok"}
 
 
 def test_as_many_requests_are_under_way_as_asked_for():
