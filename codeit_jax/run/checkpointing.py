@@ -43,6 +43,10 @@ def first_state(parts: Components, directory: RunDirectory, monitor: Monitor) ->
     # Weights first: a folder that can't be read shows before the minutes that the mutants take.
     train = _initial_train_state(parts)
     replay = _new_replay(parts)
+    with monitor.stage(PRETRAINING, "prompts") as stage:
+        prompts = [prompt for _, prompt in parts.prompts]
+        # In the order of the tasks' ids: a task's length is found by its place.
+        stage.note(truncated=sum(p.truncated for p in prompts), token_counts=[p.full_length for p in prompts])
     of_seeds = seed_experiences(parts)
     with FirstStage(parts, directory, monitor) as first_stage:
         with monitor.stage(PRETRAINING, "mutate") as stage:

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from codeit_jax.evaluation import solve_report
+from codeit_jax.evaluation import solve_report, solved_tasks
 from codeit_jax.evaluation.screening import find_candidates
 from codeit_jax.hindsight import (
     Execution,
@@ -24,6 +24,7 @@ from codeit_jax.hindsight.executions import NO_GRID_SIZE
 from codeit_jax.run.components import Components
 from codeit_jax.run.initial_data import fresh_mutants
 from codeit_jax.run.monitor import Monitor, StageNotes
+from codeit_jax.run.sample_counts import length_histogram, primitive_uses, syntax_faults
 from codeit_jax.run.state import PRETRAINING, RunState, Stage, stage_key, stage_rng
 from codeit_jax.sampling import SampledProgram, with_canonical_texts
 from codeit_jax.storage.faults import fault_point
@@ -124,6 +125,7 @@ def count_programs(state: RunState, programs: Sequence[SampledProgram], stage: S
         unique=len(checksums),
         finished_share=_share(p.finished for p in programs),
         mean_log_prob=round(float(np.mean([p.log_prob for p in programs])), 4),
+        token_histogram=length_histogram(p.num_tokens for p in programs),
     )
     return replace(state, num_sampled=state.num_sampled + len(programs))
 
@@ -157,6 +159,7 @@ def execute(
             f"{status.value}_share": _share(s is status for s in statuses) for status in Status if status in statuses
         }
         stage.note(programs=len(executions), executions=len(statuses), **shares)
+        stage.note(syntax_faults=syntax_faults(executions), primitives=primitive_uses(executions))
         if parts.config.interpreter.mode == "codeit":
             outcomes = [outcome for execution in executions for outcome in execution.outcomes]
             stage.note(no_grid_size=sum(outcome.message == NO_GRID_SIZE for outcome in outcomes))
@@ -265,12 +268,15 @@ def score(state: RunState, places: Sequence[int], parts: Components, monitor: Mo
     """
     with monitor.stage(state.iteration, "score") as stage:
         report = state.solutions.report(parts.search_tasks)
-        report["policy_last"] = solve_report([state.solutions[place] for place in places], parts.search_tasks)
-        stage.note(**report)
-    solved = {row: counts["pass@3"] for row, counts in report.items()}
+        sampled = [state.solutions[place] for place in places]
+        report["policy_last"] = solve_report(sampled, parts.search_tasks)
+        # The tasks behind the count of pass@3: what a meta-iteration's policy solves can be compared task by task.
+        solved = [task.task_id for task in solved_tasks(sampled, parts.search_tasks) if "policy" in task.rows]
+        stage.note(**report, policy_last_tasks=solved)
+    counts = {row: columns["pass@3"] for row, columns in report.items()}
     monitor.say(
-        f"{state.name}: tasks solved (pass@3) by the policy {solved['policy']}, by it alone {solved['policy_new']}, "
-        f"in this meta-iteration {solved['policy_last']}, with seeds and mutants {solved['cumulative']}"
+        f"{state.name}: tasks solved (pass@3) by the policy {counts['policy']}, by it alone {counts['policy_new']}, "
+        f"in this meta-iteration {counts['policy_last']}, with seeds and mutants {counts['cumulative']}"
     )
 
 

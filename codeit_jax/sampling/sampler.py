@@ -36,6 +36,7 @@ class SampledProgram:
         sample: index of the draw, from 0 on.
         text: program text as decoded; it need not parse.
         log_prob: under the policy at temperature 1.
+        num_tokens: drawn, the end token included.
         finished: whether the end token was drawn in time.
     """
 
@@ -43,6 +44,7 @@ class SampledProgram:
     sample: int
     text: str
     log_prob: float
+    num_tokens: int
     finished: bool
 
 
@@ -170,12 +172,16 @@ class Sampler:
 
     def _decode(self, task_ids: list[str], dispatched: SampledTokens) -> list[SampledProgram]:
         samples: SampledTokens = jax.device_get(dispatched)  # waits for the device; [P, S, T], [P, S], [P, S]
+        # By the end token, not by the padding behind it: a policy with the full vocabulary may draw padding, too.
+        ends = np.argmax(samples.tokens == self._tokenizer.end_id, axis=-1) + 1  # [P, S]
+        lengths = np.where(samples.finished, ends, samples.tokens.shape[-1])
         return [
             SampledProgram(
                 task_id=task_id,
                 sample=sample,
                 text=self._tokenizer.decode_program(samples.tokens[row, sample].tolist()),
                 log_prob=float(samples.log_probs[row, sample]),
+                num_tokens=int(lengths[row, sample]),
                 finished=bool(samples.finished[row, sample]),
             )
             for row, task_id in enumerate(task_ids)
