@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from codeit_jax import __version__
+from codeit_jax.commands.cli_options import SEPARATOR
 from codeit_jax.config.errors import CodeitError
 
 VERBS = (
@@ -19,7 +20,9 @@ VERBS = (
     "predict",
     "show",
     "report",
+    "compare",
     "export",
+    "export-solutions",
     "programs",
     "mutate",
     "search",
@@ -47,7 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     parser = build_parser()
-    arguments, rest = parser.parse_known_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    # argparse drops one `--`, and which one depends on Python's version; `compare` needs all of them.
+    if "compare" in words[:2]:
+        words = [SEPARATOR if word == "--" else word for word in words]
+    arguments, rest = parser.parse_known_args(words)
     # argparse fills a list of positionals in one go, so settings given after a later option end up in the rest.
     if rest and (not hasattr(arguments, "overrides") or any("=" not in word or word.startswith("-") for word in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -77,5 +84,5 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show tracebacks of user errors")
     subparsers = parser.add_subparsers(metavar="VERB", required=True)
     for verb in VERBS:
-        importlib.import_module(f"codeit_jax.commands.{verb}").add_parser(subparsers)
+        importlib.import_module(f"codeit_jax.commands.{verb.replace('-', '_')}").add_parser(subparsers)
     return parser

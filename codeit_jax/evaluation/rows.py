@@ -48,11 +48,20 @@ def solved_rows(candidates: Iterable[Candidate], tasks: Iterable[Task]) -> dict[
           right one from the three that are chosen.
     """
     totals = {row: solve_report([], []) for row in ROWS}
-    for task, found in _by_task(candidates, tasks):
-        for row, counts in _counts(found, task).items():
+    for rows in counts_by_task(candidates, tasks).values():
+        for row, counts in rows.items():
             for column, count in counts.items():
                 totals[row][column] += count
     return totals
+
+
+def counts_by_task(candidates: Iterable[Candidate], tasks: Iterable[Task]) -> dict[str, dict[str, dict[str, int]]]:
+    """Return what `solved_rows` adds up: by task id, row and column, 1 where the task counts and else 0.
+
+    Returns:
+        Only tasks for which something was found, in the order of `tasks`.
+    """
+    return {task.id: _counts(found, task) for task, found in _by_task(candidates, tasks)}
 
 
 def solved_tasks(candidates: Iterable[Candidate], tasks: Iterable[Task]) -> list[SolvedTask]:

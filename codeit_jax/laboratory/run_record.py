@@ -1,0 +1,193 @@
+"""All that is known of a run, read from its directory: what made it, what it measured, what it found."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from codeit_jax.arc import TaskSet, load_tasks
+from codeit_jax.config.errors import StorageError, UserError
+from codeit_jax.config.loading import changeable_on_resume, changed_settings
+from codeit_jax.config.schema import Config
+from codeit_jax.evaluation import Candidate, counts_by_task
+from codeit_jax.hindsight import BEFORE_TRAINING
+from codeit_jax.reporting.run_reader import (
+    check_same_task,
+    read_lines,
+    read_run_config,
+    read_sampled_solutions,
+    read_solutions,
+)
+from codeit_jax.statistics.paired_tests import Solved
+from codeit_jax.storage.run_directory import KIND_FILE, check_kind
+
+Kind = Literal["train", "mutate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """A run of `train` or of `mutate`, finished or not.
+
+    Attributes:
+        path: its directory, as the user wrote it.
+        kind: which of the two.
+        about: what made it: run.json.
+        config: the configuration; of a `mutate` job None.
+        settings: what decides its numbers, by name: of a run those that aren't the defaults.
+        seed: of its random draws.
+        tasks: the tasks to solve.
+        candidates: the programs found so far.
+        sampled: which of them the policy sampled in each meta-iteration.
+        metrics: the lines of metrics.jsonl.
+        summary: summary.json; empty while the run isn't finished.
+    """
+
+    path: Path
+    kind: Kind
+    about: dict[str, Any]
+    config: Config | None
+    settings: dict[str, Any]
+    seed: int
+    tasks: TaskSet
+    candidates: list[Candidate]
+    sampled: dict[int, list[Candidate]]
+    metrics: list[dict[str, Any]]
+    summary: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The name of its directory."""
+        return self.path.expanduser().resolve().name
+
+    def stage(self, name: str) -> list[dict[str, Any]]:
+        """Return the lines of one stage, by ascending meta-iteration."""
+        return [row for row in self.metrics if row["stage"] == name]
+
+    @cached_property
+    def counts(self) -> dict[str, dict[str, dict[str, int]]]:
+        """By task id, row and column, 1 where the task counts; `policy_last` included."""
+        counts = counts_by_task(self.candidates, self.tasks)
+        *_, last = [[], *self.sampled.values()]
+        for task_id, rows in counts_by_task(last, self.tasks).items():
+            counts[task_id]["policy_last"] = rows["policy"]
+        return counts
+
+    def solved(self, row: str, column: str = "pass@3") -> list[str]:
+        """Return the ids of the tasks that a row counts in a column."""
+        return [task_id for task_id, rows in self.counts.items() if rows.get(row, {}).get(column)]
+
+    def solved_by_iteration(self) -> dict[int, list[str]]:
+        """Return the ids of the tasks that each meta-iteration's programs of the policy solve by pass@3."""
+        return {
+            iteration: [id_ for id_, rows in counts_by_task(found, self.tasks).items() if rows["policy"]["pass@3"]]
+            for iteration, found in self.sampled.items()
+        }
+
+    @cached_property
+    def programs_tried(self) -> dict[int, int]:
+        """Mutants and samples that there were by the end of each meta-iteration; before the first, mutants alone."""
+        tried, counts = self._num_initial, {BEFORE_TRAINING: self._num_initial}
+        for row in self.stage("sample"):
+            tried += row["programs"]
+            counts[row["iteration"]] = tried
+        return counts
+
+    @property
+    def _num_initial(self) -> int:
+        return next((row["programs"] for row in self.stage("mutate") if row["iteration"] == BEFORE_TRAINING), 0)
+
+
+def solved_matrix(runs: Sequence[RunRecord], row: str, column: str = "pass@3") -> Solved:
+    """Return which tasks each run solves, bool [S, T]; all runs are on the same tasks."""
+    ids = [task.id for task in runs[0].tasks]
+    solved = [set(run.solved(row, column)) for run in runs]
+    return np.array([[id_ in those for id_ in ids] for those in solved], bool)
+
+
+def expand_directories(paths: Iterable[Path]) -> list[Path]:
+    """Return run directories as they are, and in place of a folder of them, as a sweep has, those in it by name.
+
+    Raises:
+        UserError: neither a run directory nor a folder of some.
+    """
+    expanded: list[Path] = []
+    for path in paths:
+        folder = path.expanduser()
+        if (folder / KIND_FILE).is_file():
+            expanded.append(path)
+            continue
+        inside = sorted(file.parent.name for file in folder.glob(f"*/{KIND_FILE}"))
+        if not inside:
+            raise UserError(f"{path}: found no {KIND_FILE}, expected a run directory, or a folder of run directories")
+        expanded += [path / name for name in inside]
+    return expanded
+
+
+def read_records(paths: Iterable[Path]) -> list[RunRecord]:
+    """Read runs and, of folders of runs, all that are in them.
+
+    Raises:
+        UserError: not a directory of such a run, or its tasks aren't there any more or have changed.
+        StorageError: a file is damaged.
+    """
+    loaded: dict[tuple[str, int | None], TaskSet] = {}  # the runs of a sweep share their tasks
+    return [_read_record(path, loaded) for path in expand_directories(paths)]
+
+
+def _read_record(path: Path, loaded: dict[tuple[str, int | None], TaskSet]) -> RunRecord:
+    folder = path.expanduser()
+    about = _read_object(folder / KIND_FILE)
+    kind: Kind = "mutate" if about.get("kind") == "mutate" else "train"
+    check_kind(folder, kind)
+    summary = _read_object(folder / "summary.json") if (folder / "summary.json").exists() else {}
+    if kind == "train":
+        config = read_run_config(path)
+        source, limit, seed = config.data.search_tasks, config.data.num_search_tasks, config.seed
+        changes = changed_settings(Config(), config)
+        settings = {key: new for key, (_, new) in changes.items() if key != "seed" and not changeable_on_resume(key)}
+    else:
+        config, settings = None, _read_object(folder / "settings.json")
+        if not isinstance(summary.get("tasks"), str):
+            raise UserError(f"{path}: found no summary.json, expected a finished run of `mutate`")
+        source, limit, seed = summary["tasks"], None, settings.pop("seed", 0)
+    if (source, limit) not in loaded:
+        loaded[source, limit] = load_tasks(source)[:limit]
+    tasks, candidates = loaded[source, limit], read_solutions(path)
+    for candidate in candidates:
+        if candidate.task_id in tasks:
+            check_same_task(candidate, tasks[candidate.task_id])
+    return RunRecord(
+        path=path,
+        kind=kind,
+        about=about,
+        config=config,
+        settings=settings,
+        seed=seed,
+        tasks=tasks,
+        candidates=candidates,
+        sampled=read_sampled_solutions(path) if kind == "train" else {},
+        metrics=list(_read_metrics(folder / "metrics.jsonl")),
+        summary=summary,
+    )
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = None
+    if not isinstance(content, dict):
+        raise StorageError(f"{path}: damaged, expected one JSON object")
+    return content
+
+
+def _read_metrics(path: Path) -> Iterator[dict[str, Any]]:
+    for number, row in read_lines(path):
+        # The two by which lines are found; what else a stage notes may differ between versions.
+        if not isinstance(row, dict) or not isinstance(row.get("stage"), str) or type(row.get("iteration")) is not int:
+            raise StorageError(f"{path}:{number}: not the numbers of a stage ({json.dumps(row)[:60]})")
+        yield row
