@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare the first side with each other one.
 
     Raises:
-        UserError: no such row or column, fewer than two sides, no such runs, a run given twice, or sides on other tasks.
+        UserError: no such row or column, fewer than two sides, no such runs, one given twice, or sides on other tasks.
         StorageError: a file of a run is damaged.
     """
     from codeit_jax.evaluation import COLUMNS, ROWS

@@ -17,7 +17,7 @@ ABLATIONS: dict[str, Callable[[Config], bool]] = {
     "A5": lambda config: config.text.num_demonstrations == 1,
     "A6": lambda config: config.mutation.num_programs == 0,
 }
-"""By the paper's names, how a configuration shows each ablation but A4, which only a run with weights beside it shows."""
+"""How a configuration shows each ablation, by the paper's names; A4 only shows beside a run with weights."""
 
 
 @dataclass(frozen=True, kw_only=True)

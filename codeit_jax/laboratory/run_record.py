@@ -13,7 +13,7 @@ from codeit_jax.arc import TaskSet, load_tasks
 from codeit_jax.config.errors import StorageError, UserError
 from codeit_jax.config.loading import changeable_on_resume, changed_settings
 from codeit_jax.config.schema import Config
-from codeit_jax.evaluation import Candidate, counts_by_task
+from codeit_jax.evaluation import COLUMNS, ROWS, Candidate, counts_by_task
 from codeit_jax.hindsight import BEFORE_TRAINING
 from codeit_jax.reporting.run_reader import (
     check_same_task,
@@ -71,21 +71,30 @@ class RunRecord:
     def counts(self) -> dict[str, dict[str, dict[str, int]]]:
         """By task id, row and column, 1 where the task counts; `policy_last` included."""
         counts = counts_by_task(self.candidates, self.tasks)
-        *_, last = [[], *self.sampled.values()]
-        for task_id, rows in counts_by_task(last, self.tasks).items():
+        last = [*self.sampled.values()][-1:]
+        for task_id, rows in counts_by_task([c for found in last for c in found], self.tasks).items():
             counts[task_id]["policy_last"] = rows["policy"]
         return counts
+
+    @cached_property
+    def _by_task(self) -> dict[str, list[Candidate]]:
+        by_task: dict[str, list[Candidate]] = {}
+        for candidate in self.candidates:
+            by_task.setdefault(candidate.task_id, []).append(candidate)
+        return by_task
+
+    def candidates_of(self, task_id: str) -> list[Candidate]:
+        """Return a task's candidates, in the order of finding."""
+        return self._by_task.get(task_id, [])
 
     def solved(self, row: str, column: str = "pass@3") -> list[str]:
         """Return the ids of the tasks that a row counts in a column."""
         return [task_id for task_id, rows in self.counts.items() if rows.get(row, {}).get(column)]
 
-    def solved_by_iteration(self) -> dict[int, list[str]]:
-        """Return the ids of the tasks that each meta-iteration's programs of the policy solve by pass@3."""
-        return {
-            iteration: [id_ for id_, rows in counts_by_task(found, self.tasks).items() if rows["policy"]["pass@3"]]
-            for iteration, found in self.sampled.items()
-        }
+    def solved_counts(self) -> dict[str, dict[str, int]]:
+        """Return the counts of solved tasks as in `summary.json`, for the programs found so far."""
+        rows = (*ROWS, "policy_last")
+        return {row: {column: len(self.solved(row, column)) for column in COLUMNS} for row in rows}
 
     @cached_property
     def programs_tried(self) -> dict[int, int]:

@@ -35,6 +35,7 @@ def write_summary(parts: Components, state: RunState, directory: RunDirectory) -
     summary = {
         "tasks": len(parts.search_tasks),
         "meta_iterations": state.iteration,
+        "parameters": parts.model.num_parameters(),
         "programs_sampled": state.num_sampled,
         "programs_unique": len(state.sampled),  # of (task, text): a text drawn for two tasks counts twice
         "solved": state.solutions.report(parts.search_tasks) | {"policy_last": policy_last},

@@ -1,4 +1,4 @@
-"""The comparison of two sides, each some runs that differ in the seed alone: difference, interval, p-value, what could show."""
+"""The comparison of two sides, each some runs that differ in the seed alone: difference, interval, p-value, power."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -141,8 +141,8 @@ def _resampled_totals(
     totals = []
     for start in range(0, RESAMPLES, _BLOCK):
         drawn = task_rng.integers(num_tasks, size=(_BLOCK, num_tasks)) + num_tasks * np.arange(_BLOCK)[:, None]
-        # How often each task was drawn, [B, T]: the totals of all runs are then one product of matrices. Counted by hand:
-        # NumPy's multinomial takes several times as long.
+        # How often each task was drawn, [B, T]: the totals of all runs are then one product of matrices. Counted by
+        # hand: NumPy's multinomial takes several times as long.
         weights = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
         by_seed = weights @ solved.T.astype(np.float64)  # [B, S]
         totals.append(np.take_along_axis(by_seed, chosen[start : start + _BLOCK], axis=1).mean(1))

@@ -23,7 +23,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
     discordant = only_first + only_second
     # Each discordant task is a fair coin under the null hypothesis; the binomial is symmetric, so two equal tails.
     tail = sum(comb(discordant, k) for k in range(min(only_first, only_second) + 1))
-    return min(1.0, 2 * tail / 2**discordant)  # integers until the last division: exact for any number of tasks
+    return min(1.0, float(2 * tail / 2**discordant))  # integers until the last division: exact for any number of tasks
 
 
 def paired_permutation(first: Solved, second: Solved) -> float:
