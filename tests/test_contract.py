@@ -24,7 +24,8 @@ ROOMS = [
     *("interpreter/values", "interpreter/language", "interpreter/primitives", "interpreter/execution"),
     *("interpreter/pool", "interpreter"),
     *("config", "arc", "replay/tree", "replay/store", "replay", "parallel", "storage", "programs", "text"),
-    *("hindsight", "mutation", "model", "sampling", "training", "evaluation", "search", "reporting", "run"),
+    *("hindsight", "mutation", "model", "sampling", "training", "evaluation", "statistics", "search", "reporting"),
+    *("charts", "laboratory", "run"),
     *("baselines", "inference", "prediction", "fetching", "bench/plain", "bench", "commands"),
 ]
 JAX_ROOMS = {"parallel", "model", "sampling", "training", "storage", "run", "inference", "bench"}

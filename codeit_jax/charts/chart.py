@@ -20,12 +20,14 @@ class Axis:
         log: whether it is logarithmic; then all values are positive.
         categories: names of the whole numbers from 0 on, for bars; empty for a numeric axis.
         zero: whether a numeric axis that isn't logarithmic begins at 0.
+        whole: whether its values are whole numbers, so that no tick is between two.
     """
 
     label: str
     log: bool = False
     categories: tuple[str, ...] = ()
     zero: bool = True
+    whole: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,15 +100,15 @@ def make_scale(values: Sequence[float], axis: Axis) -> Scale:
     low = min(low, 0.0) if axis.zero else low
     if high <= low:
         high = low + 1.0
-    step = _round_step((high - low) / 6)
+    step = max(_round_step((high - low) / 6), 1.0 if axis.whole else 0.0)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     ticks = tuple(round(number * step, 10) for number in range(first, last + 1))
     return Scale(low=ticks[0], high=ticks[-1], ticks=ticks, log=False)
 
 
 def tick_text(value: float) -> str:
-    """Return a tick's name, short and without noise: `0.05`, `200`, `10k`, `2M`."""
-    for factor, letter in ((1e6, "M"), (1e3, "k")):
+    """Return a tick's name, short and without noise: `0.05`, `200`, `10k`, `2M`, `1B`."""
+    for factor, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= 10 * factor or (abs(value) >= factor and value % (factor / 10) == 0):
             return f"{value / factor:.4g}{letter}"
     return f"{value:.4g}"

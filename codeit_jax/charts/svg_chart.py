@@ -1,6 +1,7 @@
 """Charts drawn as SVG, for light and dark, without scripts or anything from elsewhere."""
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 
 from codeit_jax.charts.chart import (
     Chart,
@@ -21,9 +22,9 @@ DARK = ("#56b4e9", "#ff9a4d", "#2fd0a2", "#e58ac4", "#e6c229", "#9ad0f5", "#c0c0
 """The same on black."""
 
 _WIDTH, _HEIGHT = 640, 300  # of the drawing without its legend, in units of the viewBox
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 14, 12, 50
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 20, 12, 50
 _LEGEND_LINE = 20
-_MAX_NAME = 92  # characters of a legend's line: what is longer would leave the drawing
+_NAME_WIDTH = 66  # characters of a line of the legend: in most fonts more would leave the drawing
 _TILTED = 9  # categories from here on are written aslant, since they don't fit side by side
 
 
@@ -50,8 +51,10 @@ def chart_svg(chart: Chart, *, standalone: bool = False) -> str:
     xs, ys = values_of(chart)
     x_scale, y_scale = make_scale(xs, chart.x), make_scale(ys, chart.y)
     tilted = len(chart.x.categories) >= _TILTED
-    bottom = _HEIGHT + (60 if tilted else 0)
-    height = bottom + _LEGEND_LINE * len(series) + 6
+    # Room for the longest name aslant: 13 pixels of text are about 7 wide, of which the tilt leaves two thirds.
+    bottom = _HEIGHT + (max(5 * len(name) - 10 for name in chart.x.categories) if tilted else 0)
+    names = [textwrap.wrap(one.name, _NAME_WIDTH) or [""] for one in series]
+    height = bottom + _LEGEND_LINE * sum(map(len, names)) + 6
     head = f'<svg viewBox="0 0 {_WIDTH} {height}" class="chart" role="img"'
     if standalone:
         head += f' xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}"'
@@ -64,8 +67,10 @@ def chart_svg(chart: Chart, *, standalone: bool = False) -> str:
     for one in series:
         if one.style != "bars":
             parts += _curve(one, x_scale, y_scale)
-    for number, one in enumerate(series):
-        parts.append(_legend(one, bottom + _LEGEND_LINE * number + 12))
+    y = bottom + 12
+    for one, lines in zip(series, names, strict=True):
+        parts += _legend(one, lines, y)
+        y += _LEGEND_LINE * len(lines)
     return "".join([*parts, "</svg>"])
 
 
@@ -116,15 +121,16 @@ def _bars(series: Series, x_scale: Scale, y_scale: Scale, width: float, offset: 
             yield f'<path class="axis" d="M{round((left + right) / 2, 1)} {low}V{high}"/>'
 
 
-def _legend(series: Series, y: int) -> str:
+def _legend(series: Series, lines: Sequence[str], y: int) -> Iterator[str]:
     color = f"s{series.color % len(LIGHT)}"
     if series.style == "line":
         dash = ' stroke-dasharray="6 4"' if series.dashed else ""
         mark = f'<path class="line {color}"{dash} d="M{_LEFT} {y - 4}h30"/>'
     else:
         mark = f'<path class="mark {color}" d="M{_LEFT + 10} {y - 9}h10v10h-10z"/>'
-    name = series.name if len(series.name) <= _MAX_NAME else series.name[: _MAX_NAME - 1] + "…"
-    return f'{mark}<text x="{_LEFT + 38}" y="{y}">{escape(name)}</text>'
+    yield mark
+    for number, line in enumerate(lines):
+        yield f'<text x="{_LEFT + 38}" y="{y + _LEGEND_LINE * number}">{escape(line)}</text>'
 
 
 def _x(scale: Scale, value: float) -> float:

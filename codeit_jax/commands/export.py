@@ -23,13 +23,15 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: no such run, or the folder exists already.
         StorageError: no checkpoint is complete, or the disk can't be written.
     """
+    from codeit_jax.inference.model_card import model_card
     from codeit_jax.inference.trained_policy import load_policy
     from codeit_jax.inference.weights_export import export_policy
     from codeit_jax.reporting.progress import Reporter
+    from codeit_jax.reporting.run_reader import read_summary
 
     # A damaged newest checkpoint is reported, and the one before it is exported.
     policy = load_policy(arguments.run_directory, Reporter().say)
-    export_policy(policy, arguments.folder)
+    export_policy(policy, arguments.folder, model_card(policy, read_summary(arguments.run_directory)))
     text = f"{arguments.folder}: the policy of checkpoint {policy.checkpoint}, for T5ForConditionalGeneration"
     result = {
         "folder": str(arguments.folder),

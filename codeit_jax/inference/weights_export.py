@@ -14,12 +14,13 @@ from codeit_jax.model.huggingface import save_pretrained
 from codeit_jax.storage.faults import fault_point
 
 
-def export_policy(policy: Policy, folder: Path) -> None:
-    """Write weights, configuration and tokenizer; the folder appears when it is whole.
+def export_policy(policy: Policy, folder: Path, card: str) -> None:
+    """Write weights, configuration, tokenizer and model card; the folder appears when it is whole.
 
     Args:
         policy: what to write.
         folder: must not exist, or be empty.
+        card: the text of README.md: see `model_card`.
 
     Raises:
         UserError: there is something at that path.
@@ -37,6 +38,7 @@ def export_policy(policy: Policy, folder: Path) -> None:
             unfinished = place / folder.name  # mkdtemp's own folder is for its owner alone
             unfinished.mkdir()
             _write(policy, unfinished)
+            (unfinished / "README.md").write_text(card, encoding="utf-8")
             fault_point("export")
             unfinished.rename(folder)  # over an empty folder, too
         finally:

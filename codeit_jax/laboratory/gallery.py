@@ -184,7 +184,7 @@ def _task_html(one: ShownTask) -> Iterator[str]:
         yield f"<p>First right program: {escape('; '.join(one.first))}.</p>"
     yield (
         f"<p>Shown: {escape(found_by(program))} of <bdi>{escape(one.run.name)}</bdi>, {right}, "
-        f"{demonstrations_held(program)} demonstrations; {one.num_programs} programs reproduce one or more.</p>"
+        f"{demonstrations_held(program)} demonstrations; programs that reproduce one or more: {one.num_programs}.</p>"
         f"<pre>{escape(program.program)}</pre>"
     )
     # Outcomes come as the inputs went in: demonstrations first.

@@ -27,7 +27,8 @@ table { border-collapse: collapse; font-size: .9em; } caption { text-align: left
 th, td { padding: .25em .8em .25em 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top;
   min-width: 4em; }
 .scroll { overflow-x: auto; max-width: 100%; } .scroll .chart { min-width: 460px; max-width: 760px; width: 100%; }
-pre { background: var(--box); padding: .6em; overflow-x: auto; unicode-bidi: isolate; direction: ltr; font-size: .85em; }
+pre { background: var(--box); padding: .6em; overflow-x: auto; unicode-bidi: isolate; direction: ltr; }
+pre { font-size: .85em; }
 bdi { unicode-bidi: isolate; } nav.ids a { display: inline-block; margin: 0 .6em .2em 0; padding: .1em 0; }
 .pairs { display: flex; flex-wrap: wrap; gap: .8em 2em; margin: .6em 0; }
 .pair { display: flex; gap: .6em; max-width: 100%; } .pair figure { flex: 0 1 auto; min-width: 0; }
@@ -40,11 +41,12 @@ def build_page(report: Report) -> str:
     """Return the page as HTML that needs no network and no scripts."""
     title = "CodeIt: " + ", ".join(dict.fromkeys(run.name for arm in report.arms for run in arm.runs))
     sections = [
-        ("provenance", "What made each run", _tables([report.provenance, *report.settings])),
+        ("provenance", "What made each run", _tables([report.provenance])),
         ("results", "Results", _tables(report.tables)),
         ("figures", "Figures", _figures(report.figures)),
         ("training", "The runs at work", (*_tables(report.work_tables), *_figures(report.work_figures))),
         ("gallery", f"Tasks: {len(report.shown)}", gallery_html(report.shown)),
+        ("configuration", "Configuration", _tables([report.settings])),
     ]
     body = [f"<header><h1>{escape(title)}</h1></header>", GRID_LINES]
     body.append(_contents(report, [(anchor, name) for anchor, name, _ in sections]))

@@ -65,7 +65,7 @@ def figure_5(arms: Sequence[Arm]) -> Figure:
     chart = Chart(
         title=f"{title}: {task_id}",
         x=ITERATION,
-        y=Axis(label="length, lines"),
+        y=Axis(label="length, lines", whole=True),
         series=(Series(name=f"{run.name}: shortest right program so far", points=points),),
     )
     programs = tuple((f"meta-iteration {found.iteration}, {_lines(found)} lines", found.program) for found in chain)
@@ -207,7 +207,7 @@ def figure_15(arms: Sequence[Arm]) -> Figure:
     if not series:
         missing = "It takes a task for which the policy found a program that is right on demonstrations and tests."
         return Figure(name="figure15", title=title, chart=None, note=missing)
-    chart = Chart(title=title, x=ITERATION, y=Axis(label="tasks"), series=tuple(series))
+    chart = Chart(title=title, x=ITERATION, y=Axis(label="tasks", whole=True), series=tuple(series))
     paper = f"Paper: {FIGURE_15[0]} of {FIGURE_15[1]} tasks. Right programs agree on all inputs of their task."
     return Figure(name="figure15", title=title, chart=chart, note=" ".join([*notes, paper]))
 

@@ -1,7 +1,7 @@
 """A report as data: what made the runs, every table, every figure, and the tasks of the gallery."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ class Report:
         runs: as they were given.
         arms: the runs, those that differ in the seed alone together.
         provenance: what made each run.
-        settings: the settings of each arm that aren't the defaults.
+        settings: those that aren't the defaults in some arm.
         tables: of results: rows by column, the paper's tables, others' systems, differences.
         figures: the paper's, by number.
         work_tables, work_figures: of the runs at work.
@@ -40,7 +40,7 @@ class Report:
     runs: list[RunRecord]
     arms: list[Arm]
     provenance: Table
-    settings: list[Table]
+    settings: Table
     tables: list[Table]
     figures: list[Figure]
     work_tables: list[Table]
@@ -49,7 +49,7 @@ class Report:
 
     def all_tables(self) -> list[Table]:
         """Return every table of the page."""
-        return [self.provenance, *self.settings, *self.tables, *self.work_tables]
+        return [self.provenance, self.settings, *self.tables, *self.work_tables]
 
     def all_figures(self) -> list[Figure]:
         """Return every figure of the page."""
@@ -76,7 +76,7 @@ def make_report(paths: Sequence[Path], evaluations: Sequence[Path] = (), *, num_
         runs=runs,
         arms=arms,
         provenance=provenance_table(arms),
-        settings=[settings_table(number, arm) for number, arm in enumerate(arms, start=1)],
+        settings=settings_table(arms),
         tables=[*(solved_table(number, arm) for number, arm in enumerate(arms, start=1)), *paper_tables(arms)],
         figures=sorted(figures, key=lambda figure: figure.name),
         work_tables=[cost_table(arms), prompts_table(arms)],
@@ -126,17 +126,23 @@ def _plain(value: Any) -> str:
     return json.dumps(value)
 
 
-def settings_table(number: int, arm: Arm) -> Table:
-    """Return the settings of an arm that aren't the defaults."""
-    rows = [
-        (key, value if isinstance(value, str) else json.dumps(value)) for key, value in arm.runs[0].settings.items()
-    ]
+def settings_table(arms: Sequence[Arm]) -> Table:
+    """Return the settings that aren't the defaults in some arm, a column an arm."""
+    keys = dict.fromkeys(key for arm in arms for key in arm.runs[0].settings)
     return Table(
-        name=f"settings{number}",
-        title=f"Settings that aren't the defaults: {arm.label}",
-        head=("setting", "value"),
-        rows=[*rows] or [("none", "")],
+        name="settings",
+        title="Settings that aren't the defaults",
+        head=("setting", *(arm.label for arm in arms)),
+        rows=[(key, *(_setting(arm.runs[0].settings, key) for arm in arms)) for key in keys],
+        notes=("An empty cell is the default: docs/configuration.md has them all.",),
     )
+
+
+def _setting(settings: Mapping[str, Any], key: str) -> str:
+    if key not in settings:
+        return ""
+    value = settings[key]
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def solved_table(number: int, arm: Arm) -> Table:

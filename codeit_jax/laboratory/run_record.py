@@ -18,9 +18,11 @@ from codeit_jax.hindsight import BEFORE_TRAINING
 from codeit_jax.reporting.run_reader import (
     check_same_task,
     read_lines,
+    read_object,
     read_run_config,
     read_sampled_solutions,
     read_solutions,
+    read_summary,
 )
 from codeit_jax.statistics.paired_tests import Solved
 from codeit_jax.storage.run_directory import KIND_FILE, check_kind
@@ -149,17 +151,17 @@ def read_records(paths: Iterable[Path]) -> list[RunRecord]:
 
 def _read_record(path: Path, loaded: dict[tuple[str, int | None], TaskSet]) -> RunRecord:
     folder = path.expanduser()
-    about = _read_object(folder / KIND_FILE)
+    about = read_object(folder / KIND_FILE)
     kind: Kind = "mutate" if about.get("kind") == "mutate" else "train"
     check_kind(folder, kind)
-    summary = _read_object(folder / "summary.json") if (folder / "summary.json").exists() else {}
+    summary = read_summary(path)
     if kind == "train":
         config = read_run_config(path)
         source, limit, seed = config.data.search_tasks, config.data.num_search_tasks, config.seed
         changes = changed_settings(Config(), config)
         settings = {key: new for key, (_, new) in changes.items() if key != "seed" and not changeable_on_resume(key)}
     else:
-        config, settings = None, _read_object(folder / "settings.json")
+        config, settings = None, read_object(folder / "settings.json")
         if not isinstance(summary.get("tasks"), str):
             raise UserError(f"{path}: found no summary.json, expected a finished run of `mutate`")
         source, limit, seed = summary["tasks"], None, settings.pop("seed", 0)
@@ -182,16 +184,6 @@ def _read_record(path: Path, loaded: dict[tuple[str, int | None], TaskSet]) -> R
         metrics=list(_read_metrics(folder / "metrics.jsonl")),
         summary=summary,
     )
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        content = None
-    if not isinstance(content, dict):
-        raise StorageError(f"{path}: damaged, expected one JSON object")
-    return content
 
 
 def _read_metrics(path: Path) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ from codeit_jax.laboratory.published import FIGURE_4_D1, FIGURE_4_END, FIGURE_9,
 from codeit_jax.laboratory.run_record import RunRecord, solved_matrix
 
 SHARE = Axis(label="tasks solved, share (pass@3)")
-ITERATION = Axis(label="meta-iteration")
+ITERATION = Axis(label="meta-iteration", whole=True)
 
 _KS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000)
 

@@ -154,8 +154,8 @@ def differences_table(arms: Sequence[Arm]) -> Iterator[Table]:
             rows=rows,
             notes=(
                 "Arm minus the first arm. Interval: bootstrap over tasks and seeds. p: exact, paired by task "
-                "(McNemar's test with one seed a side). Holm: over the arms of a row. “Could have shown” is the smallest "
-                "difference that seeds as these would have shown with power 0.8.",
+                "(McNemar's test with one seed a side). Holm: over the arms of a row. “Could have shown” is the "
+                "smallest difference that seeds as these would have shown with power 0.8.",
             ),
         )
 

@@ -63,6 +63,31 @@ def read_sampled_solutions(run: Path) -> dict[int, list[Candidate]]:
     return sampled
 
 
+def read_summary(run: Path) -> dict[str, Any]:
+    """Read a run's summary.json; empty if the run isn't finished.
+
+    Raises:
+        StorageError: it is damaged.
+    """
+    path = run.expanduser() / "summary.json"
+    return read_object(path) if path.exists() else {}
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a file of one JSON object.
+
+    Raises:
+        StorageError: it can't be read, or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise StorageError(f"{path}: damaged, expected one JSON object")
+    return content
+
+
 def check_same_task(candidate: Candidate, task: Task) -> None:
     """Raise UserError if a program was found for another task of that id: the tasks' data changed since."""
     found = (len(task.demonstrations), len(task.tests))

@@ -406,7 +406,11 @@ def exported(whole, tmp_path, capsys):
 
 def test_an_export_has_the_weights_of_the_newest_checkpoint(whole, exported):
     names = {"config.json", "generation_config.json", "model.safetensors", "special_tokens_map.json"}
-    assert {path.name for path in exported.iterdir()} == names | {"tokenizer.json", "tokenizer_config.json"}
+    assert {path.name for path in exported.iterdir()} == names | {
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "README.md",
+    }
     assert [path.name for path in exported.parent.iterdir()] == ["policy"]
     config = load_config([whole / "config.yaml"])
     native = build_tokenizer("native")

@@ -14,9 +14,7 @@ GRID = ((1, 2), (3, 4))
 def executions(*texts):
     with interpreter.InterpreterPool(1, interpreter.Limits()) as pool:
         [rows] = pool.run([interpreter.Job(texts, [GRID, GRID])])
-    return [
-        Execution(task_id="t", program=text, outcomes=tuple(row)) for text, row in zip(texts, rows, strict=True)
-    ]
+    return [Execution(task_id="t", program=text, outcomes=tuple(row)) for text, row in zip(texts, rows, strict=True)]
 
 
 @given(st.lists(st.integers(0, 600)))
