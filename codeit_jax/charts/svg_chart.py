@@ -24,7 +24,7 @@ DARK = ("#56b4e9", "#ff9a4d", "#2fd0a2", "#e58ac4", "#e6c229", "#9ad0f5", "#c0c0
 _WIDTH, _HEIGHT = 640, 300  # of the drawing without its legend, in units of the viewBox
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 20, 12, 50
 _LEGEND_LINE = 20
-_NAME_WIDTH = 66  # characters of a line of the legend: in most fonts more would leave the drawing
+_NAME_WIDTH = 72  # characters of a line of the legend: in most fonts more would leave the drawing
 _TILTED = 9  # categories from here on are written aslant, since they don't fit side by side
 
 
@@ -35,7 +35,9 @@ def chart_style() -> str:
     return (
         ".chart{font:13px system-ui,sans-serif}.chart text{fill:#333}.chart .axis{stroke:#777;fill:none}"
         ".chart .rule{stroke:#ddd;stroke-width:1}.chart .line{fill:none;stroke-width:2}"
-        ".chart .band{fill:currentColor;fill-opacity:.18;stroke:none}.chart .mark{fill:currentColor;stroke:none}"
+        # With the element's name, for else the colors below would win: they are as specific, and come later.
+        ".chart path.band{fill:currentColor;fill-opacity:.18;stroke:none}.chart .mark{fill:currentColor}"
+        ".chart path.mark{stroke:none}"
         f"{light}@media (prefers-color-scheme:dark){{.chart text{{fill:#ddd}}.chart .rule{{stroke:#444}}{dark}}}"
     )
 

@@ -1,4 +1,4 @@
-"""A run's relabeled examples as rows of a data set: what programs of the policy do on the tasks they were sampled for."""
+"""A run's relabeled examples as rows of a data set: what the policy's programs do on the tasks they were drawn for."""
 
 import zlib
 from collections.abc import Callable, Iterator

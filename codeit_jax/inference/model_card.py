@@ -22,8 +22,8 @@ tags: [arc-agi, program-synthesis, t5, codeit]
 # A policy that writes programs for ARC tasks
 
 {size:,} parameters, an encoder-decoder of the T5 family, trained by codeit_jax {version} (CodeIt: Butt et al., ICML
-2024, arXiv 2402.04858) on `{tasks}` from {start}. It reads a task's demonstrations and writes a program in the
-language of arc-dsl; the program is run on the task's inputs by the package's interpreter.
+2024, arXiv 2402.04858) on `{tasks}` from {start}. It reads a task's demonstrations and writes a program
+in the language of arc-dsl; the program is run on the task's inputs by the package's interpreter.
 
 Checkpoint {checkpoint}, after {iterations} of {wanted} meta-iterations; seed {seed}; recipe `{recipe}`.
 """
@@ -48,7 +48,8 @@ text = tokenizer.decode_program(ids[1:].tolist())  # without the token that the 
 print(interpreter.run(interpreter.parse(text), task.tests[0].input))
 ```
 
-A draw may be no program: `interpreter.parse` raises ProgramError then. Draw many, keep what reproduces the demonstrations.
+A draw may be no program: `interpreter.parse` raises ProgramError then. Draw many, and keep what reproduces the
+demonstrations.
 """
 
 _LIMITS = """\

@@ -52,7 +52,7 @@ class Arm:
 
 
 def group_arms(runs: Sequence[RunRecord]) -> list[Arm]:
-    """Group runs that differ in the seed alone, in the order of the first of each group.
+    """Group runs that differ in the seed alone: CodeIt itself first, the others in the order of the first of each.
 
     Two runs with the same seed are no two seeds: the one with more meta-iterations is kept, of equal ones the first.
     """
@@ -65,10 +65,12 @@ def group_arms(runs: Sequence[RunRecord]) -> list[Arm]:
     grouped = [[group[seed] for seed in sorted(group)] for group in groups.values()]
     has_weights = any(group[0].config is not None and group[0].config.model.weights for group in grouped)
     labels = _labels([group[0] for group in grouped])
-    return [
+    arms = [
         Arm(label=label, paper_row=paper_row(group[0], has_weights=has_weights), runs=group)
         for label, group in zip(labels, grouped, strict=True)
     ]
+    # What the others are compared with comes first, whatever a folder's names are; `sorted` keeps the rest in order.
+    return sorted(arms, key=lambda arm: arm.paper_row != CODEIT)
 
 
 def paper_row(run: RunRecord, *, has_weights: bool) -> str | None:

@@ -104,8 +104,9 @@ def row_writer(path: Path) -> Callable[[Iterable[Row]], int]:
 def _write_lines(rows: Iterable[Row], path: Path) -> int:
     count = 0
     with open(path, "w", encoding="utf-8", newline="\n") as file:
-        for count, row in enumerate(rows, start=1):
+        for row in rows:
             file.write(json.dumps(row) + "\n")
+            count += 1
     return count
 
 

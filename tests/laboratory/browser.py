@@ -34,7 +34,7 @@ function measure(frame) {
   const style = view.getComputedStyle(doc.body), root = view.getComputedStyle(doc.documentElement);
   return {width: view.innerWidth, scroll_width: doc.documentElement.scrollWidth, wide: wide, torn: torn,
           cut_texts: texts, color: style.color, background: style.backgroundColor,
-          links: [...doc.querySelectorAll('a')].filter(a => !doc.querySelector('[id="' + a.hash.slice(1) + '"]')).length,
+          links: [...doc.querySelectorAll('a')].filter(a => !doc.getElementById(a.hash.slice(1))).length,
           loaded: view.performance.getEntriesByType('resource').length};
 }
 window.onload = () => {

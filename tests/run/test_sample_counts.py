@@ -1,7 +1,7 @@
 """Exact tests of the counts that a meta-iteration keeps of its samples."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import interpreter
@@ -18,6 +18,7 @@ def executions(*texts):
 
 
 @given(st.lists(st.integers(0, 600)))
+@settings(deadline=None)
 def test_every_length_is_in_its_bin(lengths):
     counts = length_histogram(lengths)
     assert sum(counts) == len(lengths)

@@ -66,6 +66,7 @@ def test_holm_multiplies_the_smallest_most_and_keeps_the_order():
 
 
 @given(st.lists(st.floats(0, 1), max_size=6))
+@settings(deadline=None)
 def test_holm_lies_between_the_p_value_and_bonferronis(p_values):
     for p_value, adjusted in zip(p_values, holm(p_values), strict=True):
         assert p_value <= adjusted <= min(1.0, len(p_values) * p_value) or adjusted == pytest.approx(p_value)
