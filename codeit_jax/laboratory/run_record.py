@@ -29,6 +29,14 @@ from codeit_jax.storage.run_directory import KIND_FILE, check_kind
 
 Kind = Literal["train", "mutate"]
 
+_NUMBERS = {
+    "sample": ("programs", "unique", "finished_share"),
+    "execute": ("programs",),
+    "learn": ("experiences", "policy_experiences"),
+    "prompts": ("truncated",),
+}
+"""What a stage's line has at least, by the stage."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
@@ -109,7 +117,8 @@ class RunRecord:
 
     @property
     def _num_initial(self) -> int:
-        return next((row["programs"] for row in self.stage("mutate") if row["iteration"] == BEFORE_TRAINING), 0)
+        rows = (row for row in self.stage("mutate") if row["iteration"] == BEFORE_TRAINING)
+        return next((row["programs"] for row in rows if isinstance(row.get("programs"), int)), 0)
 
 
 def solved_matrix(runs: Sequence[RunRecord], row: str, column: str = "pass@3") -> Solved:
@@ -188,7 +197,19 @@ def _read_record(path: Path, loaded: dict[tuple[str, int | None], TaskSet]) -> R
 
 def _read_metrics(path: Path) -> Iterator[dict[str, Any]]:
     for number, row in read_lines(path):
-        # The two by which lines are found; what else a stage notes may differ between versions.
-        if not isinstance(row, dict) or not isinstance(row.get("stage"), str) or type(row.get("iteration")) is not int:
+        # Other fields differ between versions: whoever reads them asks whether they are there.
+        if not isinstance(row, dict) or not _is_stage(row):
             raise StorageError(f"{path}:{number}: not the numbers of a stage ({json.dumps(row)[:60]})")
         yield row
+
+
+def _is_stage(row: dict[str, Any]) -> bool:
+    """Return whether a line has what every version wrote for its stage."""
+    if not isinstance(row.get("stage"), str) or type(row.get("iteration")) is not int:
+        return False
+    if row["stage"] == "score":
+        return all(
+            isinstance(row.get(key), dict) and isinstance(row[key].get("pass@3"), int)
+            for key in ("policy", "cumulative", "policy_last")
+        )
+    return all(isinstance(row.get(key), int | float) for key in ("t_seconds", *_NUMBERS.get(row["stage"], ())))

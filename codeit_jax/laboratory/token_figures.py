@@ -63,7 +63,7 @@ def figure_16(arms: Sequence[Arm]) -> Figure:
     # One line for each encoding, not for each arm: most arms share theirs.
     encodings: dict[str, RunRecord] = {}
     for arm in train_arms(arms):
-        if any("token_counts" in row for row in arm.runs[0].stage("prompts")):
+        if prompt_tokens(arm.runs[0]):
             encodings.setdefault(arm.config.text.tokenizer, arm.runs[0])
     for color, (name, run) in enumerate(encodings.items()):
         raw, encoded = raw_tokens(run), prompt_tokens(run)
@@ -90,7 +90,9 @@ def figure_16(arms: Sequence[Arm]) -> Figure:
 
 def prompt_tokens(run: RunRecord) -> list[int]:
     """Return each task's number of prompt tokens before truncation, in the order of ids; empty if not recorded."""
-    return next((row["token_counts"] for row in run.stage("prompts") if "token_counts" in row), [])
+    counts: list[int] = next((row["token_counts"] for row in run.stage("prompts") if "token_counts" in row), [])
+    # By place: numbers of other tasks than those that the source has today would be taken for these.
+    return counts if len(counts) == len(run.tasks) else []
 
 
 def raw_tokens(run: RunRecord) -> list[int]:

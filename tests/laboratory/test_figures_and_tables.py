@@ -168,14 +168,9 @@ def test_what_made_a_run_is_told(report):
 
 def test_a_run_of_an_earlier_version_or_just_begun_has_a_page(tasks, tmp_path):
     run = write_run(tmp_path / "run", tasks, [])
-    for name in (
-        "metrics.jsonl",
-        "solutions.jsonl",
-        "sampled_solutions.jsonl",
-        "initial_programs.jsonl",
-        "summary.json",
-    ):
-        (run / name).unlink()
+    for name in ("metrics", "solutions", "sampled_solutions", "initial_programs"):
+        (run / f"{name}.jsonl").unlink()
+    (run / "summary.json").unlink()
     report = make_report([run])
     assert [figure.name for figure in report.all_figures()] == EXPECTED_FIGURES
     assert all(figure.note for figure in report.all_figures() if figure.chart is None)

@@ -17,10 +17,9 @@ def report(runs):
 
 def test_every_task_that_a_column_counts_is_there_once(report):
     assert [one.task.id for one in report.shown] == ["t0", "t1", "t2", "t3", "t4"]
-    counted = {
-        id_ for run in report.runs for id_, rows in run.counts.items() if any(any(r.values()) for r in rows.values())
-    }
-    assert counted == {one.task.id for one in report.shown}
+    for run in report.runs:
+        counted = {id_ for id_, rows in run.counts.items() if any(any(row.values()) for row in rows.values())}
+        assert counted <= {one.task.id for one in report.shown}
 
 
 def test_who_was_first_and_which_seeds_count_it(report):
