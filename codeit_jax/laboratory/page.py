@@ -14,13 +14,12 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 
 # Wide things scroll in a box of their own: the page itself never does, on a phone either.
 _STYLE = """
-:root { color-scheme: light dark; --ink: #222; --soft: #595959; --line: #d0d0d0; --box: #f4f4f4; --link: #0050a0; }
+:root { color-scheme: light dark; --page: #fff; --ink: #222; --soft: #595959; --line: #d0d0d0; --box: #f4f4f4; --link: #0050a0; }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e4e4e4; --soft: #a8a8a8; --line: #484848; --box: #262626; --link: #8ab8ff; }
-  body { background: #161616; }
+  :root { --page: #161616; --ink: #e4e4e4; --soft: #a8a8a8; --line: #484848; --box: #262626; --link: #8ab8ff; }
 }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 1.5em auto; max-width: 62em; padding: 0 1em; color: var(--ink);
-  overflow-wrap: break-word; }
+  background: var(--page); overflow-wrap: break-word; }
 a { color: var(--link); } h1 { font-size: 1.6em; } h2 { border-top: 1px solid var(--line); padding-top: .8em; }
 h3 { margin: 1.4em 0 .4em; } .note { color: var(--soft); font-size: .9em; }
 table { border-collapse: collapse; font-size: .9em; } caption { text-align: left; }

@@ -8,6 +8,8 @@ import html
 import json
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,9 +80,27 @@ def layouts(page: Path, widths: tuple[int, ...], folder: Path, *, dark: bool) ->
     return [Layout(**row) for row in json.loads(html.unescape(text))]
 
 
-def photograph(page: Path, size: tuple[int, int], file: Path, *, dark: bool = False) -> None:
-    """Write a PNG of a page's upper part, at a width of 500 at least, which is as narrow as the window gets."""
-    _run(file.parent, page, dark, f"--window-size={size[0]},{size[1]}", "--hide-scrollbars", f"--screenshot={file}")
+def photograph(page: Path, views: Sequence[tuple[int, str]], height: int, file: Path, *, dark: bool) -> None:
+    """Write a PNG of a page in frames side by side.
+
+    Args:
+        page: the page.
+        views: width of each frame, and the anchor that it is scrolled to.
+        height: of the frames.
+        file: the PNG, at half the size.
+        dark: whether the browser prefers dark pages.
+    """
+    frames = "".join(
+        f'<iframe src="{html.escape(page.absolute().as_uri())}#{anchor}" width="{width}" height="{height}" '
+        'style="border:1px solid #888;margin:0 12px"></iframe>'
+        for width, anchor in views
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        outer = Path(folder) / "frames.html"
+        outer.write_text(f'<body style="margin:12px 0;white-space:nowrap;background:#999">{frames}', encoding="utf-8")
+        size = f"{sum(width + 30 for width, _ in views)},{height + 30}"
+        options = (f"--window-size={size}", "--force-device-scale-factor=0.5", "--hide-scrollbars")
+        _run(Path(folder), outer, dark, *options, f"--screenshot={file.absolute()}")
 
 
 def _run(folder: Path, page: Path, dark: bool, *options: str) -> str:
