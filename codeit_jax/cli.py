@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from codeit_jax import __version__
-from codeit_jax.commands.cli_options import SEPARATOR
 from codeit_jax.config.errors import CodeitError
 
 VERBS = (
@@ -32,6 +31,9 @@ VERBS = (
     "doctor",
     "bench",
 )
+
+SEPARATOR = "\0--"
+"""What `main` puts in place of the `--` between groups of arguments; nobody can type it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,9 +6,6 @@ from pathlib import Path
 
 from codeit_jax.config.errors import UserError
 
-SEPARATOR = "\0--"
-"""What `cli.main` puts in place of the `--` between groups of arguments; nobody can type it."""
-
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every verb that reads a configuration takes."""

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codeit_jax.commands.cli_options import SEPARATOR, add_json_argument
+from codeit_jax.cli import SEPARATOR
+from codeit_jax.commands.cli_options import add_json_argument
 from codeit_jax.commands.console import print_result
 
 if TYPE_CHECKING:

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from codeit_jax.charts.png_chart import can_draw_png
     from codeit_jax.laboratory.page import build_page
-    from codeit_jax.laboratory.report import make_report
+    from codeit_jax.laboratory.report_content import make_report
     from codeit_jax.laboratory.report_files import figures_json, tables_json, write_figures
     from codeit_jax.storage.files import write_atomically
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from codeit_jax.charts.svg_chart import chart_style, chart_svg
 from codeit_jax.laboratory.figure import Figure
 from codeit_jax.laboratory.gallery import gallery_html
-from codeit_jax.laboratory.report import Report
+from codeit_jax.laboratory.report_content import Report
 from codeit_jax.laboratory.tables import Table
 from codeit_jax.reporting.markup import GRID_LINES, GRID_STYLE, escape
 
@@ -14,7 +14,8 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 
 # Wide things scroll in a box of their own: the page itself never does, on a phone either.
 _STYLE = """
-:root { color-scheme: light dark; --page: #fff; --ink: #222; --soft: #595959; --line: #d0d0d0; --box: #f4f4f4; --link: #0050a0; }
+:root { color-scheme: light dark; --page: #fff; --ink: #222; --soft: #595959; --line: #d0d0d0; --box: #f4f4f4;
+  --link: #0050a0; }
 @media (prefers-color-scheme: dark) {
   :root { --page: #161616; --ink: #e4e4e4; --soft: #a8a8a8; --line: #484848; --box: #262626; --link: #8ab8ff; }
 }

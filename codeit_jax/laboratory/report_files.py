@@ -8,7 +8,7 @@ from codeit_jax.charts.png_chart import can_draw_png, chart_png
 from codeit_jax.charts.svg_chart import chart_svg
 from codeit_jax.config.errors import StorageError
 from codeit_jax.laboratory.figure import Figure
-from codeit_jax.laboratory.report import Report
+from codeit_jax.laboratory.report_content import Report
 from codeit_jax.laboratory.tables import Table
 from codeit_jax.storage.files import write_atomically
 

@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from codeit_jax.laboratory.report import Report, make_report
+from codeit_jax.laboratory.report_content import Report, make_report
 from codeit_jax.laboratory.report_files import figures_json, tables_json
 
 DATA = Path(__file__).parent / "data"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from codeit_jax.cli import main
-from codeit_jax.laboratory.report import make_report
+from codeit_jax.laboratory.report_content import make_report
 from codeit_jax.statistics import compare
 from tests.laboratory.made_runs import write_run
 

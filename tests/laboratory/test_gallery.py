@@ -5,7 +5,7 @@ import re
 import pytest
 
 from codeit_jax.laboratory.page import build_page
-from codeit_jax.laboratory.report import make_report
+from codeit_jax.laboratory.report_content import make_report
 from codeit_jax.reporting.markup import grid_svg
 from tests.laboratory.made_runs import write_run
 

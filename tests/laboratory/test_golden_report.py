@@ -1,4 +1,4 @@
-"""Golden test of the report of two recorded runs (`make_golden_report.py`), all of which is on the page and in files."""
+"""Golden test of the report of two recorded runs (`make_golden_report.py`), all of which is on the page, too."""
 
 import html
 import json

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from codeit_jax.statistics import compare, compare_all, mcnemar, mean_interval
-from codeit_jax.statistics.comparison import RESAMPLES
+from codeit_jax.statistics.side_comparison import RESAMPLES
 
 
 def side(*counts, num_tasks=100):
