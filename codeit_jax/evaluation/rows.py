@@ -48,8 +48,8 @@ def solved_rows(candidates: Iterable[Candidate], tasks: Iterable[Task]) -> dict[
           right one from the three that are chosen.
     """
     totals = {row: solve_report([], []) for row in ROWS}
-    for rows in counts_by_task(candidates, tasks).values():
-        for row, counts in rows.items():
+    for task, found in _by_task(candidates, tasks):
+        for row, counts in _counts(found, task).items():
             for column, count in counts.items():
                 totals[row][column] += count
     return totals

@@ -148,9 +148,10 @@ def _setting(settings: Mapping[str, Any], key: str) -> str:
 def solved_table(number: int, arm: Arm) -> Table:
     """Return the tasks that an arm solves, by row and column; of several seeds the mean."""
     rows: list[tuple[str, ...]] = []
+    known = arm.runs[0].solved_counts()
     for row, name in ROW_NAMES.items():
         counts = [solved_matrix(arm.runs, row, column).sum(1).mean() for column in COLUMNS]
-        if arm.kind == "train" or row == "mutants":
+        if row in known and (arm.kind == "train" or row == "mutants"):
             rows.append((f"{row}: {name}", *(f"{count:.4g}" for count in counts)))
     screen = arm.runs[0].summary.get("screen", "all")
     seeds = f"mean of {len(arm.runs)} seeds" if len(arm.runs) > 1 else "1 seed"

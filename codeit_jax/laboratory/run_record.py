@@ -13,7 +13,7 @@ from codeit_jax.arc import TaskSet, load_tasks
 from codeit_jax.config.errors import StorageError, UserError
 from codeit_jax.config.loading import changeable_on_resume, changed_settings
 from codeit_jax.config.schema import Config
-from codeit_jax.evaluation import COLUMNS, ROWS, Candidate, counts_by_task
+from codeit_jax.evaluation import COLUMNS, Candidate, counts_by_task, solved_rows
 from codeit_jax.hindsight import BEFORE_TRAINING
 from codeit_jax.reporting.run_reader import (
     check_same_task,
@@ -103,8 +103,8 @@ class RunRecord:
 
     def solved_counts(self) -> dict[str, dict[str, int]]:
         """Return the counts of solved tasks as in `summary.json`, for the programs found so far."""
-        rows = (*ROWS, "policy_last")
-        return {row: {column: len(self.solved(row, column)) for column in COLUMNS} for row in rows}
+        last = {column: len(self.solved("policy_last", column)) for column in COLUMNS}
+        return solved_rows(self.candidates, self.tasks) | {"policy_last": last}
 
     @cached_property
     def programs_tried(self) -> dict[int, int]:

@@ -17,12 +17,21 @@ _Value = Callable[[dict[str, Any]], float | None]
 
 
 def training_figures(arms: Sequence[Arm]) -> Iterator[Figure]:
-    """Yield figures of losses, of shares of samples, of the replay's draws, of syntax faults and of times."""
+    """Yield figures of losses, held-out programs, what samples are worth, the replay's draws, syntax faults, times."""
     yield _over_iterations(
         arms,
         ("loss", "Loss of the learning stages", Axis(label="mean loss, nats a token", zero=False)),
         [("", "learn", lambda row: row.get("loss"), False)],
         "Mean over a stage's steps; iteration -1 is the pretraining.",
+    )
+    yield _over_iterations(
+        arms,
+        ("held_out", "What held-out programs cost the policy", Axis(label="nats a program", zero=False)),
+        [
+            (", their own task shown", "learn", lambda row: row.get("held_out_loss"), False),
+            (", another task shown", "learn", lambda row: row.get("held_out_loss_elsewhere"), True),
+        ],
+        "The distance of the two lines is what the policy reads in a task.",
     )
     yield _over_iterations(
         arms,

@@ -12,7 +12,7 @@ from tests.laboratory.made_runs import write_run
 
 EXPECTED_FIGURES = [
     *("figure04", "figure05", "figure06", "figure07", "figure08", "figure09", "figure10", "figure11", "figure12"),
-    *("figure13", "figure14", "figure15", "figure16", "loss", "samples", "replay", "syntax", "times"),
+    *("figure13", "figure14", "figure15", "figure16", "loss", "held_out", "samples", "replay", "syntax", "times"),
 ]
 
 
@@ -206,3 +206,24 @@ def test_what_is_no_file_of_evaluate_is_refused(runs, tmp_path, capsys, text):
     (tmp_path / "file.json").write_text(text)
     assert main(["report", str(runs), "--evaluation", str(tmp_path / "file.json")]) == 2
     assert "expected a file that `codeit-jax evaluate --output` wrote" in capsys.readouterr().err
+
+
+def test_a_mutation_job_is_an_arm_of_table_1_and_a_curve_of_figure_4(runs, tasks, tmp_path, capsys):
+    programs = tmp_path / "programs.py"
+    programs.write_text("def solve_t0(I):\n    x1 = hmirror(I)\n    O = hmirror(x1)\n    return O\n")
+    job = tmp_path / "d1"
+    sources = ["--seeds", str(programs), "--training-tasks", str(tasks), "--tasks", str(tasks)]
+    options = ["--num-programs", "30", "--method", "d1", "--run-dir", str(job), "--workers", "1"]
+    assert main(["mutate", *sources, *options]) == 0
+    summary = json.loads((job / "summary.json").read_text())
+    report = make_report([runs, job])
+    assert [arm.paper_row for arm in report.arms] == ["CodeIt", "A3", "d1"]
+    rows = table(report, "table1")
+    assert rows["Mutation d1"][1] == ""
+    assert rows["Mutation d1, ours"][3].startswith(f"{summary['solved']['pass@3']} [")
+    curve = series(report, "figure04")["mutation d1 (1 seed)"]
+    assert [[count, share * 10] for count, share in curve.points] == summary["curve"]
+    capsys.readouterr()
+    # Its tasks are those of the runs, so that it can be compared with them.
+    assert main(["compare", str(job), "--", str(runs / "full-0"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["means"][1] == 5.0
