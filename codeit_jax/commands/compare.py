@@ -54,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     question = {"row": arguments.row, "column": arguments.column, "tasks": repr(sides[0][0].tasks)}
     # The keys of the first comparison stand at the top, too: mostly it is the only one.
     result = question | rows[0] | {"comparisons": rows}
-    print_result("\n\n".join(_text(question, row) for row in rows), result, as_json=arguments.json)
+    text = "\n\n".join([*_notes(sides, names), *(_text(question, row) for row in rows)])
+    print_result(text, result, as_json=arguments.json)
     return 0
 
 
@@ -92,6 +93,16 @@ def _check(sides: "Sequence[Sequence[RunRecord]]") -> None:
         for record, path in zip(side, paths, strict=True):
             if paths.count(path) > 1:
                 raise UserError(f"{record.path}: given twice on one side, expected a run of another seed")
+
+
+def _notes(sides: "Sequence[Sequence[RunRecord]]", names: Sequence[str]) -> Iterator[str]:
+    """Yield a warning for each side whose runs aren't seeds of one configuration: its spread isn't one of seeds."""
+    from codeit_jax.laboratory.arms import group_arms
+
+    for side, name in zip(sides, names, strict=True):
+        arms = group_arms(side)
+        if len(arms) > 1:
+            yield f"note: {name} differ in more than the seed: {'; '.join(arm.label for arm in arms)}"
 
 
 def _result(comparison: "Comparison", first: str, second: str) -> dict[str, Any]:

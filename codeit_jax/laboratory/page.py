@@ -68,7 +68,10 @@ def _contents(report: Report, sections: Sequence[tuple[str, str]]) -> str:
     parts = {
         "results": [(table.name, table.title) for table in report.tables],
         "figures": [(figure.name, figure.title) for figure in report.figures],
-        "training": [(part.name, part.title) for part in (*report.work_tables, *report.work_figures)],
+        "training": [
+            *((table.name, table.title) for table in report.work_tables),
+            *((figure.name, figure.title) for figure in report.work_figures),
+        ],
     }
     items = []
     for anchor, name in sections:

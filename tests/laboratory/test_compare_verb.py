@@ -42,6 +42,13 @@ def test_a_row_and_a_column_can_be_chosen_and_more_sides_are_adjusted(runs, caps
     assert [row["adjusted_p_value"] for row in result["comparisons"]] == [0.5, 0.5]
 
 
+def test_runs_of_a_side_that_differ_in_more_than_the_seed_are_pointed_out(runs, capsys):
+    code, output = called(capsys, runs / "full-0", runs / "a3-1", "--", runs / "full-1")
+    assert code == 0
+    assert "differ in more than the seed: as configured; replay.priority=uniform" in output.out
+    assert "note:" not in called(capsys, runs / "full-0", "--", runs / "full-1")[1].out
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
