@@ -38,7 +38,8 @@ def chart_png(chart: Chart) -> bytes:
         xs, ys = zip(*series.points, strict=True)
         color, line = LIGHT[series.color % len(LIGHT)], "--" if series.dashed else "-"
         if series.band and len(xs) > 1:
-            axes.fill_between(xs, *zip(*series.band, strict=True), color=color, alpha=0.18, linewidth=0)
+            lows, highs = zip(*series.band, strict=True)
+            axes.fill_between(xs, lows, highs, color=color, alpha=0.18, linewidth=0)
         if series.style == "line" and len(xs) > 1:
             axes.plot(xs, ys, line, color=color, label=series.name)
         else:

@@ -9,6 +9,7 @@ from typing import Any
 from codeit_jax.evaluation import COLUMNS
 from codeit_jax.laboratory.arms import Arm, group_arms
 from codeit_jax.laboratory.concept_figure import figure_8, read_evaluations
+from codeit_jax.laboratory.controls import controls_table
 from codeit_jax.laboratory.figure import Figure
 from codeit_jax.laboratory.gallery import ShownTask, shown_tasks
 from codeit_jax.laboratory.program_figures import program_figures
@@ -71,13 +72,14 @@ def make_report(paths: Sequence[Path], evaluations: Sequence[Path] = (), *, num_
     read = read_evaluations(evaluations)
     runs = read_records(paths)
     arms = group_arms(runs)
+    solved = [solved_table(number, arm) for number, arm in enumerate(arms, start=1)]
     figures = [*solving_figures(arms), *program_figures(arms), *token_figures(arms), figure_8(read)]
     return Report(
         runs=runs,
         arms=arms,
         provenance=provenance_table(arms),
         settings=settings_table(arms),
-        tables=[*(solved_table(number, arm) for number, arm in enumerate(arms, start=1)), *paper_tables(arms)],
+        tables=[*solved, *paper_tables(arms), controls_table(arms)],
         figures=sorted(figures, key=lambda figure: figure.name),
         work_tables=[cost_table(arms), prompts_table(arms)],
         work_figures=list(training_figures(arms)),

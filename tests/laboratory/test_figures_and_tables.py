@@ -154,6 +154,14 @@ def test_differences_have_intervals_and_are_those_of_compare(report):
     assert rows
 
 
+def test_controls_are_ours_or_not_run(report):
+    rows = {name: row[1] for name, row in table(report, "controls").items()}
+    assert rows["nothing learned: its seed programs and mutants alone"].startswith("2 [")
+    assert rows["without relabels (A2)"] == "not run"
+    assert rows["a generated hidden set that is on no web page"] == "not run"
+    assert [name for name, text in rows.items() if text == "not run"] == list(rows)[2:6] + list(rows)[9:]
+
+
 def test_other_systems_have_a_source_and_a_metric(report):
     assert all(all(cell for cell in row) for row in table(report, "others").values())
 
@@ -221,6 +229,9 @@ def test_a_mutation_job_is_an_arm_of_table_1_and_a_curve_of_figure_4(runs, tasks
     rows = table(report, "table1")
     assert rows["Mutation d1"][1] == ""
     assert rows["Mutation d1, ours"][3].startswith(f"{summary['solved']['pass@3']} [")
+    # CodeIt tried 50 mutants and, of 300 samples for ten tasks, 30 for each: more than the job made.
+    blind = table(report, "controls")["blind mutation, no more programs than CodeIt tried for a task"][1]
+    assert blind == f"{summary['solved']['pass@3']} with {summary['programs']} programs (CodeIt: 80)"
     curve = series(report, "figure04")["mutation d1 (1 seed)"]
     assert [[count, share * 10] for count, share in curve.points] == summary["curve"]
     capsys.readouterr()
