@@ -60,7 +60,8 @@ def chart_png(chart: Chart) -> bytes:
     axes.grid(axis="y", color="#dddddd", linewidth=0.7)
     axes.set_axisbelow(True)
     if drawn_series(chart):
-        axes.legend(fontsize=7, frameon=False)
+        # Below the axes, as in the SVG: inside them it would lie on the data.
+        figure.legend(loc="outside lower left", fontsize=7, frameon=False)
     file = io.BytesIO()
     # Without the version and the time of drawing: equal charts are equal files.
     figure.savefig(file, format="png", metadata={"Software": None})

@@ -19,6 +19,8 @@ _MEASURE = """
 <!DOCTYPE html><meta charset="utf-8"><body style="margin:0">%(frames)s<pre id="measured"></pre><script>
 function measure(frame) {
   const doc = frame.contentDocument, view = frame.contentWindow, wide = [];
+  // Tasks out of sight are laid out too, and what is too wide isn't clipped.
+  for (const article of doc.querySelectorAll('article')) article.style.contentVisibility = 'visible';
   // What scrolls in a box of its own may be wider than the page; what isn't in one may not.
   for (const element of doc.querySelectorAll('body *')) {
     const box = element.getBoundingClientRect();
