@@ -94,10 +94,10 @@ def provenance_table(arms: Sequence[Arm]) -> Table:
         title="Runs",
         head=(
             *("run", "arm", "seed", "tasks", "data", "meta-iterations", "version", "commit", "started"),
-            *("devices", "processor", "versions", "command"),
+            *("host", "devices", "processor", "versions", "command"),
         ),
         rows=[_provenance(arm, run) for arm in arms for run in arm.runs],
-        notes=(f"From run.json and config.yaml of each run. “{UNKNOWN}”: an earlier version made the run.",),
+        notes=(f"From each run's directory. “{UNKNOWN}”: an earlier version made the run, or no checkpoint is there.",),
     )
 
 
@@ -106,7 +106,7 @@ def _provenance(arm: Arm, run: RunRecord) -> tuple[str, ...]:
     source = run.tasks.source if config is None else config.data.search_tasks
     done = len(run.stage("score"))
     iterations = "" if config is None else f"{done} of {config.num_meta_iterations}"
-    about = [_plain(run.about.get(key)) for key in ("version", "commit", "started", "devices", "processor")]
+    about = [_plain(run.about.get(key)) for key in ("version", "commit", "started", "host", "devices", "processor")]
     return (
         *(str(run.path), arm.label, str(run.seed), f"{source}, {len(run.tasks)}"),
         *(f"{run.tasks.snapshot}, digest {run.tasks.digest}", iterations, *about),

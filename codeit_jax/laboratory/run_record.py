@@ -45,7 +45,7 @@ class RunRecord:
     Attributes:
         path: its directory, as the user wrote it.
         kind: which of the two.
-        about: what made it: run.json.
+        about: what made it: run.json, and the machine of its newest checkpoint.
         config: the configuration; of a `mutate` job None.
         settings: what decides its numbers, by name: of a run those that aren't the defaults.
         seed: of its random draws.
@@ -160,7 +160,7 @@ def read_records(paths: Iterable[Path]) -> list[RunRecord]:
 
 def _read_record(path: Path, loaded: dict[tuple[str, int | None], TaskSet]) -> RunRecord:
     folder = path.expanduser()
-    about = read_object(folder / KIND_FILE)
+    about = read_object(folder / KIND_FILE) | _machine(folder)
     kind: Kind = "mutate" if about.get("kind") == "mutate" else "train"
     check_kind(folder, kind)
     summary = read_summary(path)
@@ -193,6 +193,18 @@ def _read_record(path: Path, loaded: dict[tuple[str, int | None], TaskSet]) -> R
         metrics=list(_read_metrics(folder / "metrics.jsonl")),
         summary=summary,
     )
+
+
+def _machine(folder: Path) -> dict[str, str]:
+    """Return the machine of the newest checkpoint's process: `devices`, `processor` and, in one line, `versions`."""
+    # Read without JAX and orbax, which take seconds to import: for people, so that its digest isn't asked for.
+    files = sorted(folder.glob("checkpoints/*/meta.json"), key=lambda file: (len(file.parent.name), file.parent.name))
+    try:
+        machine = dict(json.loads(files[-1].read_text(encoding="utf-8"))["machine"])
+    except (OSError, ValueError, KeyError, TypeError, IndexError):  # none yet, or one that is being removed
+        return {}
+    found = {key: str(machine.pop(key)) for key in ("devices", "processor") if key in machine}
+    return found | {"versions": ", ".join(f"{name} {value}" for name, value in machine.items())}
 
 
 def _read_metrics(path: Path) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,7 @@ from codeit_jax import __version__
 from codeit_jax.config.errors import StorageError, UserError, first_line, shown
 from codeit_jax.storage.directory_lock import LOCK_FILE, DirectoryLock
 from codeit_jax.storage.files import TEMPORARY, write_atomically
+from codeit_jax.storage.first_start import first_start
 from codeit_jax.storage.line_files import LineFiles, Mark
 
 FORMAT = 3
@@ -73,7 +74,7 @@ class RunDirectory:
         except OSError as error:
             raise StorageError(f"{self.path}: can't be used as a run directory ({error.strerror})") from None
         # First of all files: from now on everybody can see what this folder is.
-        self._about = about | {"format": FORMAT, "kind": kind, "version": __version__}
+        self._about = (about or first_start()) | {"format": FORMAT, "kind": kind, "version": __version__}
         self._write_about()
 
     def close(self) -> None:

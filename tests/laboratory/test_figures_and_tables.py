@@ -170,7 +170,7 @@ def test_what_made_a_run_is_told(report):
     row = table(report, "made")[str(report.arms[0].runs[0].path)]
     assert row[1:3] == ("as configured", "0")
     assert row[5:8] == ("3 of 3", "9.8.7", "abc123")
-    assert row[9] == "cpu:0"
+    assert row[10] == "cpu:0"
     assert "not recorded" in row
 
 

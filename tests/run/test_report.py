@@ -84,6 +84,11 @@ def test_the_page_has_the_solved_tasks_and_their_programs(run, capsys):
         [row, *_] = [row for row in rows if (row["task_id"], row["program"]) == (task_id, program)]
         assert f"{sum(row['demonstrations'])}/{len(row['demonstrations'])} demonstrations" in article
         assert ("right on all tests" in article) == all(row["tests"])
+    made = result["tables"]["made"]
+    origin = dict(zip(made["head"], made["rows"][0], strict=True))
+    assert origin["command"].startswith("codeit-jax ")
+    assert "jax " in origin["versions"]
+    assert "not recorded" not in {origin[key] for key in ("version", "started", "host", "devices", "processor")}
     table = result["tables"]["solved1"]["rows"]
     assert [row[1:] for row in table] == [[str(n) for n in summary["solved"][key].values()] for key in ROW_NAMES]
     assert "http:" not in text
