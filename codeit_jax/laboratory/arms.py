@@ -94,7 +94,7 @@ def _labels(runs: Sequence[RunRecord]) -> list[str]:
     """Return what distinguishes runs of different settings: the settings that aren't the same in all, and no others."""
     keys = list(dict.fromkeys(key for run in runs for key in run.settings))
     differing = [key for key in keys if len({json.dumps(run.settings.get(key), default=str) for run in runs}) > 1]
-    return [_label(run, differing) if len(runs) > 1 else run.kind for run in runs]
+    return [_label(run, differing) for run in runs]
 
 
 def _label(run: RunRecord, differing: Sequence[str]) -> str:
