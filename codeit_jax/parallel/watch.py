@@ -104,8 +104,8 @@ class Watch:
                 code, _, line = text.partition(" ")
                 with suppress(Exception):
                     self._store.key_value_set(f"{_LEFT}/{self._index}", "", allow_overwrite=True)
-                # The store is in process 0; JAX aborts whoever still talks to it when it goes, the failed process before
-                # it could end with its own code.
+                # The store is in process 0. When that goes, JAX aborts whoever still talks to it: the failed process,
+                # before it could end with its own code.
                 self._end(int(code), line, after=0 if self._index else 20 * _LEAVING_SECONDS)
 
     def _monitor(self) -> None:
