@@ -3,8 +3,7 @@
     python -m tests.run.make_format_fixture RUN
 
 RUN is a copy of a run directory, which is changed. Writes `data/format<number>.tar.gz`, with one checkpoint, and beside
-it what has to come back. A new format gets a fixture of its own; one that can't be read any more goes, and `FORMAT` says
-so to its owners.
+it what has to come back. A new format gets a fixture of its own; one that can't be read any more goes.
 """
 
 import hashlib
