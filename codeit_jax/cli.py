@@ -39,7 +39,9 @@ SEPARATOR = "\0--"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb and return the exit code: 0 done, 1 bug, 130 interrupted, else see `codeit_jax.config.errors`."""
     try:
-        return _run(argv)
+        code = _run(argv)
+        sys.stdout.flush()  # here, where it is known what a reader that left means
+        return code
     except BrokenPipeError:
         # The reader of our output left, as `| head` does; what is still buffered must not raise again at exit.
         for stream in (sys.stdout, sys.stderr):

@@ -76,8 +76,8 @@ def stop_request() -> Iterator[StopRequest]:
         # collection for instance, whose exceptions are printed and dropped.
         request.ask()
         # From here on the kernel's own: it also ends a process that is stuck in a compilation.
-        for number in previous:
-            signal.signal(number, signal.SIG_DFL)
+        for caught in previous:
+            signal.signal(caught, signal.SIG_DFL)
 
     # SIGTERM is what schedulers send some seconds before they take a preemptible machine away, SIGHUP what is left of a
     # terminal that was closed; whoever was started by `nohup` ignores that one, and still does.
@@ -87,5 +87,5 @@ def stop_request() -> Iterator[StopRequest]:
     try:
         yield request
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for caught, handler in previous.items():
+            signal.signal(caught, handler)
