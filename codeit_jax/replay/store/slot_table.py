@@ -41,6 +41,17 @@ class SlotTable:
             return np.arange(self.end)
         return np.flatnonzero(self.generation[: self.end])
 
+    def by_age(self) -> IntArray:
+        """Return the taken slots, int64 [size], the oldest first."""
+        taken = self.occupied()
+        inserted = self.inserted.take(taken)
+        # A ring that is full starts anywhere, but goes on from there.
+        start = int(inserted.argmin()) if len(taken) else 0
+        taken, inserted = np.roll(taken, -start), np.roll(inserted, -start)
+        if not (inserted[1:] > inserted[:-1]).all():
+            taken = taken[inserted.argsort(kind="stable")]
+        return taken
+
     def ages(self, slots: IntArray) -> IntArray:
         """Return how many items were added since each of the given slots was filled."""
         # The clock counts overwriting too: a replaced item ages the others.
@@ -68,11 +79,32 @@ class SlotTable:
         self.clock += len(slots)
         return stamps
 
+    def unstamp(self, slots: IntArray, generations: IntArray) -> None:
+        """Undo the last `stamp`."""
+        self.generation[slots] = generations
+        self.clock -= len(slots)
+
     def free(self, slots: IntArray) -> None:
         """Make distinct taken slots empty."""
         self.generation[slots] = 0
         self.size -= len(slots)
         self._holes = np.concatenate([self._holes, slots])
+
+    def replace_next(self) -> int:
+        """Fill the slot at which a ring goes on, of a table without empty slots, with a new item; return it."""
+        slot = self._ring_position
+        self._ring_position = (slot + 1) % self.capacity
+        self.clock += 1
+        self.generation[slot] = self.inserted[slot] = self.clock
+        return slot
+
+    def rearrange(self, slots: IntArray) -> None:
+        """Move the content of all taken slots to the first ones, in the order given."""
+        generation, inserted = self.generation[slots], self.inserted[slots]
+        self.generation[: self.end] = 0
+        self.size = self.end = len(slots)
+        self.generation[: self.end], self.inserted[: self.end] = generation, inserted
+        self._holes, self._ring_position = np.empty(0, np.int64), 0
 
     def next_in_ring(self, count: int) -> IntArray:
         """Return the next taken slots in circular order and move on; there have to be enough."""
@@ -83,6 +115,11 @@ class SlotTable:
         if len(slots):
             self._ring_position = int(slots[-1] + 1) % self.capacity
         return slots
+
+    def in_ring(self) -> IntArray:
+        """Return the taken slots in the order in which a ring would empty them."""
+        taken = self.occupied()
+        return np.roll(taken, -int(taken.searchsorted(self._ring_position)))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the whole state."""
