@@ -331,7 +331,8 @@ class PrioritizedReplayBuffer:
     def _raw_priorities(self, priority: npt.ArrayLike | None, count: int) -> FloatArray:
         if priority is None:
             # As in Schaul et al. (2016, algorithm 1): new items come up soon.
-            return np.full(count, self.priorities.largest() or 1.0)
+            largest = self.priorities.largest() or 1.0
+            return np.array([largest]) if count == 1 else np.full(count, largest)
         raw = np.asarray(priority, dtype=np.float64)
         check_priorities(raw)
         if raw.shape not in ((), (count,)):

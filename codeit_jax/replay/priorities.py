@@ -77,11 +77,14 @@ class Priorities:
             raise OverflowError(f"a priority to the power alpha = {exponent} is beyond 2 ** {_MAX_BITS} with a decay")
         if exponent == 1.0 or not shifted.size:
             return shifted
-        # Both are met below: too large raises, too small becomes the smallest normal number.
-        with np.errstate(over="ignore", under="ignore"):
-            mass: FloatArray = np.power(shifted, exponent)
-        if np.maximum.reduce(mass) == np.inf:
-            raise OverflowError(f"a priority to the power alpha = {exponent} is beyond float64")
+        if exponent < 1.0:
+            mass: FloatArray = np.power(shifted, exponent)  # between the number and 1: within the range of floats
+        else:
+            # Both are met below: too large raises, too small becomes the smallest normal number.
+            with np.errstate(over="ignore", under="ignore"):
+                mass = np.power(shifted, exponent)
+            if np.maximum.reduce(mass) == np.inf:
+                raise OverflowError(f"a priority to the power alpha = {exponent} is beyond float64")
         np.maximum(mass, _SMALLEST, out=mass)  # a power that underflows to zero would never be drawn
         if has_zero and (exponent > 0.0 or self.zero == "never"):
             mass[shifted == 0.0] = 0.0

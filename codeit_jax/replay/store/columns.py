@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.store.dtypes import cast_exactly, checked_dtype
+from codeit_jax.replay.store.dtypes import cast_exactly, checked_dtype, plain_bounds
 from codeit_jax.replay.store.slot_table import grown
 from codeit_jax.replay.store.token_arena import TokenArena, TokenRows
 from codeit_jax.replay.tree.arrays import IN_RANGE, IntArray, checked_size
@@ -82,11 +82,17 @@ class _DenseStore:
         # A file has holes where nothing was written yet.
         self._values = np.zeros((0, *spec.shape), dtype) if mapped is None else np.memmap(mapped, dtype, "w+", 0, shape)
         self._mapped = mapped is not None
+        self._plain = plain_bounds(dtype) if not spec.shape else {}
 
     def is_single(self, values: Any) -> bool:
         return np.ndim(values) == len(self._shape)
 
     def prepare(self, values: Any, single: bool) -> npt.NDArray[Any]:
+        # A plain number needs no look at what NumPy would make of it.
+        if single and type(values) in self._plain:
+            least, greatest = self._plain[type(values)]
+            if least <= values <= greatest:
+                return np.array([values], self._values.dtype)
         array = np.asarray(values)  # [n, *shape], or [*shape] for a single one
         if single:
             array = array[None]

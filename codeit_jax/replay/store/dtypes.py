@@ -76,17 +76,33 @@ def cast_exactly(array: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[A
     # "same_kind" lets float64 become float32, but no float an integer: that would drop what is behind the point.
     if array.size and not (integers or extended) and not np.can_cast(array.dtype, dtype, "same_kind"):
         raise TypeError(f"values are {array.dtype}: the column holds {dtype}")
-    with np.errstate(over="ignore"):  # met below
-        cast = array.astype(dtype)  # wraps integers that are too large, cuts strings, without a word
-    if dtype.kind in "fc" or extended:
-        kept = dtype.itemsize >= array.dtype.itemsize and not extended
-        kept = kept or np.array_equal(np.isfinite(cast.astype(np.complex128)), np.isfinite(array))
+    out_of_range = ValueError(f"values are outside the range of {dtype}")
+    try:
+        # Else it wraps integers that are too large, cuts strings, makes floats infinite, without a word.
+        with np.errstate(over="raise"):
+            cast = array.astype(dtype)
+    except FloatingPointError:
+        raise out_of_range from None
+    if extended:
+        kept = np.array_equal(np.isfinite(cast.astype(np.float64)), np.isfinite(array))
+    elif dtype.kind in "mM":
+        # Taken back, as a comparison in the finer unit may overflow.
+        kept = _same_times(cast.astype(array.dtype), array)
     else:
-        # Times are compared in the finer unit, which may overflow, so they are taken back.
-        kept = _same_times(cast.astype(array.dtype), array) if dtype.kind in "mM" else bool((cast == array).all())
+        kept = dtype.kind in "fc" or bool((cast == array).all())
     if not kept:
-        raise ValueError(f"values are outside the range of {dtype}")
+        raise out_of_range
     return cast
+
+
+def plain_bounds(dtype: np.dtype[Any]) -> dict[type, tuple[float, float]]:
+    """Return which of Python's types of numbers a type surely holds, and between which bounds."""
+    if dtype.kind == "f" and dtype.type.__module__ == "numpy":
+        largest = float(np.finfo(dtype).max)
+        return {float: (-largest, largest), int: (-largest, largest)}
+    if dtype.kind in "iu":
+        return {int: (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))}
+    return {bool: (False, True)} if dtype.kind == "b" else {}
 
 
 def _same_times(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> bool:

@@ -37,13 +37,13 @@ class Extrema:
 
     def note(self, positions: IntArray) -> None:
         """Account for changed positions, int64 [n], after the change."""
-        if self._largest_at != _UNKNOWN:
+        if self._largest_at != _UNKNOWN and len(positions):
             self._largest_at = self._after(positions, self._largest_at, _argmax)
-        if self._smallest_at != _UNKNOWN:
+        if self._smallest_at != _UNKNOWN and len(positions):
             self._smallest_at = self._after(positions, self._smallest_at, _argmin_positive)
 
     def note_one(self, position: int, value: float) -> None:
-        """Account for one position that was set to a value."""
+        """Account for one position that now has a value."""
         largest_at, smallest_at = self._largest_at, self._smallest_at
         if largest_at == position:
             self._largest_at = _UNKNOWN
@@ -64,8 +64,8 @@ class Extrema:
         if np.count_nonzero(positions == known):
             return _UNKNOWN
         # What is stored is compared, not what was given: of equal positions only the last one counts.
-        contenders = np.append(positions, known)
-        return int(contenders[best(self._values.take(contenders))])
+        contender = int(positions[best(self._values.take(positions))])
+        return contender if best(self._values[[contender, known]]) == 0 else known
 
 
 def _argmax(values: FloatArray) -> int:
