@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Hashable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from codeit_jax.replay import buffer_state, slot_writes
 from codeit_jax.replay.eviction import EvictionPolicy, Ring, choose_victims
 from codeit_jax.replay.priorities import MaxWeight, Priorities, ZeroPolicy
 from codeit_jax.replay.replay_batch import Addition, Batch
+from codeit_jax.replay.shared_reader import SETTINGS, SharedArrays
 from codeit_jax.replay.store.columns import Schema, Table
 from codeit_jax.replay.store.duplicates import OnDuplicate
 from codeit_jax.replay.store.groups import Groups
@@ -28,6 +30,9 @@ from codeit_jax.replay.tree.arrays import (
     distinct,
 )
 from codeit_jax.replay.tree.tree_draws import Method
+
+
+_NOBODY: AbstractContextManager[None] = nullcontext()  # reads a buffer without a directory
 
 
 class PrioritizedReplayBuffer:
@@ -71,6 +76,8 @@ class PrioritizedReplayBuffer:
         self.beta = _checked_beta(beta)
         self.lock = threading.RLock()  # reentrant: methods call one another
         self.directory = None if directory is None else empty_directory(directory)
+        shared = None if self.directory is None else SharedArrays.at(self.directory, self.capacity, new=True)
+        self._shared = shared
         self.table = Table(schema, self.directory, self.capacity)
         self.eviction = Ring() if eviction is None else eviction
         self.on_duplicate: OnDuplicate = on_duplicate
@@ -78,10 +85,12 @@ class PrioritizedReplayBuffer:
         self.max_per_group = None if max_per_group is None else checked_size("max_per_group", max_per_group)
         self.weights_dtype = _checked_weights_dtype(weights_dtype)
         self.rng = np.random.default_rng(seed)  # shared with the tree: one stream, in the order of the calls
-        self.priorities = Priorities(self.capacity, alpha, eps, zero, self.rng, decay)
-        self.slots = SlotTable(self.capacity)
+        self.priorities = Priorities(self.capacity, alpha, eps, zero, self.rng, decay, shared and shared.raw)
+        self.slots = SlotTable(self.capacity, shared and shared.generation, shared and shared.inserted)
         self.keys = KeyIndex()
         self.groups = Groups()
+        if self.directory is not None:
+            buffer_state.write_settings(self, self.directory / SETTINGS)
 
     def __len__(self) -> int:
         """Return the number of items; a key counts once."""
@@ -153,7 +162,7 @@ class PrioritizedReplayBuffer:
 
     def apply(self, addition: Addition) -> IntArray:
         """Store prepared items; return their slots, int64 [n], -1 for an item that is not there in the end."""
-        with self.lock:
+        with self.lock, self._changing:
             return slot_writes.store(self, addition)
 
     def sample(
@@ -249,7 +258,7 @@ class PrioritizedReplayBuffer:
 
     def clear(self) -> None:
         """Remove all items; the random state and the stamps of slots go on."""
-        with self.lock:
+        with self.lock, self._changing:
             slot_writes.remove(self, self.slots.occupied())
             self.slots.rearrange(np.empty(0, np.int64))
 
@@ -263,14 +272,17 @@ class PrioritizedReplayBuffer:
             slots = self.keys.find(names)
             # A key given twice must not free its slot twice.
             slots = distinct(np.sort(slots[slots >= 0]))
-            slot_writes.remove(self, slots)
+            with self._changing:
+                slot_writes.remove(self, slots)
         return len(slots)
 
     def evict(self) -> int:
         """Apply the eviction policy now; return how many items left."""
         with self.lock:
             before = len(self)
-            slot_writes.remove(self, choose_victims(self.eviction, self.slots, self.priorities.raw, 0))
+            victims = choose_victims(self.eviction, self.slots, self.priorities.raw, 0)
+            with self._changing:
+                slot_writes.remove(self, victims)
             return before - len(self)
 
     def state_dict(self) -> dict[str, Any]:
@@ -280,7 +292,7 @@ class PrioritizedReplayBuffer:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore a state, bitwise, into a buffer with the same schema and a capacity that suffices."""
-        with self.lock:
+        with self.lock, self._changing:
             buffer_state.load_state_dict(self, state)
 
     def save(self, path: str | Path) -> None:
@@ -319,7 +331,7 @@ class PrioritizedReplayBuffer:
         """Return a buffer with the settings and the content of a `state_dict`."""
         # Settings first: a state fits only a buffer with its schema.
         buffer = cls(**buffer_state.settings(state, eviction), directory=directory)
-        buffer_state.load_state_dict(buffer, state)
+        buffer.load_state_dict(state)
         return buffer
 
     def __getstate__(self) -> dict[str, Any]:
@@ -327,6 +339,11 @@ class PrioritizedReplayBuffer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(self.from_state(state).__dict__)
+
+    @property
+    def _changing(self) -> AbstractContextManager[None]:
+        """Mark a change for processes that read the directory."""
+        return _NOBODY if self._shared is None else self._shared.changing()
 
     def _raw_priorities(self, priority: npt.ArrayLike | None, count: int) -> FloatArray:
         if priority is None:

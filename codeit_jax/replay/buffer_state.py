@@ -1,6 +1,8 @@
 """The state of a buffer as nested dicts of arrays and plain values, and back."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,7 +84,7 @@ def settings(state: Mapping[str, Any], eviction: EvictionPolicy | None) -> dict[
         if saved_policy is None:
             raise ValueError("the eviction policy was a callable of your own, which is not saved: pass `eviction`")
         eviction = _POLICIES[saved_policy["name"]](**saved_policy["settings"])
-    schema = _schema_from_state(arguments.pop("schema"))
+    schema = schema_from_state(arguments.pop("schema"))
     return {**arguments, "schema": schema, "eviction": eviction}
 
 
@@ -124,7 +126,15 @@ def _spec_state(spec: ColumnSpec) -> list[Any]:
     return ["tokens", np.dtype(spec.dtype).str, []] if isinstance(spec, Tokens) else ["payload", "", []]
 
 
-def _schema_from_state(state: list[list[Any]] | None) -> Schema | None:
+def write_settings(buffer: "PrioritizedReplayBuffer", path: Path) -> None:
+    """Write what another process needs to read the columns; the file is there whole or not at all."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(_config(buffer)), encoding="utf-8")
+    temporary.replace(path)
+
+
+def schema_from_state(state: list[list[Any]] | None) -> Schema | None:
+    """Return the schema of a saved one."""
     if state is None:
         return None
     columns = {tuple([path] if isinstance(path, str) else path): _spec_from_state(*spec) for path, *spec in state}

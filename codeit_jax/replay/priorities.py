@@ -42,8 +42,9 @@ class Priorities:
         zero: ZeroPolicy,
         rng: np.random.Generator,
         decay: float = 1.0,
+        raw: FloatArray | None = None,
     ) -> None:
-        """Make zeros for `capacity` slots; raises ValueError for a setting out of range."""
+        """Make zeros for `capacity` slots, or take `raw`, zeros that others can see; raises ValueError for a setting out of range."""
         if zero not in ("uniform", "error", "never"):
             raise ValueError(f"zero is {zero!r}: must be 'uniform', 'error' or 'never'")
         if not 0.0 <= eps < np.inf:
@@ -56,7 +57,7 @@ class Priorities:
         """Stamp of the item whose mass decay leaves as it is."""
         self.zero: ZeroPolicy = zero
         self.alpha = _checked_alpha(alpha)
-        self.raw: FloatArray = np.zeros(capacity)  # [capacity]
+        self.raw: FloatArray = np.zeros(capacity) if raw is None else raw  # [capacity]
         # A power of each raw priority: what is drawn in proportion to.
         self.tree = SumTree(capacity, rng=rng)
         self._extrema = Extrema(self.raw)
@@ -136,7 +137,9 @@ class Priorities:
     def _decayed(self, slots: IntArray, masses: FloatArray, table: SlotTable) -> FloatArray:
         """Return masses as they count beside those of all other ages."""
         if self._rate() * (table.clock - self.origin) > _MAX_BITS:
-            self.set_alpha(self.alpha, table)  # a pass over all, once in so many items that it costs each next to nothing
+            self.set_alpha(
+                self.alpha, table
+            )  # a pass over all, once in so many items that it costs each next to nothing
         return self._grown(slots, masses, table)
 
     def _grown(self, slots: IntArray, masses: FloatArray, table: SlotTable) -> FloatArray:

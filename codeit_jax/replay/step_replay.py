@@ -125,7 +125,10 @@ class StepReplay:
             total = np.where(counted, rewards, 0) @ powers
             last = window[:, -1]
             alive = ~self.buffer.table.columns[TERMINATED].read(last)
-            made = {REWARD: total.astype(rewards.dtype), "discount": (self.gamma**lengths * alive).astype(rewards.dtype)}
+            made = {
+                REWARD: total.astype(rewards.dtype),
+                "discount": (self.gamma**lengths * alive).astype(rewards.dtype),
+            }
             batch.data |= made | self._observations(batch.indices, last)
         return batch
 
@@ -171,7 +174,9 @@ class StepReplay:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore a state of a replay with the same settings."""
         if state["version"] != STATE_VERSION or state["settings"]["num_streams"] != self.num_streams:
-            raise ValueError(f"state has {state['settings']}: must be of version {STATE_VERSION}, {self.num_streams} streams")
+            raise ValueError(
+                f"state has {state['settings']}: must be of version {STATE_VERSION}, {self.num_streams} streams"
+            )
         if len(state["tail_of"]) != self.buffer.capacity:
             raise ValueError(f"state has capacity {len(state['tail_of'])}: the replay has {self.buffer.capacity}")
         self.buffer.load_state_dict(state["buffer"])
@@ -212,7 +217,9 @@ class StepReplay:
         for name in self._observed:
             led_to, begins = self._tails.columns[name].read(self._tail_of[slots]), columns[name][candidates]
             # By their bytes, as NaN isn't equal to itself.
-            pairs = [values.reshape(len(slots), -1).view(np.uint8) for values in map(np.ascontiguousarray, (led_to, begins))]
+            pairs = [
+                values.reshape(len(slots), -1).view(np.uint8) for values in map(np.ascontiguousarray, (led_to, begins))
+            ]
             same &= (pairs[0] == pairs[1]).all(axis=1)
         follows[candidates] = same
         return follows

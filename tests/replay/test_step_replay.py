@@ -76,7 +76,9 @@ def speeds(observation, nested):
     return observation["speed"] if nested else observation
 
 
-@pytest.mark.parametrize(("num_streams", "n_step", "stack", "nested"), [(1, 1, 1, False), (3, 4, 1, True), (2, 3, 3, True), (5, 2, 4, False)])
+@pytest.mark.parametrize(
+    ("num_streams", "n_step", "stack", "nested"), [(1, 1, 1, False), (3, 4, 1, True), (2, 3, 3, True), (5, 2, 4, False)]
+)
 def test_a_batch_is_what_plain_lists_give(num_streams, n_step, stack, nested):
     worlds, replay = filled(num_streams, n_step, stack, nested, seed=num_streams)
     stored = set(replay.buffer.items().data["number"].tolist())
@@ -89,7 +91,9 @@ def test_a_batch_is_what_plain_lists_give(num_streams, n_step, stack, nested):
         discount = 0.0 if last["terminated"] else 0.9 ** len(window)
         assert batch.data["discount"][row] == pytest.approx(discount, rel=1e-6)
         frames = [step["observation"][1] for step in worlds.before(number, stack, stored)]
-        following = [step["observation"][1] for step in worlds.before(last["number"], stack - 1, stored)] if stack > 1 else []
+        following = (
+            [step["observation"][1] for step in worlds.before(last["number"], stack - 1, stored)] if stack > 1 else []
+        )
         following.append(last["next"][1])
         np.testing.assert_array_equal(np.ravel(speeds(batch.data["observation"], nested)[row]), frames)
         np.testing.assert_array_equal(np.ravel(speeds(batch.data["next_observation"], nested)[row]), following)

@@ -75,12 +75,16 @@ class ColumnStore(Protocol):
 class _DenseStore:
     """Rows of one array that grows by doubling, so a capacity of 1e7 costs nothing until it is used; or a file."""
 
-    def __init__(self, spec: Column, mapped: Path | None = None, num_slots: int = 0) -> None:
-        """Make room in memory; with `mapped`, for `num_slots` in a new file, as large as it will ever be."""
+    def __init__(self, spec: Column, mapped: Path | None = None, num_slots: int = 0, new: bool = True) -> None:
+        """Make room in memory; with `mapped`, for `num_slots` in a file, new or there already."""
         self._shape = spec.shape
         dtype, shape = np.dtype(spec.dtype), (num_slots, *spec.shape)
         # A file has holes where nothing was written yet.
-        self._values = np.zeros((0, *spec.shape), dtype) if mapped is None else np.memmap(mapped, dtype, "w+", 0, shape)
+        self._values: npt.NDArray[Any] = (
+            np.zeros((0, *spec.shape), dtype)
+            if mapped is None
+            else np.memmap(mapped, dtype, "w+" if new else "r", 0, shape).view(np.ndarray)
+        )
         self._mapped = mapped is not None
         self._plain = plain_bounds(dtype) if not spec.shape else {}
 
@@ -110,15 +114,18 @@ class _DenseStore:
         """Leave the values: nothing reads an empty slot."""
 
     def read(self, slots: IntArray) -> npt.NDArray[Any]:
-        return np.asarray(self._values).take(slots, 0, mode=IN_RANGE)
+        return self._values.take(slots, 0, mode=IN_RANGE)
 
     def state(self, num_slots: int, copy: bool) -> npt.NDArray[Any]:
-        values = np.asarray(self._values[:num_slots])
+        values = self._values[:num_slots]
         return values.copy() if copy else values
 
     def load_state(self, state: Any) -> None:
-        if state.dtype != self._values.dtype or state.shape[1:] != self._shape:
-            raise ValueError(f"state has {state.dtype}{state.shape[1:]}: column is {self._values.dtype}{self._shape}")
+        dtype = self._values.dtype
+        if state.dtype == dtype.newbyteorder():
+            state = state.astype(dtype)  # pickle brings bytes into the machine's own order
+        if state.dtype != dtype or state.shape[1:] != self._shape:
+            raise ValueError(f"state has {state.dtype}{state.shape[1:]}: column is {dtype}{self._shape}")
         if self._mapped:
             self._values[: len(state)] = state
             return
@@ -185,14 +192,19 @@ class _TokenStore:
 class Table:
     """The columns of a buffer, by path; without a schema, one column of objects."""
 
-    def __init__(self, schema: Schema | None, directory: Path | None = None, num_slots: int = 0) -> None:
-        """Make empty columns, or files of `num_slots` rows in a directory; raises ValueError for a wrong schema."""
+    def __init__(
+        self, schema: Schema | None, directory: Path | None = None, num_slots: int = 0, new: bool = True
+    ) -> None:
+        """Make empty columns, or files of `num_slots` rows in a directory; raises ValueError for a wrong schema.
+
+        Files that are not `new` are there already, and are only read.
+        """
         # Bare items come in and go out as they are, not as columns of a dict.
         self.bare = schema is None
         self.schema: dict[str, ColumnSpec] = {PAYLOAD: Payload()} if schema is None else dict(flat_columns(schema))
         self.nested = schema is not None and any(isinstance(spec, Mapping) for spec in schema.values())
         self.columns: dict[str, ColumnStore] = {
-            name: _make_store(name, spec, directory, num_slots) for name, spec in self.schema.items()
+            name: _make_store(name, spec, directory, num_slots, new) for name, spec in self.schema.items()
         }
         self._reserved = 0
         # An empty row of tokens is ambiguous: another column says whether one item is given.
@@ -236,7 +248,14 @@ class Table:
         """Return a dict of columns, nested as the schema, or an array of objects for a buffer without a schema."""
         if self.bare:
             return self.columns[PAYLOAD].read(slots)
-        columns = {name: column.read(slots) for name, column in self.columns.items()}
+        return self.arranged(self.columns_at(slots))
+
+    def columns_at(self, slots: IntArray) -> dict[str, Any]:
+        """Return the values of slots by the path of their column."""
+        return {name: column.read(slots) for name, column in self.columns.items()}
+
+    def arranged(self, columns: dict[str, Any]) -> dict[str, Any]:
+        """Return columns by path, nested as the schema."""
         return nested_columns(columns) if self.nested else columns
 
     def state(self, num_slots: int, copy: bool = True) -> dict[str, Any]:
@@ -297,12 +316,14 @@ def _as_spec(spec: Any) -> ColumnSpec:
     return spec if isinstance(spec, Tokens | Payload) else Column(checked_dtype(spec))
 
 
-def _make_store(name: str, spec: ColumnSpec, directory: Path | None, num_slots: int) -> ColumnStore:
+def _make_store(name: str, spec: ColumnSpec, directory: Path | None, num_slots: int, new: bool) -> ColumnStore:
     if directory is None:
-        return _DenseStore(spec) if isinstance(spec, Column) else _TokenStore(spec) if isinstance(spec, Tokens) else _PayloadStore()
+        if isinstance(spec, Column):
+            return _DenseStore(spec)
+        return _TokenStore(spec) if isinstance(spec, Tokens) else _PayloadStore()
     if not isinstance(spec, Column):
         raise ValueError(f"column {name!r} is {spec}: only arrays of one shape can be in a directory")
-    return _DenseStore(spec, directory / f"{name.replace(SEPARATOR, '.')}.column", num_slots)
+    return _DenseStore(spec, directory / f"{name.replace(SEPARATOR, '.')}.column", num_slots, new)
 
 
 def concatenate_columns(parts: Sequence[Any]) -> Any:

@@ -19,14 +19,14 @@ class SlotTable:
     key: the age.
     """
 
-    def __init__(self, capacity: int) -> None:
-        """Make empty slots."""
+    def __init__(self, capacity: int, generation: IntArray | None = None, inserted: IntArray | None = None) -> None:
+        """Make empty slots; the stamps may lie in zeros that others can see."""
         self.capacity = capacity
         self.size = 0
         self.end = 0  # slots from here on were never used
         self.clock = 0  # the last stamp; int64 counts to 9e18, so it never wraps
-        self.generation = np.zeros(capacity, np.int64)
-        self.inserted = np.zeros(capacity, np.int64)
+        self.generation = np.zeros(capacity, np.int64) if generation is None else generation
+        self.inserted = np.zeros(capacity, np.int64) if inserted is None else inserted
         self._holes: IntArray = np.empty(0, np.int64)
         self._ring_position = 0
 

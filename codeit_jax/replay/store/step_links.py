@@ -65,7 +65,9 @@ class StepLinks:
 
     def state_dict(self) -> dict[str, IntArray]:
         """Return copies of all links."""
-        return {name: getattr(self, name).copy() for name in ("after", "before", "last")} | {"stamps": self._last_stamp.copy()}
+        return {name: getattr(self, name).copy() for name in ("after", "before", "last")} | {
+            "stamps": self._last_stamp.copy()
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore a state of the same capacity and number of streams."""

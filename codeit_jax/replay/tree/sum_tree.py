@@ -164,7 +164,9 @@ class SumTree:
         capacity = checked_size("capacity", capacity)
         kept, gone = self.priorities[:capacity].copy(), self.priorities[capacity:]
         if gone.any():
-            raise ValueError(f"capacity is {capacity}: slot {capacity + int(gone.argmax())} beyond it has a priority")
+            raise ValueError(
+                f"capacity is {capacity}: slot {capacity + int((gone > 0.0).argmax())} beyond it has a priority"
+            )
         self._capacity = capacity
         self.load_priorities(kept)
 
@@ -201,9 +203,7 @@ class SumTree:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.load_state_dict(state)
 
-    def _draw_scaled(
-        self, n: int, method: Method, sort: bool, rng: np.random.Generator
-    ) -> tuple[IntArray, FloatArray]:
+    def _draw_scaled(self, n: int, method: Method, sort: bool, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
         """Draw in proportion to priorities so small that their sum is; as powers of two, factors round nothing."""
         scaled = SumTree(max(self._end, 1), rng=rng)
         scaled.load_priorities(self.priorities * 2.0**900)
