@@ -31,14 +31,14 @@ from codeit_jax.replay.tree.arrays import (
 )
 from codeit_jax.replay.tree.tree_draws import Method
 
-
 _NOBODY: AbstractContextManager[None] = nullcontext()  # reads a buffer without a directory
 
 
 class PrioritizedReplayBuffer:
     """Up to `capacity` items, each with a raw priority, optionally a key and a group.
 
-    Draws are proportional to ((priority + eps) * decay ** age) ** alpha, age in items added since. Raw priorities are kept, so `alpha` can be changed exactly.
+    Draws are proportional to (priority + eps) ** alpha, with a `decay` to ((priority + eps) * decay ** age) ** alpha,
+    age in items added since. Raw priorities are kept, so `alpha` can be changed exactly.
     Methods hold `lock`, a reentrant lock: hold it yourself to make several calls one step. The same seed, state and
     calls give the same draws.
     """

@@ -29,9 +29,9 @@ _SMALLEST = float(np.finfo(np.float64).tiny)
 class Priorities:
     """Raw priorities by slot and the tree of masses that draws are proportional to.
 
-    A mass is (raw + eps) ** alpha. With a `decay` it is that times decay ** (alpha * age): not the old masses become
-    smaller, but the new ones larger, by the same factor, so nobody's mass changes as time goes by. Before they leave the
-    range of floats, all are made anew.
+    A mass is (raw + eps) ** alpha, with a `decay` times decay ** (alpha * age). Not the old masses become smaller, but
+    the new ones larger, by the same factor: nobody's mass changes as time goes by. Before they leave the range of
+    floats, all are made anew.
     """
 
     def __init__(
@@ -44,7 +44,10 @@ class Priorities:
         decay: float = 1.0,
         raw: FloatArray | None = None,
     ) -> None:
-        """Make zeros for `capacity` slots, or take `raw`, zeros that others can see; raises ValueError for a setting out of range."""
+        """Make zeros for `capacity` slots, or take `raw`, zeros that others can see.
+
+        Raises ValueError for a setting out of range.
+        """
         if zero not in ("uniform", "error", "never"):
             raise ValueError(f"zero is {zero!r}: must be 'uniform', 'error' or 'never'")
         if not 0.0 <= eps < np.inf:
@@ -125,8 +128,8 @@ class Priorities:
         """Start again from the raw priorities of the first slots."""
         self.raw[: len(raw)] = raw
         self.raw[len(raw) :] = 0.0
-        # Empty, then only what is taken: masses of removed items must not linger. As long as it was before it was saved,
-        # for draws without replacement take a random number for each slot up to the last that was ever used.
+        # Empty, then only what is taken: masses of removed items must not linger. As long as it was when it was saved:
+        # draws without replacement take a random number for each slot up to the last that was ever used.
         self.tree.load_priorities(np.zeros(table.end))
         self.alpha, self.origin = _checked_alpha(alpha), origin
         taken = table.occupied()

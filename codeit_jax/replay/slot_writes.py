@@ -76,8 +76,8 @@ def _store_one(buffer: "PrioritizedReplayBuffer", addition: Addition, masses: Fl
 def _victims(buffer: "PrioritizedReplayBuffer", plan: WritePlan, raw: FloatArray) -> IntArray | None:
     """Return the slots to empty for new items, None if there is room.
 
-    Asked before anything is written, as a policy can be anyone's function, and fail. What is going to be overwritten has
-    its new priority for it, which decides who leaves.
+    Asked before anything is written, as a policy can be anyone's function, and fail. What is going to be overwritten
+    has its new priority for it, which decides who leaves.
     """
     needed = len(plan.new) - buffer.slots.num_free
     if needed <= 0:

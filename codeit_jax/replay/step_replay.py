@@ -21,7 +21,7 @@ STATE_VERSION = 1
 
 
 class StepReplay:
-    """Steps of one or several environments, drawn with n-step returns, stacked frames and next observations, or as windows.
+    """Steps of environments, drawn with n-step returns, stacked frames and next observations, or as windows.
 
     An observation is stored once: as the next one of a step it is read from the step that follows. Where none follows
     (yet, or at an episode's end) it has a place of its own. `n_step`, `gamma` and `stack` may be changed at any time.
@@ -42,9 +42,9 @@ class StepReplay:
     ) -> None:
         """Make an empty replay of at least two steps a stream.
 
-        `schema` has a column `reward` and a column, or a mapping of columns, named by `observation`. `stack` is how many
-        of the newest observations make one of a batch. `settings` are those of `PrioritizedReplayBuffer`. Raises
-        ValueError for a setting out of range.
+        `schema` has a column `reward` and a column, or a mapping of columns, named by `observation`. `stack` is how
+        many of the newest observations make one of a batch. `settings` are those of `PrioritizedReplayBuffer`.
+        Raises ValueError for a setting out of range.
         """
         self.num_streams = checked_size("num_streams", num_streams)
         if checked_size("capacity", capacity) < 2 * self.num_streams:
@@ -82,9 +82,9 @@ class StepReplay:
     ) -> IntArray:
         """Add one step of each stream (or of distinct `streams`); return their slots, int64 [n].
 
-        `steps` has the columns of the schema, [n, ...]; for one stream the axis may be missing. An episode is over where
-        `terminated` or `truncated` is true, [n]. A step whose observation isn't the one that the step before led to
-        begins a new piece: it is never taken for its successor. Nothing changes if anything is wrong.
+        `steps` has the columns of the schema, [n, ...]; for one stream the axis may be missing. An episode is over
+        where `terminated` or `truncated` is true, [n]. A step whose observation isn't the one that the step before led
+        to begins a new piece: it is never taken for its successor. Nothing changes if anything is wrong.
         """
         flags = {name: np.asarray(value, bool) for name, value in ((TERMINATED, terminated), (TRUNCATED, truncated))}
         addition = self.buffer.prepare({**steps, **flags}, priority)
@@ -111,10 +111,11 @@ class StepReplay:
     def sample(self, n: int, replacement: bool = True, beta: float | None = None, method: Method = "iid") -> Batch:
         """Draw n steps, as `PrioritizedReplayBuffer.sample` does, and what came of each.
 
-        `data` has the columns; `reward` is the sum of up to `n_step` discounted rewards, which ends with the episode or
-        with the newest step; `next_observation` is what was observed after the last of them and `discount`, [n], what its
-        value counts: gamma to the number of rewards, 0 where the episode terminated, not where it was truncated. With
-        `stack` > 1 observations have shape [n, stack, ...], the newest last, an episode's first one repeated before it.
+        `data` has the columns; `reward` is the sum of up to `n_step` discounted rewards, which ends with the episode
+        or with the newest step; `next_observation` is what was observed after the last of them and `discount`, [n],
+        what its value counts: gamma to the number of rewards, 0 where the episode terminated, not where it was
+        truncated. With `stack` > 1 observations have shape [n, stack, ...], the newest last, an episode's first one
+        repeated before it.
         """
         with self.buffer.lock:
             batch = self.buffer.sample(n, replacement, beta, method)

@@ -1,4 +1,4 @@
-"""Access by slot and age, nested columns, clearing, ages that count, tiny priorities, larger rings: exact, twin, counts."""
+"""Access by slot and age, nested columns, clearing, decay, tiny priorities, larger rings: exact, twin, counts."""
 
 import resource
 import subprocess
@@ -31,9 +31,8 @@ def nested_items(numbers):
 def test_columns_may_be_nested(tmp_path, how):
     buffer = PrioritizedReplayBuffer(10, NESTED)
     buffer.add(nested_items([3, 4, 5]), 1.0)
-    buffer.add(
-        {"observation": {"image": np.ones((2, 2)).astype(np.uint8), "state": {"speed": 1.0, "words": [7]}}, "info": {"a": 1}, "reward": 2.0}
-    )  # fmt: skip
+    one = {"image": np.ones((2, 2), np.uint8), "state": {"speed": 1.0, "words": [7]}}
+    buffer.add({"observation": one, "info": {"a": 1}, "reward": 2.0})
     if how == "file":
         buffer.save(tmp_path / "replay")
         buffer = PrioritizedReplayBuffer.load(tmp_path / "replay", allow_pickle=True)
@@ -171,7 +170,7 @@ def test_priorities_below_the_smallest_normal_float_are_drawn_in_proportion(scal
 
 
 def test_a_ring_of_another_size_goes_on_with_the_oldest():
-    """https://github.com/AI4Finance-Foundation/ElegantRL/pull/299, https://github.com/NVIDIA-NeMo/RL/pull/3138."""
+    """The write position was wrong after a load: https://github.com/AI4Finance-Foundation/ElegantRL/pull/299."""
     buffer = PrioritizedReplayBuffer(5, NESTED, seed=2)
     for number in range(7):
         buffer.add(nested_items([number]), 1.0 + number, key=[number], group=[number % 2])

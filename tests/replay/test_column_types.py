@@ -1,4 +1,4 @@
-"""Exact: every type that a column accepts comes back from file, map, pickle and journal; what doesn't fit is refused."""
+"""Exact: every type that a column accepts comes back from file, map, pickle, journal; what doesn't fit is refused."""
 
 import copy
 import pickle
@@ -19,8 +19,8 @@ from codeit_jax.replay import (
 PADDED = np.dtype({"names": ["x", "y"], "formats": ["u1", "f8"], "offsets": [0, 8], "itemsize": 24})
 FIELDS = np.dtype([("reward", "f4"), ("place", "i2", (2,)), ("inner", [("name", "S3"), ("when", "M8[s]")])])
 TYPES = [
-    *("?", "i1", "u8", ">i4", "f2", "f4", "<f8", ">f8", "g", "c8", "c16", "S5", "U7", ">U3", "V6", "M8[D]", "M8[ns]", "m8[us]"),
-    *(FIELDS, PADDED),
+    *("?", "i1", "u8", ">i4", "f2", "f4", "<f8", ">f8", "g", "c8", "c16", "S5", "U7", ">U3", "V6"),
+    *("M8[D]", "M8[ns]", "m8[us]", FIELDS, PADDED),
 ]  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def bytes_of(values):
 
 @pytest.mark.parametrize("dtype", TYPES, ids=str)
 def test_a_type_comes_back_from_everywhere(tmp_path, dtype):
-    """https://github.com/zarr-developers/zarr-python/issues/6: a structured type came back as raw bytes."""
+    """A structured type came back as raw bytes: https://github.com/zarr-developers/zarr-python/issues/6."""
     values = values_of(dtype)
     items = {"x": values, "pair": np.repeat(values, 2).reshape(4, 2)}
     buffer = make(dtype)
@@ -84,7 +84,7 @@ def test_a_type_comes_back_from_everywhere(tmp_path, dtype):
 
 @pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "int4"])
 def test_types_from_elsewhere_come_back(tmp_path, name):
-    """https://github.com/jax-ml/ml_dtypes/issues/41, https://github.com/zarr-developers/zarr-python/issues/711."""
+    """So did bfloat16: https://github.com/jax-ml/ml_dtypes/issues/41."""
     dtype = np.dtype(getattr(pytest.importorskip("ml_dtypes"), name))
     buffer = PrioritizedReplayBuffer(8, {"x": dtype})
     buffer.add({"x": np.arange(4, dtype=np.float32).astype(dtype)}, 1.0)
@@ -162,13 +162,13 @@ def test_a_setting_out_of_range_is_named(name, make_it):
 
 
 def test_a_size_may_be_written_as_a_float():
-    """https://github.com/instadeepai/Mava/pull/1065: 1e6 in a configuration is a float."""
+    """1e6 in a configuration, which is a float, was refused: https://github.com/instadeepai/Mava/pull/1065."""
     assert PrioritizedReplayBuffer(1e3).capacity == len(SumTree(1e3)) == 1000
     assert isinstance(PrioritizedReplayBuffer(np.float64(4)).capacity, int)
 
 
 def test_positions_are_positions():
-    """https://github.com/confusius-tools/confusius/pull/197: a mask was taken for positions."""
+    """A mask was taken for positions: https://github.com/confusius-tools/confusius/pull/197."""
     buffer = PrioritizedReplayBuffer(8, {"x": np.int64})
     buffer.add({"x": np.arange(8)}, 1.0)
     assert buffer.update_priorities(np.arange(8) >= 6, 9.0) == 2
@@ -191,7 +191,7 @@ def test_positions_are_positions():
 
 
 def test_priorities_have_the_shape_of_the_indices():
-    """https://github.com/thu-ml/tianshou/pull/159, https://github.com/huggingface/trl/issues/6804: (n, 1) beside (n,)."""
+    """(n, 1) met (n,): https://github.com/thu-ml/tianshou/pull/159, https://github.com/huggingface/trl/issues/6804."""
     buffer = PrioritizedReplayBuffer(8, {"x": np.int64})
     buffer.add({"x": np.arange(6)}, 1.0)
     buffer.update_priorities(np.arange(6).reshape(2, 3), np.arange(6.0).reshape(2, 3), np.arange(1, 7).reshape(2, 3))

@@ -101,7 +101,7 @@ def test_a_log_of_the_format_before_is_named(tmp_path):
 
 
 def test_an_item_that_cannot_be_written_down_is_nowhere(tmp_path):
-    """https://github.com/pytorch/rl/issues/1408 and https://github.com/eleurent/rl-agents/issues/74: locks in items."""
+    """A lock in an item: https://github.com/pytorch/rl/issues/1408, https://github.com/eleurent/rl-agents/issues/74."""
     journal = ReplayJournal(tmp_path, lambda: PrioritizedReplayBuffer(9), allow_pickle=True)
     journal.add(["a"], 1.0)
     with pytest.raises(TypeError, match="pickle"):

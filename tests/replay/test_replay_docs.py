@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.replay.make_reports_page import page
+
 TEXT = (Path(__file__).parents[2] / "docs" / "replay.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python(?: torch)?\n(.*?)```", TEXT, re.DOTALL)
 
@@ -59,3 +61,9 @@ def test_torch_example(run):
 def test_no_example_is_left_out():
     assert len(BLOCKS) == 8
     assert all(code.strip() for code in BLOCKS)
+
+
+def test_the_page_of_reports_is_up_to_date():
+    made = page()
+    assert (Path(__file__).parents[2] / "docs" / "replay_reports.md").read_text(encoding="utf-8") == made
+    assert made.count("\n| ") >= 40

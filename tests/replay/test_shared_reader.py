@@ -82,7 +82,8 @@ for round_ in range(300):
         reader.refresh()
         continue
     rows = batch.data["row"]
-    torn += int((rows["copies"] != batch.data["number"][:, None]).sum() + (rows["half"] != batch.data["number"] / 2).sum())
+    torn += int((rows["copies"] != batch.data["number"][:, None]).sum())
+    torn += int((rows["half"] != batch.data["number"] / 2).sum())
     newest = max(newest, int(batch.data["number"].max()))
     if round_ % 10 == 0:
         reader.refresh()

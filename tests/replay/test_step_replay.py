@@ -34,7 +34,8 @@ class Worlds:
             after, terminated, truncated = self.observe(), self.rng.random() < 0.15, self.rng.random() < 0.15
             rows.append(
                 {
-                    "number": len(self.steps), "observation": self.now[stream], "next": after, "episode": self.episode[stream],
+                    "number": len(self.steps), "observation": self.now[stream], "next": after,
+                    "episode": self.episode[stream],
                     "reward": np.float32(self.rng.normal()), "terminated": terminated, "truncated": truncated,
                 }
             )  # fmt: skip

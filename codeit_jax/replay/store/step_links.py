@@ -51,7 +51,7 @@ class StepLinks:
         return frames
 
     def forth(self, slots: IntArray, count: int) -> tuple[IntArray, IntArray]:
-        """Return `count` slots from each on, [n, count], its last one again where a stream ends, and how many differ."""
+        """Return `count` slots from each on, [n, count], the last again where a stream ends, and how many differ."""
         window = np.empty((len(slots), count), np.int64)
         lengths = np.zeros(len(slots), np.int64)
         going = np.ones(len(slots), bool)

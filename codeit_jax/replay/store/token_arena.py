@@ -155,7 +155,7 @@ class TokenArena:
         return TokenRows(self._tokens, self._starts[index], self._lengths[index].astype(np.int64))
 
     def state_dict(self, copy: bool = True) -> dict[str, Any]:
-        """Return the live tokens and the length of every row; without `copy`, tokens in chunks while nothing changes."""
+        """Return the live tokens and the length of every row; without `copy`, chunks, valid until the next change."""
         rows = self[np.arange(len(self))]
         tokens = rows.flat() if copy else ChunkedArray(self._tokens.dtype, (int(rows.lengths.sum()),), rows.chunks)
         return {"tokens": tokens, "lengths": self._lengths[: self._num_rows].copy()}

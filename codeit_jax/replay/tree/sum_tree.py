@@ -45,9 +45,9 @@ class SumTree:
         Raises IndexError for an index outside [0, capacity) and ValueError for a priority that is negative, NaN or
         infinite.
         """
-        if type(indices) is int and type(priorities) is float:
-            if 0 <= indices < self._capacity and 0.0 <= priorities < math.inf:
-                return self.write_one(indices, priorities)
+        plain = type(indices) is int and type(priorities) is float
+        if plain and 0 <= indices < self._capacity and 0.0 <= priorities < math.inf:  # type: ignore[operator]
+            return self.write_one(indices, priorities)  # type: ignore[arg-type]
         values = np.asarray(priorities, dtype=np.float64)
         # All at once: check and sums in one pass over the values.
         if isinstance(indices, slice) and indices == slice(None):
