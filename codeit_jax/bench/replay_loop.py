@@ -40,12 +40,15 @@ class OurLoop:
         self._one = {"observation": rows[0], "action": 1.0, "reward": 1.0, "next": rows[0], "done": 0.0}
 
     def add(self) -> object:
+        """Add one transition."""
         return self._buffer.add(self._one)
 
     def sample(self) -> Any:
+        """Draw a batch."""
         return self._buffer.sample(BATCH)
 
     def update(self, batch: Any, values: FloatArray) -> object:
+        """Set the priorities of a batch."""
         return self._buffer.update_priorities(batch.indices, values, batch.generation)
 
 

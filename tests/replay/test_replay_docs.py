@@ -26,7 +26,7 @@ def run(tmp_path, monkeypatch):
 
 
 def test_dqn_example(run):
-    namespace = run("alpha=0.6")
+    namespace = run("for step in range(200)")
     assert len(namespace["buffer"]) == 200
     assert namespace["batch"].weights.max() == 1.0
 
@@ -42,7 +42,9 @@ def test_group_example(run):
     assert (len(namespace["buffer"]), namespace["num_expired"]) == (2, 0)
 
 
-@pytest.mark.parametrize("text", ["journal.checkpoint()", "SegmentLog(", "ShardedSampler("])
+@pytest.mark.parametrize(
+    "text", ["journal.checkpoint()", "SegmentLog(", "ShardedSampler(", "StepReplay(", "decay=0.999", "SharedReader("]
+)
 def test_examples_that_assert_for_themselves(run, text):
     run(text)
 
@@ -59,7 +61,7 @@ def test_torch_example(run):
 
 
 def test_no_example_is_left_out():
-    assert len(BLOCKS) == 8
+    assert len(BLOCKS) == 11
     assert all(code.strip() for code in BLOCKS)
 
 

@@ -46,7 +46,8 @@ def dtype_from_state(state: Any) -> np.dtype[Any]:
             return np.dtype(getattr(importlib.import_module(_EXTENSIONS), state[0]))
         except (ImportError, AttributeError):
             raise ValueError(f"dtype is {state[0]}: needs the package {_EXTENSIONS}") from None
-    return np.lib.format.descr_to_dtype(_as_descr(state))
+    fields: np.dtype[Any] = np.lib.format.descr_to_dtype(_as_descr(state))
+    return fields
 
 
 def _as_descr(state: Any) -> Any:

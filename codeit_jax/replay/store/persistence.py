@@ -55,9 +55,8 @@ def load_state(path: str | Path, *, mmap: bool = False, allow_pickle: bool = Fal
             raise CorruptFileError(f"{path}: {os.fstat(file.fileno()).st_size} bytes are no replay state")
         # Mode "c", copy on write: changes go to memory, never to the file. Without `mmap` whoever takes an array copies
         # it, and through a map the bytes are in memory once, not twice.
-        image = np.memmap(file, np.uint8, "c")
-    image = image if mmap else image.view(np.ndarray)
-    return read_state(image, str(path), allow_pickle=allow_pickle, verify=verify)
+        image: npt.NDArray[np.uint8] = np.memmap(file, np.uint8, "c")
+    return read_state(image if mmap else image.view(np.ndarray), str(path), allow_pickle=allow_pickle, verify=verify)
 
 
 def write_state(file: BinaryIO, state: Mapping[str, Any]) -> None:
