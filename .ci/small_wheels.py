@@ -18,6 +18,11 @@ ROOT = Path(__file__).resolve().parents[1]
 HOOK = runpy.run_path(str(ROOT / "packaging" / "renamed_sources.py"))
 INSTALLED = {"replay": {"numpy"}, "interpreter": set[str]()}
 """What may be there beside the wheel itself."""
+CONFTEST = """from hypothesis import settings
+
+settings.register_profile("fixed", derandomize=True)
+settings.load_profile("fixed")
+"""
 TEST_TOOLS = ("pytest>=8", "pytest-timeout", "hypothesis", "numpy")
 
 
@@ -41,7 +46,8 @@ def try_library(name: str) -> bool:
         run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", wheel)
         others = installed(python) - {library.name.replace("_", "-"), "pip", "setuptools"}
         size = size_of(python, library.name)
-        print(f"{name}: {library.name}, {size:,} bytes installed; beside it: {' '.join(others) or 'nothing'}")
+        beside = " ".join(others) or "nothing"
+        print(f"{name}: {library.name}, {size:,} bytes installed; beside it: {beside}", flush=True)
         if others != INSTALLED[name]:
             return False
         # Before pytest is there, so that nothing but the wheel can help.
@@ -89,8 +95,9 @@ def copy_tests(name: str, library: Any, target: Path) -> None:
     for stem in others:
         (target / "tests" / name / f"{stem}.py").unlink()
     if others:
-        print(f"{name}: need the whole repository, left to its own tests: {' '.join(sorted(others))}")
+        print(f"{name}: need the whole repository, left to its own tests: {' '.join(sorted(others))}", flush=True)
     (target / "tests" / "__init__.py").write_text("")
+    (target / "tests" / "conftest.py").write_text(CONFTEST)
     (target / "docs").mkdir()
     for page in (ROOT / "docs").glob(f"{name}*.md"):
         (target / "docs" / page.name).write_text(library.renamed(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -43,7 +43,8 @@ def dtype_from_state(state: Any) -> np.dtype[Any]:
         return np.dtype(state)
     if len(state) == 1 and isinstance(state[0], str):
         try:
-            return np.dtype(getattr(importlib.import_module(_EXTENSIONS), state[0]))
+            extension: np.dtype[Any] = np.dtype(getattr(importlib.import_module(_EXTENSIONS), state[0]))
+            return extension
         except (ImportError, AttributeError):
             raise ValueError(f"dtype is {state[0]}: needs the package {_EXTENSIONS}") from None
     fields: np.dtype[Any] = np.lib.format.descr_to_dtype(_as_descr(state))

@@ -229,4 +229,4 @@ def _is_torn(image: bytes, offset: int) -> bool:
     if len(rest) < _PREFIX_BYTES:
         return rest[: len(_MAGIC)] in (_MAGIC[: len(rest)], _SEAL_MAGIC[: len(rest)])
     header, (check,) = rest[: _HEADER.size], _CHECK.unpack(rest[_HEADER.size : _PREFIX_BYTES])
-    return check == zlib.crc32(header) and len(rest) - _PREFIX_BYTES < _HEADER.unpack(header)[2]
+    return check == zlib.crc32(header) and len(rest) - _PREFIX_BYTES < int(_HEADER.unpack(header)[2])
