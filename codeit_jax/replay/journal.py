@@ -71,7 +71,7 @@ class ReplayJournal:
         """Set priorities as `PrioritizedReplayBuffer.update_priorities` does; what has returned is on disk."""
         with self._changing():
             # As the caller gave them: generations decide again, alike, when this is repeated.
-            logged = {
+            logged: dict[str, Any] = {
                 "indices": np.asarray(indices),
                 "priority": np.asarray(priority, dtype=np.float64),
                 "generation": None if generation is None else np.asarray(generation),

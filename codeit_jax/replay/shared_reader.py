@@ -43,8 +43,12 @@ class SharedArrays(NamedTuple):
             path, mode = directory / f"{name}.array", "w+" if new else "r"
             return np.memmap(path, dtype, mode, 0, (length,)).view(np.ndarray)  # type: ignore[call-overload]
 
-        sized = [mapped(name, np.int64, capacity) for name in ("generation", "inserted")]
-        return cls(*sized, mapped("raw", np.float64, capacity), mapped("changes", np.int64, 1))
+        return cls(
+            generation=mapped("generation", np.int64, capacity),
+            inserted=mapped("inserted", np.int64, capacity),
+            raw=mapped("raw", np.float64, capacity),
+            changes=mapped("changes", np.int64, 1),
+        )
 
     @contextmanager
     def changing(self) -> Iterator[None]:

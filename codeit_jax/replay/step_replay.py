@@ -208,7 +208,7 @@ class StepReplay:
 
     def _follows(self, previous: IntArray, columns: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
         """Return which new steps begin where the step before, if it is there, led to."""
-        follows = previous != NONE
+        follows: npt.NDArray[np.bool_] = previous != NONE
         candidates = np.flatnonzero(follows)
         if not len(candidates):
             return follows
