@@ -30,7 +30,7 @@ ROOMS = [
 ]
 JAX_ROOMS = {"parallel", "model", "sampling", "training", "storage", "run", "inference", "bench"}
 # Programs for measuring and comparing, which no other module imports.
-BENCHMARKS = {f"codeit_jax/bench/replay{part}.py" for part in ("", "_peers", "_buffers", "_goals")}
+BENCHMARKS = {f"codeit_jax/bench/replay{part}.py" for part in ("", "_peers", "_buffers", "_loop", "_goals")}
 
 
 def name_of(path):
