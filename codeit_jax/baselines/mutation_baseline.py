@@ -197,7 +197,7 @@ class _Baseline:
             "unique": len(self._first_positions),
             # The counts, and the same as the row that a run's summary has.
             "solved": {**solved, "mutants": solved},
-            "curve": [[count, self._score(count)["pass@3"]] for count in _curve_counts(total)],
+            "curve": [[count, self._score(count)["pass@3"]] for count in curve_counts(total)],
             "attempts": self._attempts[-1] if self._attempts else 0,
             "curve_of_attempts": self._curve_of_attempts(),
             "work": {"programs": {"mutant": len(self._first_positions) * len(self._job.tasks)}},
@@ -284,7 +284,7 @@ class _Baseline:
         return solve_report([found for position, found in self._found if position < count], self._job.tasks)
 
 
-def _curve_counts(num_programs: int) -> list[int]:
+def curve_counts(num_programs: int) -> list[int]:
     """Return doubling numbers of programs, the published ones, and all of them."""
     counts = {count for count in PUBLISHED_COUNTS if count < num_programs}
     count = _FIRST_COUNT

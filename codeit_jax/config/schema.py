@@ -53,6 +53,7 @@ class Config:
     text: "TextConfig" = field(default_factory=lambda: TextConfig())
     model: "ModelConfig" = field(default_factory=lambda: ModelConfig())
     sampling: "SamplingConfig" = field(default_factory=lambda: SamplingConfig())
+    search: "SearchConfig" = field(default_factory=lambda: SearchConfig())
     interpreter: "InterpreterConfig" = field(default_factory=lambda: InterpreterConfig())
     hindsight: "HindsightConfig" = field(default_factory=lambda: HindsightConfig())
     replay: "ReplayConfig" = field(default_factory=lambda: ReplayConfig())
@@ -210,6 +211,15 @@ class SamplingConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class SearchConfig:
+    """Programs that are neither sampled nor there from the start; not in the paper."""
+
+    guided_programs: NonNegativeInt = 0
+    """Guided mutants for each task in a meta-iteration: of the seeds, mutants, samples and earlier guided mutants that
+    come closest to its demonstrations. They are candidates and experiences; 0 is off."""
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class InterpreterConfig:
     """The pool of worker processes and its deterministic limits."""
 
@@ -236,6 +246,9 @@ class HindsightConfig:
     only if all are such."""
     num_demonstrations: PositiveInt | None = None
     """Only the task's N smallest demonstrations can be learned from; null is all. Priority always counts all."""
+    grid_lines: bool = False
+    """Learn also the beginnings of the policy's programs up to each line that gives a grid, and what follows such a
+    line where that needs nothing else of the input; not in the paper."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -252,13 +265,19 @@ class ReplayConfig:
     """The share of its task's demonstrations that a program solves, or the same for all (ablation A3)."""
     policy_experiences: Literal["sampled", "mutants", "none"] = "sampled"
     """What a meta-iteration remembers: the policy's programs; or as many new mutants, run on the search tasks in their
-    place; or nothing. The latter two are ablation A1."""
+    place; or nothing. The latter two are ablation A1. Guided mutants are remembered beside either of the first two."""
     pretraining: Literal["all", "draw"] = "all"
     """What is learned before the first meta-iteration: every seed program and mutant, or `num_train_experiences`."""
     num_policy_experiences: NonNegativeInt = 90_000
     """Drawn from the policy's programs for a learning stage (paper: r_p)."""
     num_train_experiences: NonNegativeInt = 10_000
     """Drawn from seed programs and mutants for a learning stage (paper: r_t)."""
+    max_per_task: PositiveInt | None = None
+    """Experiences of one task that the policy's partition holds; of more those of lowest priority leave. Null is no
+    bound; not in the paper."""
+    distinct: Literal["programs", "behaviors"] = "programs"
+    """What the policy's partition holds once for a task: each program; or, not in the paper, each behavior, which is
+    what a program gives for the task, with the program found first, of those found together the shortest."""
     capacity: PositiveInt = 10_000_000
     """Experiences that each partition holds; a full one drops those of lowest priority."""
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codeit_jax.evaluation.candidates import Candidate
-from codeit_jax.evaluation.selection_rule import select_candidates
+from codeit_jax.evaluation.selection_rule import select_candidates, vote
 from interpreter import Outcome
 
 
@@ -37,6 +37,19 @@ def rank(programs: Sequence[RankedProgram], count: int | None) -> list[RankedPro
         programs: for one task, each text once.
         count: how many to return at most; None for all.
     """
+    return _chosen(programs, select_candidates([program.candidate for program in programs], count))
+
+
+def best_guesses(programs: Sequence[RankedProgram], count: int) -> list[RankedProgram]:
+    """Return the best program of each of the best guesses for the tests, by `vote`.
+
+    Args:
+        programs: for one task, each text once.
+        count: how many to return at most.
+    """
+    return _chosen(programs, vote([program.candidate for program in programs], count))
+
+
+def _chosen(programs: Sequence[RankedProgram], candidates: Sequence[Candidate]) -> list[RankedProgram]:
     by_text = {program.candidate.program: program for program in programs}
-    chosen = select_candidates([program.candidate for program in programs], count)
-    return [by_text[candidate.program] for candidate in chosen]
+    return [by_text[candidate.program] for candidate in candidates]

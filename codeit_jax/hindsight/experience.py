@@ -6,7 +6,7 @@ from typing import Literal
 from codeit_jax.arc import Example
 
 # Of these words: the rows of solutions.jsonl hold them.
-Origin = Literal["seed", "mutant", "policy", "search", "endpoint"]
+Origin = Literal["seed", "mutant", "policy", "search", "endpoint", "guided"]
 """Who wrote a program; enumerative search, and models behind an endpoint, are no part of a run."""
 
 BEFORE_TRAINING = -1

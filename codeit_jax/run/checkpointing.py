@@ -1,5 +1,6 @@
 """A run's state from nothing, from a checkpoint, and into one."""
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from codeit_jax.config.errors import StorageError, UserError, first_line
+from codeit_jax.config.interpreter_limits import limits_from_config
 from codeit_jax.evaluation.solutions import SolutionTable
+from codeit_jax.mutation.parents import Parents
 from codeit_jax.reporting.run_reader import read_solutions
 from codeit_jax.run.components import Components
 from codeit_jax.run.first_stage import FirstStage
@@ -25,6 +28,7 @@ from codeit_jax.training.experience_replay import ExperienceReplay
 from codeit_jax.training.train_step import StepMetrics, TrainState, abstract_state, init_state, state_from_params
 
 SAMPLED_FILE = "sampled.npy"
+POPULATIONS_FILE = "populations.json"
 
 
 def first_state(parts: Components, directory: RunDirectory, monitor: Monitor) -> RunState:
@@ -66,6 +70,7 @@ def first_state(parts: Components, directory: RunDirectory, monitor: Monitor) ->
         initial_programs=initial_programs,
         solutions=solutions,
         sampled=set(),
+        populations=first_stage.populations,
     )
 
 
@@ -103,6 +108,7 @@ def restored_state(
             solutions=SolutionTable(read_solutions(directory.path)),
             sampled=set(np.load(saved.replay / SAMPLED_FILE).tolist()),
             num_sampled=saved.meta["num_sampled"],
+            **_restored_populations(parts, saved),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         # It is whole, so another version's: something is missing in it, or means something else.
@@ -153,6 +159,10 @@ def save_state(parts: Components, directory: RunDirectory, number: int, state: R
         # have equal files.
         if parts.hosts.is_first:
             np.save(folder / SAMPLED_FILE, np.array(sorted(state.sampled), np.uint64))
+            if state.populations:
+                rows = {task_id: parents.to_row() for task_id, parents in state.populations.items()}
+                content = json.dumps({"num_guided": state.num_guided, "populations": rows})
+                (folder / POPULATIONS_FILE).write_text(content, encoding="utf-8")
 
     checkpoint.save(
         directory,
@@ -184,6 +194,18 @@ def _initial_train_state(parts: Components) -> TrainState:
         key = stage_key(parts.config.seed, PRETRAINING, "init")
         return init_state(parts.model, parts.optimizer, parts.mesh, key)
     return state_from_params(parts.optimizer, parts.mesh, params)
+
+
+def _restored_populations(parts: Components, saved: Checkpoint) -> dict[str, Any]:
+    """Return the fields of the state that guided mutation has; none if it is off."""
+    if not parts.config.search.guided_programs:
+        return {}
+    content = json.loads((saved.replay / POPULATIONS_FILE).read_text(encoding="utf-8"))
+    limits = limits_from_config(parts.config.interpreter)
+    populations = {
+        task.id: Parents.from_rows(task, limits, [content["populations"][task.id]]) for task in parts.search_tasks
+    }
+    return {"num_guided": content["num_guided"], "populations": populations}
 
 
 def _new_replay(parts: Components) -> ExperienceReplay:

@@ -93,6 +93,7 @@ def build_components(config: Config, pool: InterpreterPool, hosts: Hosts, trace:
         UserError: a task source, programs file, tokenizer, weights folder or device isn't as it should be, or nothing
             is left to learn from.
     """
+    _check_guided(config)
     # The files first and the network last: a misspelled path shows before anything is compiled.
     search_tasks = load_tasks(config.data.search_tasks)[: config.data.num_search_tasks]
     training_tasks = load_tasks(config.data.training_tasks)
@@ -135,6 +136,21 @@ def build_components(config: Config, pool: InterpreterPool, hosts: Hosts, trace:
         mesh=mesh,
         hosts=hosts,
     )
+
+
+def _check_guided(config: Config) -> None:
+    """Refuse guided mutation without its first parents.
+
+    Raises:
+        UserError: seeds and mutants don't run on all demonstrations of the search tasks.
+    """
+    mutation = config.mutation
+    if config.search.guided_programs and not (mutation.score_tasks and mutation.candidates == "all"):
+        found = f"mutation.score_tasks {mutation.score_tasks} and mutation.candidates {mutation.candidates!r}"
+        raise UserError(
+            f"search.guided_programs is {config.search.guided_programs} with {found}, expected True and 'all': "
+            "the first parents are found while seeds and mutants are scored"
+        )
 
 
 def prepare_runtime(config: HardwareConfig) -> None:

@@ -2,19 +2,22 @@
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import interpreter
+from codeit_jax.arc import Grid, Task
 from codeit_jax.config.errors import PreemptedError, StorageError, UserError
 from codeit_jax.config.interpreter_limits import limits_from_config
 from codeit_jax.evaluation import Candidate
 from codeit_jax.evaluation.screening import screen_tasks
 from codeit_jax.hindsight import Origin
 from codeit_jax.mutation import ATTEMPTS_PER_PROGRAM, Accepted, Mutant, MutantGenerator
+from codeit_jax.mutation.parents import Parents
 from codeit_jax.mutation.validity import valid_outputs
 from codeit_jax.run.components import Components
+from codeit_jax.run.guided_stage import new_populations
 from codeit_jax.run.monitor import Monitor
 from codeit_jax.run.provenance import input_digests
 from codeit_jax.storage.job_directory import JobDirectory
@@ -34,6 +37,9 @@ class FirstStage:
         parts: of the run.
         directory: the run's.
         monitor: watches, and decides when to stop.
+
+    Attributes:
+        populations: of guided mutation, by task; empty if that is off.
 
     Raises:
         StorageError: the files can't be written.
@@ -101,14 +107,21 @@ class FirstStage:
             [origin for origin, _ in programs],
             pool=self._parts.pool,
             screen=self._parts.config.mutation.candidates,
+            observe=self._observe,
         )
         for task, found in screened:
             rows = {str(position): candidate.to_row() for position, candidate in found.items()}
-            self._directory.append(_SCREENED, [{"task_id": task.id, "found": rows}])
+            parents = self.populations.get(task.id)
+            population = {} if parents is None else {"population": parents.to_row()}
+            self._directory.append(_SCREENED, [{"task_id": task.id, "found": rows, **population}])
             self._screened[task.id] = found
             on_progress(len(self._screened), len(tasks))
             self._stop_if_asked("screen")
         return [candidate for task in tasks for candidate in self._screened[task.id].values()]
+
+    def _observe(self, task: Task, texts: Sequence[str], outputs: Iterable[Sequence[Grid | None]]) -> None:
+        if task.id in self.populations:
+            self.populations[task.id].observe(texts, outputs)
 
     def _stop_if_asked(self, point: str) -> None:
         if self._monitor.should_stop(point):
@@ -132,6 +145,8 @@ class FirstStage:
         hosts = self._parts.hosts
         self._directory = JobDirectory(self._path, FOLDER, _settings(self._parts), writes=hosts.is_first)
         self._known, self._screened = [], {}
+        config, tasks = self._parts.config, self._parts.search_tasks
+        self.populations = new_populations(config, tasks)
         try:
             for row in self._directory.rows(_MUTANTS):
                 program = interpreter.parse(row["program"])
@@ -139,6 +154,9 @@ class FirstStage:
             for row in self._directory.rows(_SCREENED):
                 found = {int(position): Candidate.from_row(found) for position, found in row["found"].items()}
                 self._screened[row["task_id"]] = found
+                if self.populations:
+                    task, limits = tasks[row["task_id"]], limits_from_config(config.interpreter)
+                    self.populations[task.id] = Parents.from_rows(task, limits, [row["population"]])
         except BaseException:
             self._directory.close()
             raise
@@ -188,6 +206,7 @@ def _settings(parts: Components) -> dict[str, Any]:
         "seed": config.seed,
         "mutation": asdict(config.mutation),
         "interpreter": {**asdict(config.interpreter), "num_workers": None},
+        "guided": config.search.guided_programs > 0,
     }
     # As they come back from the file.
     plain: dict[str, Any] = json.loads(json.dumps(settings))

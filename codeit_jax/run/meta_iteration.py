@@ -21,11 +21,13 @@ from codeit_jax.hindsight import (
     submit_programs,
 )
 from codeit_jax.hindsight.executions import NO_GRID_SIZE
+from codeit_jax.hindsight.grid_lines import line_experiences
 from codeit_jax.run.components import Components
+from codeit_jax.run.guided_stage import guided_mutation
 from codeit_jax.run.initial_data import fresh_mutants
 from codeit_jax.run.monitor import Monitor, StageNotes
 from codeit_jax.run.sample_counts import length_histogram, primitive_uses, syntax_faults
-from codeit_jax.run.state import PRETRAINING, RunState, Stage, stage_key, stage_rng
+from codeit_jax.run.state import PRETRAINING, RunState, Stage, programs_tried, stage_key, stage_rng
 from codeit_jax.sampling import SampledProgram, with_canonical_texts
 from codeit_jax.storage.faults import fault_point
 from codeit_jax.training.batches import PlannedBatch
@@ -62,7 +64,6 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
                 for batch in parts.sampler.sample(state.train.params, parts.prompts, key):
                     batch = with_canonical_texts(batch, config.interpreter.mode)
                     programs += batch
-                    # The workers run this batch while the device draws the next.
                     running.append(submit(batch, parts))
                     stage.advance(len(programs), len(parts.prompts) * config.sampling.draws_per_task)
                     if monitor.should_stop("sample"):
@@ -71,9 +72,10 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
         executions = execute(state, running, parts, monitor)
         experiences = relabel(state, executions, parts, monitor)
         places = find_solutions(state, executions, parts, monitor)
-        if config.replay.policy_experiences != "none":
-            mutants = config.replay.policy_experiences == "mutants"
-            remember(state, new_mutants(state, parts, monitor) if mutants else experiences, monitor)
+        state, guided = guided_mutation(state, executions, parts, monitor)
+        if config.replay.policy_experiences == "mutants":
+            experiences = new_mutants(state, parts, monitor)
+        remember(state, experiences + guided, parts, monitor)
         score(state, places, parts, monitor)
         state = replace(state, stage=Stage.LEARN)
 
@@ -99,7 +101,10 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
 
 
 def submit(batch: Sequence[SampledProgram], parts: Components) -> PendingExecutions:
-    """Submit each task's programs for its demonstrations; without `hardware.overlap`, wait for them."""
+    """Submit each task's programs for its demonstrations.
+
+    The workers run this batch while the device draws the next; without `hardware.overlap`, wait for them.
+    """
     by_task: dict[str, list[str]] = {}
     for program in batch:
         by_task.setdefault(program.task_id, []).append(program.text)
@@ -176,7 +181,8 @@ def relabel(state: RunState, executions: Sequence[Execution], parts: Components,
         monitor: watches.
 
     Returns:
-        An experience for each program that teaches something, in the order of the executions.
+        An experience for each program that teaches something, in the order of the executions; then, if the setting
+        asks for them, those of the programs' parts.
     """
     with monitor.stage(state.iteration, "relabel") as stage:
         experiences = relabel_all(
@@ -189,6 +195,18 @@ def relabel(state: RunState, executions: Sequence[Execution], parts: Components,
         )
         solving = sum(experience.demonstration_performance > 0 for experience in experiences)
         stage.note(experiences=len(experiences), solving=solving)
+        if parts.config.hindsight.grid_lines:
+            lines = line_experiences(
+                executions,
+                parts.search_tasks,
+                parts.config.hindsight,
+                pool=parts.pool,
+                origin="policy",
+                iteration=state.iteration,
+                order=parts.config.text.demonstration_order,
+            )
+            stage.note(prefixes=len(lines.prefixes), suffixes=len(lines.suffixes))
+            experiences += [*lines.prefixes, *lines.suffixes]
     return experiences
 
 
@@ -218,21 +236,15 @@ def find_solutions(state: RunState, executions: Sequence[Execution], parts: Comp
             state.initial_programs,
             pool=parts.pool,
             iteration=state.iteration,
-            work=programs_tried(state, parts),
+            work=programs_tried(parts.config, len(state.initial_programs), state.iteration, guided=False),
         )
-        new = table.add(found)
+        new = table.add(map(table.with_guided_copies, found))
         places = [place for key in solving if (place := table.place("policy", *key)) is not None]
         stage.note(solving=len(solving), new=len(new))
     # At once, for whoever watches the file; killed before the next checkpoint, the run truncates it on resume.
     monitor.keep_solutions(new)
     monitor.keep_sampled(state.iteration, places)
     return places
-
-
-def programs_tried(state: RunState, parts: Components) -> int:
-    """Return how many programs have been tried for each task, this meta-iteration's samples included."""
-    screened = len(state.initial_programs) if parts.config.mutation.score_tasks else 0
-    return screened + (state.iteration + 1) * parts.config.sampling.samples_per_task
 
 
 def new_mutants(state: RunState, parts: Components, monitor: Monitor) -> list[Experience]:
@@ -243,14 +255,17 @@ def new_mutants(state: RunState, parts: Components, monitor: Monitor) -> list[Ex
     return experiences
 
 
-def remember(state: RunState, experiences: Sequence[Experience], monitor: Monitor) -> None:
-    """Add the experiences to the replay.
+def remember(state: RunState, experiences: Sequence[Experience], parts: Components, monitor: Monitor) -> None:
+    """Add the experiences to the replay, unless nothing is to be remembered.
 
     Args:
         state: its replay grows.
         experiences: of the meta-iteration.
+        parts: of the run.
         monitor: watches.
     """
+    if parts.config.replay.policy_experiences == "none":
+        return
     with monitor.stage(state.iteration, "replay") as stage:
         too_long = state.replay.add(experiences)
         size = len(state.replay["policy"])

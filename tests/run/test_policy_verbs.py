@@ -217,13 +217,22 @@ def solved_task(whole):
     return next(row["task_id"] for row in rows_of(whole, "solutions.jsonl") if all(row["demonstrations"]))
 
 
-def test_solve_predicts_by_the_selection_rule(whole, tasks, capsys):
+def test_solve_predicts_by_vote_and_says_what_the_papers_rule_chooses(whole, tasks, capsys):
     task = tasks[solved_task(whole)]
     every = call(capsys, "sample", whole, task.id, "--num", 24, "--workers", 1)
     result = call(capsys, "solve", whole, task.id, "--num", 24, "--workers", 1)
     held = [program for program in every["programs"] if any(program["demonstrations"])]
-    assert result["programs"] == held[:3]
-    assert result["predictions"] == [program["predictions"] for program in held[:3]]
+    assert result["paper_rule"]["programs"] == held[:3]
+    assert result["paper_rule"]["predictions"] == [program["predictions"] for program in held[:3]]
+    # The vote, written out: equal predictions are one guess.
+    groups: dict[str, list] = {}
+    for program in held:
+        if None not in program["predictions"]:
+            groups.setdefault(json.dumps(program["predictions"]), []).append(program)
+    best = sorted(groups.values(), key=lambda group: (-sum(group[0]["demonstrations"]), -len(group)))[:3]
+    assert result["programs"] == [group[0] for group in best]
+    assert result["predictions"] == [group[0]["predictions"] for group in best]
+    assert len({json.dumps(prediction) for prediction in result["predictions"]}) == len(result["predictions"]) >= 1
     assert result["solved"] == every["solved"]
     assert result["solved"]["demonstrations"] == 1
     assert result["task_id"] == task.id
