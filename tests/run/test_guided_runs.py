@@ -60,8 +60,8 @@ def test_without_the_setting_no_file_speaks_of_it(whole):
 
 
 def test_a_run_that_was_stopped_ends_as_an_uninterrupted_one(tiny, guided, tmp_path, monkeypatch):
-    # While the first guided mutants are written down; then in the middle of learning from them.
-    for fault, code in (("solutions.jsonl:2:eio", 4), ("learn:2:term", 75)):
+    # While the first parents are found; while the first guided mutants are written down; while they are learned from.
+    for fault, code in (("screened.jsonl:3:eio", 4), ("solutions.jsonl:3:eio", 4), ("learn:2:term", 75)):
         monkeypatch.setattr(faults, "armed", faults.read_fault(fault))
         assert tiny(tmp_path / "run", GUIDED).code == code
     assert tiny(tmp_path / "run", GUIDED).code == 0
