@@ -135,8 +135,10 @@ def test_time_bounds_a_job_and_more_time_continues_it(tmp_path, whole, pool):
     assert summary["programs"] == 0
     assert run(tmp_path, pool, seconds=1e9) == whole
     # The time of earlier calls is spent.
-    times = tmp_path / "times.jsonl"
-    times.write_text(times.read_text() + '{"start": 80, "t_seconds": 1000.0, "t_core_seconds": 0.0}\n')
+    settings = GuidedJob(seeds=SEEDS, tasks=TASKS, seed=5, num_programs=None, seconds=None).settings()
+    with JobDirectory(tmp_path, "mutate", settings) as directory:
+        list(directory.rows("times.jsonl"))  # before anything is appended
+        directory.append("times.jsonl", [{"start": 80, "t_seconds": 1000.0, "t_core_seconds": 0.0}])
     assert run(tmp_path, pool, num_programs=200, seconds=1000.0)[1]["programs"] == 100
 
 
