@@ -32,7 +32,10 @@ def _one_device_for_the_policy(monkeypatch):
     monkeypatch.setattr(trained_policy, "make_mesh", lambda config: make_mesh(config, jax.devices()[:1]))
 
 
-@pytest.fixture(scope="module", params=[*list(KINDS)[:2], pytest.param("t5, adapters", marks=pytest.mark.slow)])
+@pytest.fixture(
+    scope="module",
+    params=[kind if kind == "decoder, adapters" else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS],
+)
 def run(request, tiny, tmp_path_factory):
     from tests.run.tiny_run import one_device
 

@@ -49,14 +49,6 @@ LENGTHS = np.array([10, 7, 3, 0])  # the last one fills up the batch
 TEMPERATURE = np.float32(0.9)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quick_compiling():
-    """Compiling takes longer than everything else here; these programs run for milliseconds."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture(
     scope="module",
     params=[name if name == "mistral" else pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES],
