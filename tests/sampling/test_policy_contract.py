@@ -170,6 +170,7 @@ def test_only_program_tokens_that_count_are_learned_and_all_that_is_learned_chan
     assert all(("_lora_" in path) == adapts for path, _ in leaves(gradient))
 
 
+@pytest.mark.slow
 def test_eight_devices_do_what_one_does(policy):
     model, params = policy
     mesh = make_mesh(HardwareConfig(data=2, fsdp=2, tensor=2), jax.devices())
