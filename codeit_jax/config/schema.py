@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
+from codeit_jax.config.model_schema import ModelConfig
 from codeit_jax.config.value_types import (
     AxisSize,
     Buckets,
@@ -51,7 +52,7 @@ class Config:
     data: "DataConfig" = field(default_factory=lambda: DataConfig())
     mutation: "MutationConfig" = field(default_factory=lambda: MutationConfig())
     text: "TextConfig" = field(default_factory=lambda: TextConfig())
-    model: "ModelConfig" = field(default_factory=lambda: ModelConfig())
+    model: ModelConfig = field(default_factory=ModelConfig)
     sampling: "SamplingConfig" = field(default_factory=lambda: SamplingConfig())
     search: "SearchConfig" = field(default_factory=lambda: SearchConfig())
     interpreter: "InterpreterConfig" = field(default_factory=lambda: InterpreterConfig())
@@ -142,47 +143,6 @@ class TextConfig:
     def max_program_tokens(self) -> int:
         """Longer programs aren't sampled, and are learned as `long_programs` says."""
         return self.program_buckets[-1]
-
-
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
-class ModelConfig:
-    """A T5 encoder-decoder (Raffel et al., 2020); the defaults are CodeT5-small's."""
-
-    d_model: PositiveInt = 512
-    """Width of the residual stream."""
-    d_ff: PositiveInt = 2048
-    """Width of the feed-forward layer."""
-    d_kv: PositiveInt = 64
-    """Width of a head's queries, keys and values."""
-    num_heads: PositiveInt = 8
-    """Attention heads of a layer."""
-    num_encoder_layers: PositiveInt = 6
-    """Layers that read the prompt."""
-    num_decoder_layers: PositiveInt = 6
-    """Layers that write the program."""
-    feed_forward: Literal["relu", "gated-gelu"] = "relu"
-    """The feed-forward layer of T5 v1.0, or of v1.1."""
-    tie_embeddings: bool = True
-    """The output head is the embedding; decoder outputs are then scaled by `d_model ** -0.5`."""
-    dropout: Probability = 0.1
-    """Share of activations dropped while training."""
-    num_buckets: PositiveInt = 32
-    """Relative positions that attention tells apart."""
-    max_distance: PositiveInt = 128
-    """Tokens further apart than this share a bucket."""
-    norm_epsilon: PositiveFloat = 1e-6
-    """Added to the mean square that a layer norm divides by the root of."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Numbers of the computation; parameters stay float32."""
-    scan_layers: bool = True
-    """Run equal layers in a loop, so that compiling takes a time that doesn't grow with depth."""
-    remat: Literal["none", "dots", "layer"] = "none"
-    """Recompute attention's weights (`dots`) or whole layers in the backward pass, to save memory."""
-    weights: str | None = None
-    """Folder with config.json and the tensors; null starts from random weights (ablation A4)."""
-    weights_tokenizer: str | None = None
-    """Folder with the weights' own byte pairs, for `text.tokenizer: native`: each new token's embedding starts as the
-    mean of its text's pieces."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

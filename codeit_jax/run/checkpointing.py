@@ -16,10 +16,10 @@ from codeit_jax.reporting.run_reader import read_solutions
 from codeit_jax.run.components import Components
 from codeit_jax.run.first_stage import FirstStage
 from codeit_jax.run.initial_data import initial_experiences, screen_initial_programs, seed_experiences
-from codeit_jax.run.initial_weights import load_initial_params
+from codeit_jax.run.initial_weights import initial_adapters, initial_key, load_initial_params
 from codeit_jax.run.monitor import Monitor
 from codeit_jax.run.provenance import check_inputs, provenance
-from codeit_jax.run.state import PRETRAINING, RunState, Stage, iteration_name, stage_key
+from codeit_jax.run.state import PRETRAINING, RunState, Stage, iteration_name
 from codeit_jax.storage import checkpoint
 from codeit_jax.storage.checkpoint import Checkpoint
 from codeit_jax.storage.faults import fault_point
@@ -189,10 +189,11 @@ def describe(meta: Mapping[str, Any]) -> str:
 
 
 def _initial_train_state(parts: Components) -> TrainState:
-    params = load_initial_params(parts.config.model, parts.tokenizer)
+    # With adapters the weights are those that stay as they are, which `parts` has.
+    adapts = bool(parts.frozen.params) or parts.model.config.lora_weights is not None
+    params = initial_adapters(parts.model) if adapts else load_initial_params(parts.config.model, parts.tokenizer)
     if params is None:
-        key = stage_key(parts.config.seed, PRETRAINING, "init")
-        return init_state(parts.model, parts.optimizer, parts.mesh, key)
+        return init_state(parts.model, parts.optimizer, parts.mesh, initial_key(parts.config.seed))
     return state_from_params(parts.optimizer, parts.mesh, params)
 
 

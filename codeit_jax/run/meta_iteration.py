@@ -61,7 +61,7 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
         key = stage_key(config.seed, iteration, "sample")
         with monitor.stage(iteration, "sample", title="sampling") as stage:
             with monitor.devices(parts.sampling_sizes):
-                for batch in parts.sampler.sample(state.train.params, parts.prompts, key):
+                for batch in parts.sampler.sample(parts.whole(state.train.params), parts.prompts, key):
                     batch = with_canonical_texts(batch, config.interpreter.mode)
                     programs += batch
                     running.append(submit(batch, parts))
@@ -362,7 +362,7 @@ def measure_held_out(state: RunState, parts: Components, stage: StageNotes, moni
     """
     if parts.held_out is None:
         return
-    metrics = parts.held_out.measure(state.train.params)
+    metrics = parts.held_out.measure(parts.whole(state.train.params))
     stage.note(**{k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(metrics).items()})
     monitor.say(
         f"{state.name}: {metrics.held_out_programs} held-out programs cost {metrics.held_out_loss:.2f} nats each, "

@@ -36,7 +36,9 @@ def provenance(parts: Components) -> dict[str, Any]:
 def input_digests(parts: Components) -> dict[str, str]:
     """Return the digest of the content behind each setting that names a file, by setting."""
     programs = "\n".join(f"{seed.task_id}\n{seed.program}" for seed in parts.seeds)
-    return {
+    # Adapters mean nothing on another base, which a checkpoint doesn't have.
+    base = {} if parts.frozen.digest is None else {"model.weights": parts.frozen.digest}
+    return base | {
         "data.search_tasks": parts.search_tasks.digest,
         "data.training_tasks": parts.training_tasks.digest,
         "data.seeds": hashlib.sha256(programs.encode()).hexdigest()[:16],

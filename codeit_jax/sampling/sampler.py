@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 
 from codeit_jax.config.errors import UserError
 from codeit_jax.config.schema import Dialect, SamplingConfig
-from codeit_jax.model import Params, T5Model
+from codeit_jax.model import Params, PolicyModel
 from codeit_jax.parallel.mesh import batch_sharding, fully_replicated, num_batch_shards, put, replicated
 from codeit_jax.programs import canonical_text
 from codeit_jax.sampling.automaton import Automaton, stop_at_bad_token
@@ -76,7 +76,7 @@ class Sampler:
 
     def __init__(
         self,
-        model: T5Model,
+        model: PolicyModel,
         tokenizer: Tokenizer,
         config: SamplingConfig,
         *,

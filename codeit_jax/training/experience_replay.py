@@ -67,10 +67,12 @@ class ExperienceReplay:
         self._text = text
         self._tokenizer = tokenizer
         self._hosts = hosts
+        # Half the bytes for every vocabulary but those of the large decoders.
+        tokens = Tokens(np.uint16 if tokenizer.vocabulary_size <= 1 << 16 else np.uint32)
         # Token rows, not experiences: encoded once, when they are added, however often they are drawn.
         schema: dict[str, Tokens | DTypeLike] = {
-            "prompt": Tokens(),
-            "program": Tokens(),
+            "prompt": tokens,
+            "program": tokens,
             "home": np.uint32,
             "origin": np.int8,
             "iteration": np.int32,
