@@ -10,7 +10,7 @@ from codeit_jax.hindsight import solved_demonstrations
 from codeit_jax.hindsight.executions import execute
 from codeit_jax.storage import faults
 from codeit_jax.training.experience_replay import ORIGINS
-from tests.run.tiny_run import read_json, result_of, rows_of
+from tests.run.tiny_run import one_device, read_json, result_of, rows_of
 
 GUIDED = "search.guided_programs=20"
 
@@ -18,7 +18,8 @@ GUIDED = "search.guided_programs=20"
 @pytest.fixture(scope="module")
 def guided(tiny, tmp_path_factory):
     directory = tmp_path_factory.mktemp("guided") / "run"
-    done = tiny(directory, GUIDED)
+    with one_device():
+        done = tiny(directory, GUIDED)
     assert (done.code, done.err) == (0, "")
     return directory
 

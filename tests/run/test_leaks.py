@@ -44,7 +44,8 @@ def without_scores(value):
         return [without_scores(one) for one in value]
     if not isinstance(value, dict):
         return value
-    scored = SCORED | {"tests", "solved_tasks", "snapshot"}
+    # A line's check is of all that it says.
+    scored = SCORED | {"tests", "solved_tasks", "policy_last_tasks", "snapshot", "check"}
     return {key: without_scores(one) for key, one in value.items() if key not in scored}
 
 

@@ -84,11 +84,12 @@ def one_device() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(components, "make_mesh", lambda config: make_mesh(config, jax.devices()[:1]))
         patch.setattr(components, "make_optimizer", OPTIMIZERS)
+        optimizes_little = jax.config.read("jax_disable_most_optimizations")
         for option, value in COMPILING.items():
             jax.config.update(option, value)
         compilation_cache.reset_cache()  # JAX asks only once whether there is one
         yield
-    jax.config.update("jax_disable_most_optimizations", False)
+    jax.config.update("jax_disable_most_optimizations", optimizes_little)
     jax.config.update("jax_compilation_cache_dir", None)
     compilation_cache.reset_cache()
 
