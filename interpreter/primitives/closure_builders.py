@@ -6,6 +6,7 @@ Every call of a closure costs one unit, because closures that use a closure twic
 from interpreter.primitives.closures import as_closure
 from interpreter.values.meter import METER, SizeExceeded, WorkExceeded, charge
 from interpreter.values.order import Value
+from interpreter.values.weight import comparing_units
 
 _MAX_POWER = 500  # the language promises no more
 
@@ -36,9 +37,11 @@ def chain(h: Value, g: Value, f: Value) -> Value:
 
 def matcher(function: Value, target: Value) -> Value:
     """Return the test whether function(x) equals the target."""
+    units = 1 if type(target) is int else 1 + comparing_units(target)
+    charge(units - 1)
 
     def matches(x: Value) -> Value:
-        METER.left -= 1
+        METER.left -= units
         if METER.left < 0:
             raise WorkExceeded
         return function(x) == target

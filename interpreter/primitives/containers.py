@@ -1,12 +1,19 @@
 """Building, joining and filtering tuples and sets without calling a function."""
 
+from collections.abc import Iterable
 from itertools import chain
 from itertools import product as pairs_of
 from typing import cast
 
 from interpreter.values.meter import charge, reserve
 from interpreter.values.order import Value, first_of, in_order, ordered
-from interpreter.values.weight import charge_nested, reserve_copies
+from interpreter.values.weight import (
+    charge_comparing,
+    charge_hashing,
+    charge_hashing_again,
+    charge_nested,
+    reserve_copies,
+)
 
 
 def kind_of(container: Value) -> type:
@@ -30,6 +37,7 @@ def contained(value: Value, container: Value) -> Value:
     """Return whether an element equals the value."""
     if type(container) is tuple:
         charge(len(container))
+    charge_comparing(value, len(container))
     return value in container
 
 
@@ -38,6 +46,7 @@ def combine(a: Value, b: Value) -> Value:
     reserve(len(a) + len(b))
     if kind_of(a) is tuple:
         return a + (b if type(b) is tuple else tuple(in_order(b)))
+    charge_comparing(b)
     return a.union(b)
 
 
@@ -45,6 +54,7 @@ def intersection(a: Value, b: Value) -> Value:
     """Keep what is in both sets (bitwise "and" of two integers)."""
     if type(a) is frozenset:
         charge(len(a))
+        charge_comparing(a)
     return a & b
 
 
@@ -54,6 +64,8 @@ def difference(a: Value, b: Value) -> Value:
     if not a:
         return a
     charge(len(a) + len(b))
+    charge_comparing(a)
+    charge_comparing(b)
     if kind is frozenset:
         return a.difference(b)
     excluded = b if type(b) is frozenset else set(b)
@@ -65,7 +77,7 @@ def dedupe(tup: Value) -> Value:
     if type(tup) is not tuple and tup != frozenset():
         raise TypeError("dedupe needs a tuple")
     charge(len(tup))
-    charge_nested(tup)
+    charge_comparing(tup)
     return tuple(dict.fromkeys(tup))
 
 
@@ -82,6 +94,7 @@ def merge(containers: Value) -> Value:
     kind = kind_of(containers)
     reserve(sum(map(len, containers)) + len(containers))
     if kind is frozenset:
+        charge_hashing_again(containers)
         return frozenset().union(*containers)
     if frozenset in set(map(type, containers)):
         return tuple(chain.from_iterable(map(in_order, containers)))
@@ -90,7 +103,8 @@ def merge(containers: Value) -> Value:
 
 def initset(value: Value) -> Value:
     """Return the set of one value."""
-    charge_nested((value,))
+    if type(value) is not int:
+        charge_hashing_again((value,))
     return frozenset((value,))
 
 
@@ -99,13 +113,15 @@ def insert(value: Value, container: Value) -> Value:
     if type(container) is not frozenset:
         raise TypeError("insert needs a set")
     reserve(len(container) + 1)
-    charge_nested((value,))
+    if type(value) is not int:
+        charge_hashing_again((value,))
     return container.union((value,))
 
 
 def remove(value: Value, container: Value) -> Value:
     """Drop every element equal to the value."""
     charge(len(container))
+    charge_comparing(value, len(container))
     if kind_of(container) is frozenset:
         return container.difference((value,))
     return tuple([element for element in container if element != value]) if value in container else container
@@ -114,6 +130,7 @@ def remove(value: Value, container: Value) -> Value:
 def other(container: Value, value: Value) -> Value:
     """Return the first element that differs from the value; none fails."""
     charge(len(container))
+    charge_comparing(value, len(container))
     if kind_of(container) is frozenset:
         return first_of(container.difference((value,)))
     return next(element for element in container if element != value)
@@ -139,22 +156,31 @@ def product(a: Value, b: Value) -> Value:
     if not len(b):  # then a may be anything: the language walks it once for each element of b
         return frozenset()
     reserve(len(a) * len(b))
-    charge_nested(a)
-    charge_nested(b)
+    charge_hashing(a, len(b))
+    charge_hashing(b, len(a))
     return frozenset(pairs_of(a, b))
 
 
 def pair(a: Value, b: Value) -> Value:
     """Pair elements in order, as far as the shorter container goes."""
-    reserve(min(len(a), len(b)))
     charge_nested(a)
     charge_nested(b)
-    return tuple(zip(in_order(a), in_order(b), strict=False))
+    return tuple(paired(a, b))
+
+
+def paired(a: Value, b: Value) -> Iterable[tuple[Value, Value]]:
+    """Iterate over pairs of elements in order, as far as the shorter container goes, charging one unit for each."""
+    number = min(len(a), len(b))
+    reserve(number)
+    for container in (a, b):
+        if type(container) is frozenset:  # then all of it is sorted
+            charge(len(container) - number)
+    return zip(in_order(a), in_order(b), strict=False)
 
 
 def sizefilter(container: Value, n: Value) -> Value:
     """Return the set of the members that have n elements."""
     charge(len(container))
     if type(container) is tuple:
-        charge_nested(container)
+        charge_hashing_again(container)
     return frozenset([member for member in container if len(member) == n])

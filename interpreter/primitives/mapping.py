@@ -1,13 +1,13 @@
 """Calling a function on every element."""
 
 from interpreter.primitives.bounded_calls import call_combinations, call_each, enter, leave
-from interpreter.primitives.containers import kind_of, merge
+from interpreter.primitives.containers import kind_of, merge, paired
 from interpreter.primitives.lazy_cells import LazyCells
 from interpreter.primitives.moved_patterns import lazy_images
 from interpreter.primitives.segments import all_segments
 from interpreter.values.meter import METER, charge, reserve
 from interpreter.values.order import Value, in_order
-from interpreter.values.weight import charge_nested, nesting_compounds
+from interpreter.values.weight import charge_hashing, charge_nested, nesting_compounds
 
 _SET = frozenset({frozenset})
 FEW_INDICES = 150
@@ -18,8 +18,11 @@ def apply(function: Value, container: Value) -> Value:
     """Map, keeping the kind; equal results in a set collapse."""
     kind = kind_of(container)
     charge(len(container))
-    results = call_each(function, container)
-    charge_nested(results)
+    return _gathered(kind, call_each(function, container))
+
+
+def _gathered(kind: type, results: list[Value]) -> Value:
+    (charge_hashing if kind is frozenset else charge_nested)(results)
     return kind(results)
 
 
@@ -34,8 +37,7 @@ def rapply(functions: Value, value: Value) -> Value:
             results.append(function(value))
         finally:
             leave(frames)
-    charge_nested(results)
-    return kind(results)
+    return _gathered(kind, results)
 
 
 def mapply(function: Value, container: Value) -> Value:
@@ -50,8 +52,7 @@ def mapply(function: Value, container: Value) -> Value:
     if kind is frozenset and _SET.issuperset(map(type, results)):
         reserve(sum(map(len, results)))
         return frozenset().union(*results)
-    charge_nested(results)
-    return merge(kind(results))
+    return merge(_gathered(kind, results))
 
 
 def mapply_lazy(function: Value, container: Value) -> LazyCells | Value:
@@ -69,10 +70,10 @@ def mapply_lazy(function: Value, container: Value) -> LazyCells | Value:
 
 def papply(function: Value, a: Value, b: Value) -> Value:
     """Call the function on paired elements, as far as the shorter container goes."""
-    charge(min(len(a), len(b)))
+    pairs = paired(a, b)
     frames = enter(function)
     try:
-        results = [function(x, y) for x, y in zip(in_order(a), in_order(b), strict=False)]
+        results = [function(x, y) for x, y in pairs]
     finally:
         leave(frames)
     charge_nested(results)
@@ -92,5 +93,4 @@ def prapply(function: Value, a: Value, b: Value) -> Value:
     if (segments := all_segments(function, a, b)) is not None:
         return segments
     results = call_combinations(function, a, b)
-    charge_nested(results)
-    return frozenset(results)
+    return _gathered(frozenset, results)

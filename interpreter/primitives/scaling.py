@@ -8,9 +8,10 @@ from interpreter.primitives.arithmetic import add
 from interpreter.primitives.bounds import bounds
 from interpreter.primitives.colors import count_cells
 from interpreter.primitives.geometry import crop
-from interpreter.primitives.raster import MAX_CELLS, index_table, is_regular, rows_of
+from interpreter.primitives.raster import MAX_CELLS, index_table, is_regular, raster_of, rows_of
 from interpreter.values.meter import charge, reserve
 from interpreter.values.order import Value, in_order
+from interpreter.values.weight import charge_hashing, charge_hashing_again
 
 
 def hupscale(grid: Value, factor: Value) -> Value:
@@ -66,6 +67,7 @@ def upscale(element: Value, factor: Value) -> Value:
     if not len(element):
         return frozenset()
     reserve(len(element) * max(factor, 1) * max(factor, 1))
+    charge_hashing(element, max(factor, 1) ** 2)
     top, left, _, _ = bounds(element)
     steps = range(factor)
     return frozenset(
@@ -126,6 +128,8 @@ def frontiers(grid: Value) -> Value:
     charge(2 * count_cells(grid))
     height, width = len(grid), len(grid[0])
     if _has_cells(grid) and height * width <= MAX_CELLS:
+        if raster_of(grid) is None:
+            charge_hashing_again(grid)
         return _frontiers_of_regular_grid(grid, height, width)
     rows = [frozenset([(grid[i][j], (i, j)) for j in range(width)]) for i in _single_colored(grid)]
     columns = _single_colored(zip(*map(in_order, grid), strict=False))
