@@ -164,6 +164,9 @@ def failure_of(error: Exception) -> Failure:
     # Depends on the machine, unlike all others: it is never kept as what a call gives.
     if isinstance(error, MemoryError):
         return OUT_OF_MEMORY
+    # In a set of unfit values Python's order decides which is met first, and how it fails.
+    if isinstance(error, TypeError | ValueError | LookupError):
+        return Failure(Status.ERROR, TypeError.__name__)
     # The type alone: messages of Python's exceptions differ between its versions, and may name addresses.
     return Failure(Status.ERROR, type(error).__name__)
 

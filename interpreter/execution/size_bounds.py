@@ -57,7 +57,7 @@ CLOSURE_MAKERS = (
 """What makes closures, or calls functions that may and gives what they give."""
 
 LIGHT = 1 << 16
-"""So many nodes are hashed, compared and weighed in a millisecond or two, once a line; what is heavier is charged for."""
+"""So many nodes are hashed and weighed once a line, in a millisecond or two; what is heavier is charged for."""
 
 NO_BOUND = 1 << 62
 _LONG = 64  # closures may share parts as values do, and are walked as trees

@@ -77,8 +77,7 @@ def dedupe(tup: Value) -> Value:
     if type(tup) is not tuple and tup != frozenset():
         raise TypeError("dedupe needs a tuple")
     charge(len(tup))
-    charge_comparing(tup)
-    return tuple(dict.fromkeys(tup))
+    return tuple(_without_repetitions(tup))
 
 
 def repeat(item: Value, num: Value) -> Value:
@@ -158,7 +157,15 @@ def product(a: Value, b: Value) -> Value:
     reserve(len(a) * len(b))
     charge_hashing(a, len(b))
     charge_hashing(b, len(a))
-    return frozenset(pairs_of(a, b))
+    # Without repetitions, which would be compared as often as they are paired.
+    return frozenset(pairs_of(_without_repetitions(a), _without_repetitions(b)))
+
+
+def _without_repetitions(values: Value) -> Iterable[Value]:
+    if type(values) is frozenset:
+        return values
+    charge_comparing(values)
+    return dict.fromkeys(values)
 
 
 def pair(a: Value, b: Value) -> Value:

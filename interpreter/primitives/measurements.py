@@ -6,7 +6,9 @@ from interpreter.primitives.bounds import along, bounds, indices_of, side
 from interpreter.primitives.patches import normalize
 from interpreter.values.meter import charge
 from interpreter.values.order import Value
-from interpreter.values.weight import comparing_units
+from interpreter.values.weight import charge_comparing, comparing_units
+
+_INTEGERS = {int}
 
 
 def height(piece: Value) -> Value:
@@ -118,10 +120,13 @@ def centerofmass(patch: Value) -> Value:
 def _shared(a: Value, b: Value, axis: int) -> bool:
     charge(len(a) + len(b))
     try:
-        return not set(along(a, axis)).isdisjoint(along(b, axis))
+        found = [set(along(patch, axis)) for patch in (a, b)]
     except (TypeError, ValueError, IndexError, StopIteration):
         found = [{(i, j)[axis] for i, j in indices_of(patch)} for patch in (a, b)]
-        return not found[0].isdisjoint(found[1])
+    if not _INTEGERS.issuperset(map(type, found[0] | found[1])):
+        charge_comparing(a)
+        charge_comparing(b)
+    return not found[0].isdisjoint(found[1])
 
 
 def hmatching(a: Value, b: Value) -> Value:

@@ -7,16 +7,18 @@ from interpreter.values.meter import METER, charge
 from interpreter.values.order import Value
 from interpreter.values.weight import charge_hashing, charge_hashing_again, charge_tree_size
 
+_INTEGERS = {int}
+
 
 def charge_cells(patch: Value) -> None:
     """Charge for making all elements of a patch anew; those of an object hash their colors, which may be heavy."""
     charge(len(patch))
     if METER.depth or METER.compounding:
         try:
-            colors = [color for color, _ in patch]
+            if {type(color) for color, _ in patch} != _INTEGERS:
+                charge_hashing([color for color, _ in patch])
         except (TypeError, ValueError):
-            return  # the call is about to fail
-        charge_hashing(colors)
+            pass  # the call is about to fail
 
 
 def toindices(patch: Value) -> Value:

@@ -11,7 +11,7 @@ from interpreter.primitives.geometry import crop
 from interpreter.primitives.raster import MAX_CELLS, index_table, is_regular, raster_of, rows_of
 from interpreter.values.meter import charge, reserve
 from interpreter.values.order import Value, in_order
-from interpreter.values.weight import charge_hashing, charge_hashing_again
+from interpreter.values.weight import charge_comparing, charge_hashing
 
 
 def hupscale(grid: Value, factor: Value) -> Value:
@@ -118,6 +118,13 @@ def vsplit(grid: Value, n: Value) -> Value:
     return tuple([crop(grid, (k * step, 0), (height // n, len(grid[0]))) for k in range(n)])
 
 
+def _charge_lines(grid: Value) -> None:
+    """Charge for comparing the cells of each row and column."""
+    charge(2 * count_cells(grid))
+    if raster_of(grid) is None:
+        charge_comparing(grid)
+
+
 def _single_colored(lines: Value) -> list[int]:
     """List the numbers of the lines that have one color."""
     return [number for number, line in enumerate(lines) if len(set(line)) == 1]
@@ -125,11 +132,9 @@ def _single_colored(lines: Value) -> list[int]:
 
 def frontiers(grid: Value) -> Value:
     """Return the single-colored rows and columns as objects."""
-    charge(2 * count_cells(grid))
+    _charge_lines(grid)
     height, width = len(grid), len(grid[0])
     if _has_cells(grid) and height * width <= MAX_CELLS:
-        if raster_of(grid) is None:
-            charge_hashing_again(grid)
         return _frontiers_of_regular_grid(grid, height, width)
     rows = [frozenset([(grid[i][j], (i, j)) for j in range(width)]) for i in _single_colored(grid)]
     columns = _single_colored(zip(*map(in_order, grid), strict=False))
@@ -153,7 +158,7 @@ def _frontiers_of_regular_grid(grid: Value, height: int, width: int) -> Value:
 
 def compress(grid: Value) -> Value:
     """Drop the single-colored rows and columns."""
-    charge(2 * count_cells(grid))
+    _charge_lines(grid)
     if _has_cells(grid):
         height, width = len(grid), len(grid[0])
         kept_columns = [column for column in zip(*grid, strict=True) if column.count(column[0]) != height]

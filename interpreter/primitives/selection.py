@@ -34,6 +34,7 @@ def _extreme_element(container: Value, extreme: Any) -> Value:
     if not len(container):
         return 0
     charge(len(container))
+    charge_comparing(container)
     return extreme(container if orders_natively(container) else in_order(container))
 
 
@@ -53,8 +54,10 @@ def _keys(container: Value, compfunc: Value) -> tuple[Iterable[Value], list[Valu
     elements: Iterable[Value] = container
     # Python sorts by the elements themselves then, and the language with it.
     keys = list(container) if compfunc is None else call_each(compfunc, container)
-    if type(container) is frozenset and not _NUMBERS.issuperset(map(type, keys)):
-        elements, keys = _ordered_with_keys(container, keys)
+    if not _NUMBERS.issuperset(map(type, keys)):
+        charge_comparing(tuple(keys))
+        if type(container) is frozenset:
+            elements, keys = _ordered_with_keys(container, keys)
     return elements, keys
 
 

@@ -105,7 +105,7 @@ def orders_natively(values: Collection[Value]) -> bool:
         if not kinds <= _PLAIN:
             return False
         tuples = level if len(kinds) == 1 else [value for value in level if type(value) is tuple]
-        # Elements of ordinary size are paid for with the container; heavy ones are walked here, and again to be compared.
+        # Small elements are paid for with the container; heavy ones are walked here, and again to be compared.
         charge(max(sum(map(len, tuples)) // _ELEMENTS_A_UNIT - len(values), 0))
         try:
             sum(chain.from_iterable(tuples))

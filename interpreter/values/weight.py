@@ -6,9 +6,9 @@ where one call adds one level, it is left out unless many such calls can follow 
 long closure, or inside a function mapped by a mapped function. What a line as a whole gives is the machine's to
 weigh.
 
-Hashing and comparing walk a value again and again: a tuple keeps no hash, and equal ones need not be the same. The unit
-that is charged for a value pays for some nodes, and what is heavier is charged by weight: always where a call makes many
-tuples that share what they hold; where it walks its arguments once, only if it can be one of many calls of a line.
+Hashing and comparing walk a value again and again: a tuple keeps no hash, and equal ones need not be the same. The
+unit that is charged for a value pays for some nodes. What is heavier is charged by weight: always where a call makes
+many tuples that share what they hold; where it walks its arguments once, only if it can be one of many calls of a line.
 """
 
 from collections.abc import Collection
@@ -18,7 +18,8 @@ from interpreter.values.meter import METER, SizeExceeded, charge
 from interpreter.values.order import Value
 
 _ONE_MAPPING = 16  # frames of a higher-order primitive and of the short closure that it calls
-_CONTAINERS, _TUPLES = {tuple, frozenset}, {tuple}
+_CONTAINERS: set[type] = {tuple, frozenset}
+_TUPLES: set[type] = {tuple}
 NODES_WALKED_A_UNIT = 32
 """So many nodes are hashed, compared or weighed in the time that a unit stands for; it takes half a microsecond."""
 

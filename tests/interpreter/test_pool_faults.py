@@ -15,6 +15,8 @@ import pytest
 
 import interpreter
 from interpreter import InterpreterPool, Job, Limits, Status, parse, run
+from interpreter.pool.process import WorkerProcess
+from interpreter.pool.schedule import RetryLevel
 from tests.interpreter import misbehaving_worker
 from tests.interpreter.misbehaving_pool import FOLDER, SCRIPT, misbehaving_pool
 from tests.interpreter.program_texts import program_text
