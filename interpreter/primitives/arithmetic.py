@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from interpreter.values.meter import METER, SizeExceeded, charge, reserve
 from interpreter.values.order import Value
-from interpreter.values.weight import charge_comparing, charge_tree_size
+from interpreter.values.weight import charge_tree_size
 
 # Results inside this range need no look at the meter: the usual case must cost nothing.
 _SMALL = 1 << 30
@@ -131,5 +131,4 @@ def greater(a: Value, b: Value) -> Value:
     """Return whether a > b: integers, tuples lexicographically, sets by proper inclusion."""
     if not isinstance(a, int) and not isinstance(b, int):
         charge(len(a))
-        charge_comparing(a)
     return a > b

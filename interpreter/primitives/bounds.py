@@ -5,8 +5,8 @@ from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 
+from interpreter.values.meter import charge
 from interpreter.values.order import Value, first_of, in_order
-from interpreter.values.weight import charge_comparing
 
 Box = tuple[int, int, int, int]
 
@@ -43,8 +43,6 @@ def listed_indices(patch: Value) -> Value:
     """Return the indices as `indices_of` does, but an object's in a list, in which some may occur twice."""
     if not len(patch):
         return frozenset()
-    if type(patch) is tuple:
-        charge_comparing(patch)
     try:
         if type(next(iter(patch))[1]) is tuple:
             indices = [index for _, index in patch]
@@ -89,7 +87,7 @@ def side(patch: Value, number: int) -> Value:
         return (_known_bounds if type(patch) is frozenset else _plain_bounds)(patch)[number]
     except (TypeError, ValueError, IndexError, StopIteration):
         pass
-    charge_comparing(patch)
+    charge(4 * len(patch))  # it may be sorted
     extreme = min if number < 2 else max
     return extreme([(i, j)[number % 2] for i, j in in_order(indices_of(patch))])
 

@@ -1,19 +1,16 @@
 """Colors of grids and objects."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import chain
-from typing import TypeVar
 
 from interpreter.primitives.bounds import components_of
 from interpreter.primitives.raster import is_color, known_raster_of, raster_of
 from interpreter.values.meter import charge
 from interpreter.values.order import Value, first_of, in_order
-from interpreter.values.weight import charge_comparing, charge_hashing_again, charge_tree_size
+from interpreter.values.weight import charge_nested, charge_tree_size
 
-_Colors = TypeVar("_Colors", frozenset[Value], Counter[Value])
-
-_TUPLE, _INTEGERS = {tuple}, {int}
+_TUPLE = {tuple}
 
 
 def count_cells(grid: Value) -> int:
@@ -35,18 +32,9 @@ def _colors(element: Value) -> Iterable[Value]:
     return [color for color, _ in element]
 
 
-def _distinct(element: Value, kind: Callable[[Iterable[Value]], _Colors]) -> _Colors:
-    """Gather the colors in a set or a counter."""
-    cells = tuple(_colors(element))
-    colors = kind(cells)
-    if not _INTEGERS.issuperset(map(type, colors)):  # charged afterwards, because colors are small numbers otherwise
-        charge_comparing(cells)
-    return colors
-
-
 def palette(element: Value) -> Value:
     """Return the set of colors."""
-    return _distinct(element, frozenset)
+    return frozenset(_colors(element))
 
 
 def numcolors(element: Value) -> Value:
@@ -61,7 +49,7 @@ def _by_count(element: Value, largest: bool) -> Value:
         counts = raster.counts
         if counts is not None:
             return counts.index(max(counts) if largest else min(filter(None, counts)))
-    colors = _distinct(element, Counter)
+    colors = Counter(_colors(element))
     best = max(colors.values()) if largest else min(colors.values())
     return first_of(frozenset([color for color, count in colors.items() if count == best]))
 
@@ -79,11 +67,8 @@ def leastcolor(element: Value) -> Value:
 def colorcount(element: Value, value: Value) -> Value:
     """Count the cells of one color."""
     if type(element) is tuple:
-        cells = count_cells(element)
-        charge(cells)
-        charge_comparing(value, cells)
+        charge(count_cells(element))
         return sum([row.count(value) for row in element])
-    charge_comparing(value, len(element))
     return [color == value for color in _colors(element)].count(True)
 
 
@@ -92,14 +77,12 @@ def first_color(obj: Value) -> Value:
     if type(obj) is tuple:
         return obj[0][0]
     try:
-        colors = [cell[0] for cell in obj]
-        if set(map(type, colors)) == {int}:
-            return min(colors)
-        charge_hashing_again(colors)
-        distinct = set(colors)
+        colors = {cell[0] for cell in obj}
     except (TypeError, IndexError):
         return first_of(obj)[0]
-    return distinct.pop() if len(distinct) == 1 else first_of(obj)[0]
+    if len(colors) == 1:
+        return colors.pop()
+    return min(colors) if set(map(type, colors)) == {int} else first_of(obj)[0]
 
 
 def color(obj: Value) -> Value:
@@ -112,7 +95,7 @@ def colorfilter(objs: Value, value: Value) -> Value:
     """Return the set of the objects whose first cell has the color; an empty object fails."""
     charge(len(objs) + sum(map(len, objs)))
     if type(objs) is tuple:
-        charge_hashing_again(objs)
+        charge_nested(objs)
     return frozenset([obj for obj in objs if first_color(obj) == value])
 
 
@@ -131,8 +114,8 @@ def replace(grid: Value, replacee: Value, replacer: Value) -> Value:
         charge(raster.height * raster.width)
         return raster.with_cells(raster.cells.replace(bytes((replacee,)), bytes((replacer,))))
     rows = _rows(grid)
-    if type(replacee) is not int or type(replacer) is not int:
-        charge_tree_size((replacee, replacer), copies=sum(map(len, rows)))
+    if type(replacer) is not int:
+        charge_tree_size((replacer,), copies=sum(map(len, rows)))
     return tuple(
         [tuple([replacer if cell == replacee else cell for cell in row]) if replacee in row else row for row in rows]
     )

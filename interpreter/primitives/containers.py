@@ -7,13 +7,7 @@ from typing import cast
 
 from interpreter.values.meter import charge, reserve
 from interpreter.values.order import Value, first_of, in_order, ordered
-from interpreter.values.weight import (
-    charge_comparing,
-    charge_hashing,
-    charge_hashing_again,
-    charge_nested,
-    reserve_copies,
-)
+from interpreter.values.weight import charge_nested, charge_walking, reserve_copies
 
 
 def kind_of(container: Value) -> type:
@@ -37,7 +31,6 @@ def contained(value: Value, container: Value) -> Value:
     """Return whether an element equals the value."""
     if type(container) is tuple:
         charge(len(container))
-    charge_comparing(value, len(container))
     return value in container
 
 
@@ -46,7 +39,6 @@ def combine(a: Value, b: Value) -> Value:
     reserve(len(a) + len(b))
     if kind_of(a) is tuple:
         return a + (b if type(b) is tuple else tuple(in_order(b)))
-    charge_comparing(b)
     return a.union(b)
 
 
@@ -54,7 +46,6 @@ def intersection(a: Value, b: Value) -> Value:
     """Keep what is in both sets (bitwise "and" of two integers)."""
     if type(a) is frozenset:
         charge(len(a))
-        charge_comparing(a)
     return a & b
 
 
@@ -64,8 +55,6 @@ def difference(a: Value, b: Value) -> Value:
     if not a:
         return a
     charge(len(a) + len(b))
-    charge_comparing(a)
-    charge_comparing(b)
     if kind is frozenset:
         return a.difference(b)
     excluded = b if type(b) is frozenset else set(b)
@@ -77,7 +66,8 @@ def dedupe(tup: Value) -> Value:
     if type(tup) is not tuple and tup != frozenset():
         raise TypeError("dedupe needs a tuple")
     charge(len(tup))
-    return tuple(_without_repetitions(tup))
+    charge_nested(tup)
+    return tuple(dict.fromkeys(tup))
 
 
 def repeat(item: Value, num: Value) -> Value:
@@ -93,7 +83,6 @@ def merge(containers: Value) -> Value:
     kind = kind_of(containers)
     reserve(sum(map(len, containers)) + len(containers))
     if kind is frozenset:
-        charge_hashing_again(containers)
         return frozenset().union(*containers)
     if frozenset in set(map(type, containers)):
         return tuple(chain.from_iterable(map(in_order, containers)))
@@ -102,8 +91,7 @@ def merge(containers: Value) -> Value:
 
 def initset(value: Value) -> Value:
     """Return the set of one value."""
-    if type(value) is not int:
-        charge_hashing_again((value,))
+    charge_nested((value,))
     return frozenset((value,))
 
 
@@ -112,15 +100,13 @@ def insert(value: Value, container: Value) -> Value:
     if type(container) is not frozenset:
         raise TypeError("insert needs a set")
     reserve(len(container) + 1)
-    if type(value) is not int:
-        charge_hashing_again((value,))
+    charge_nested((value,))
     return container.union((value,))
 
 
 def remove(value: Value, container: Value) -> Value:
     """Drop every element equal to the value."""
     charge(len(container))
-    charge_comparing(value, len(container))
     if kind_of(container) is frozenset:
         return container.difference((value,))
     return tuple([element for element in container if element != value]) if value in container else container
@@ -129,7 +115,6 @@ def remove(value: Value, container: Value) -> Value:
 def other(container: Value, value: Value) -> Value:
     """Return the first element that differs from the value; none fails."""
     charge(len(container))
-    charge_comparing(value, len(container))
     if kind_of(container) is frozenset:
         return first_of(container.difference((value,)))
     return next(element for element in container if element != value)
@@ -155,17 +140,13 @@ def product(a: Value, b: Value) -> Value:
     if not len(b):  # then a may be anything: the language walks it once for each element of b
         return frozenset()
     reserve(len(a) * len(b))
-    charge_hashing(a, len(b))
-    charge_hashing(b, len(a))
+    charge_walking(a, len(b))
+    charge_walking(b, len(a))
+    charge_nested(a)
+    charge_nested(b)
     # Without repetitions, which would be compared as often as they are paired.
-    return frozenset(pairs_of(_without_repetitions(a), _without_repetitions(b)))
-
-
-def _without_repetitions(values: Value) -> Iterable[Value]:
-    if type(values) is frozenset:
-        return values
-    charge_comparing(values)
-    return dict.fromkeys(values)
+    distinct = [values if type(values) is frozenset else dict.fromkeys(values) for values in (a, b)]
+    return frozenset(pairs_of(*distinct))
 
 
 def pair(a: Value, b: Value) -> Value:
@@ -189,5 +170,5 @@ def sizefilter(container: Value, n: Value) -> Value:
     """Return the set of the members that have n elements."""
     charge(len(container))
     if type(container) is tuple:
-        charge_hashing_again(container)
+        charge_nested(container)
     return frozenset([member for member in container if len(member) == n])

@@ -17,7 +17,7 @@ from interpreter.primitives.raster import (
 )
 from interpreter.values.meter import charge, reserve
 from interpreter.values.order import Value, in_order
-from interpreter.values.weight import charge_hashing_again, comparing_units
+from interpreter.values.weight import walking_units
 
 _SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 _ALL_AROUND = (*_SIDES, (-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -93,7 +93,6 @@ def _objects_by_cell(grid: Value, univalued: Value, steps: Value, background: Va
     """Find the objects of any grid, cell by cell; none is never part of an object unless it has a background."""
     width = len(grid[0])
     charge(4 * count_cells(grid))
-    charge_hashing_again(grid)
     remaining = {(i, j): grid[i][j] for i in range(len(grid)) for j in range(width)}
     remaining = {index: color for index, color in remaining.items() if color != background}
     found = []
@@ -112,7 +111,6 @@ def _objects_by_cell(grid: Value, univalued: Value, steps: Value, background: Va
 def _of_colors(grid: Value, colors: Value) -> Value:
     """Return one object for each of the colors."""
     charge(count_cells(grid))
-    charge_hashing_again(grid)
     cells_of: dict[Value, list[Value]] = {color: [] for color in colors}
     for i, row in enumerate(in_order(grid)):
         for j, color in enumerate(in_order(row)):
@@ -179,7 +177,7 @@ def occurrences(grid: Value, obj: Value) -> Value:
 
 def _occurrences_by_cell(grid: Value, normalized: Value, rows: int, columns: int) -> Value:
     """Try every place, for grids and objects of any kind."""
-    reserve(rows * columns * (max(len(normalized), 1) + comparing_units(normalized)))
+    reserve(rows * columns * (max(len(normalized), 1) + walking_units(normalized)))
     height, width = len(grid), len(grid[0])
     places = [(i, j) for i in range(rows) for j in range(columns)]
     for value, (down, right) in normalized:

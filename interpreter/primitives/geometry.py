@@ -7,7 +7,6 @@ from operator import itemgetter
 from interpreter.primitives.bounds import bounds, components_of, holds_cells, side
 from interpreter.primitives.colors import count_cells
 from interpreter.primitives.measurements import shape, ulcorner
-from interpreter.primitives.patches import charge_cells
 from interpreter.primitives.raster import (
     MAX_CELLS,
     index_table,
@@ -19,7 +18,7 @@ from interpreter.primitives.raster import (
 )
 from interpreter.values.meter import charge, reserve
 from interpreter.values.order import Value, in_order
-from interpreter.values.weight import charge_comparing, charge_hashing_again, charge_tree_size, reserve_copies
+from interpreter.values.weight import charge_tree_size, reserve_copies
 
 _TUPLE = {tuple}
 _reversed = itemgetter(slice(None, None, -1))
@@ -51,7 +50,6 @@ def asobject(grid: Value) -> Value:
             cells = chain.from_iterable(grid)
             known = raster.keep("object", frozenset(zip(cells, index_table(raster.height, raster.width), strict=True)))
         return known
-    charge_hashing_again(grid)
     if is_regular(grid) and len(grid) * len(grid[0]) <= MAX_CELLS:
         return frozenset(zip(chain.from_iterable(grid), index_table(len(grid), len(grid[0])), strict=True))
     return frozenset([(value, (i, j)) for i, row in enumerate(in_order(grid)) for j, value in enumerate(in_order(row))])
@@ -68,7 +66,6 @@ def ofcolor(grid: Value, value: Value) -> Value:
             known = raster.keep(value, frozenset(indices))
         return known
     charge(count_cells(grid))
-    charge_comparing(value, count_cells(grid))
     if type(grid) is tuple and set(map(type, grid)) <= {tuple}:
         return frozenset(
             [(i, j) for i, row in enumerate(grid) if value in row for j, cell in enumerate(row) if cell == value]
@@ -152,7 +149,7 @@ def hmirror(piece: Value) -> Value:
     if type(piece) is tuple:
         charge(len(piece))
         return piece[::-1]
-    charge_cells(piece)
+    charge(len(piece))
     total = side(piece, 0) + side(piece, 2)
     if holds_cells(piece):
         return frozenset([(value, (total - i, j)) for value, (i, j) in piece])
@@ -164,7 +161,7 @@ def vmirror(piece: Value) -> Value:
     if type(piece) is tuple:
         charge(count_cells(piece))
         return tuple(map(_reversed, piece))
-    charge_cells(piece)
+    charge(len(piece))
     total = side(piece, 1) + side(piece, 3)
     if holds_cells(piece):
         return frozenset([(value, (i, total - j)) for value, (i, j) in piece])
@@ -176,7 +173,7 @@ def dmirror(piece: Value) -> Value:
     if type(piece) is tuple:
         charge(count_cells(piece))
         return _transposed(piece)
-    charge_cells(piece)
+    charge(len(piece))
     top, left, _, _ = bounds(piece)
     down = top - left
     if holds_cells(piece):
@@ -235,7 +232,6 @@ def cellwise(a: Value, b: Value, fallback: Value) -> Value:
     reserve(height * width)
     if type(fallback) is not int:
         charge_tree_size((fallback,), copies=height * width)
-    charge_comparing(a)
     if width and len(a) <= len(b) and type(a) is type(b) is tuple and is_regular(a + b):
         pairs = zip(chain.from_iterable(a), chain.from_iterable(b), strict=False)
         return rows_of([x if x == y else fallback for x, y in pairs], width)

@@ -7,7 +7,7 @@ from interpreter.primitives.moved_patterns import lazy_images
 from interpreter.primitives.segments import all_segments
 from interpreter.values.meter import METER, charge, reserve
 from interpreter.values.order import Value, in_order
-from interpreter.values.weight import charge_hashing, charge_nested, nesting_compounds
+from interpreter.values.weight import charge_nested, charge_walking, nesting_compounds
 
 _SET = frozenset({frozenset})
 FEW_INDICES = 150
@@ -22,7 +22,9 @@ def apply(function: Value, container: Value) -> Value:
 
 
 def _gathered(kind: type, results: list[Value]) -> Value:
-    (charge_hashing if kind is frozenset else charge_nested)(results)
+    charge_nested(results)
+    if kind is frozenset and tuple in set(map(type, results)):
+        charge_walking(results)
     return kind(results)
 
 
@@ -30,6 +32,7 @@ def rapply(functions: Value, value: Value) -> Value:
     """Call each function on the value, keeping the container's kind."""
     kind = kind_of(functions)
     charge(len(functions))
+    charge_walking((value,), len(functions))
     results = []
     for function in in_order(functions):
         frames = enter(function)
@@ -92,5 +95,6 @@ def prapply(function: Value, a: Value, b: Value) -> Value:
     reserve(len(a) * len(b))
     if (segments := all_segments(function, a, b)) is not None:
         return segments
-    results = call_combinations(function, a, b)
-    return _gathered(frozenset, results)
+    charge_walking(a, len(b))
+    charge_walking(b, len(a))
+    return _gathered(frozenset, call_combinations(function, a, b))

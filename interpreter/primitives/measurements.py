@@ -6,9 +6,7 @@ from interpreter.primitives.bounds import along, bounds, indices_of, side
 from interpreter.primitives.patches import normalize
 from interpreter.values.meter import charge
 from interpreter.values.order import Value
-from interpreter.values.weight import charge_comparing, comparing_units
-
-_INTEGERS = {int}
+from interpreter.values.weight import walking_units
 
 
 def height(piece: Value) -> Value:
@@ -120,13 +118,10 @@ def centerofmass(patch: Value) -> Value:
 def _shared(a: Value, b: Value, axis: int) -> bool:
     charge(len(a) + len(b))
     try:
-        found = [set(along(patch, axis)) for patch in (a, b)]
+        return not set(along(a, axis)).isdisjoint(along(b, axis))
     except (TypeError, ValueError, IndexError, StopIteration):
         found = [{(i, j)[axis] for i, j in indices_of(patch)} for patch in (a, b)]
-    if not _INTEGERS.issuperset(map(type, found[0] | found[1])):
-        charge_comparing(a)
-        charge_comparing(b)
-    return not found[0].isdisjoint(found[1])
+        return not found[0].isdisjoint(found[1])
 
 
 def hmatching(a: Value, b: Value) -> Value:
@@ -168,7 +163,7 @@ def hperiod(obj: Value) -> Value:
     """Return the smallest shift to the left that maps the object into itself, or its width; wide indices fail."""
     normalized = normalize(obj)
     extent = width(normalized)
-    units = len(obj) + comparing_units(normalized)
+    units = len(obj) + walking_units(normalized)
     for period in range(1, extent):
         if _repeats(normalized, 0, period, units):
             return period
@@ -179,7 +174,7 @@ def vperiod(obj: Value) -> Value:
     """Return the smallest shift upwards that maps the object into itself, or its height; high indices fail."""
     normalized = normalize(obj)
     extent = height(normalized)
-    units = len(obj) + comparing_units(normalized)
+    units = len(obj) + walking_units(normalized)
     for period in range(1, extent):
         if _repeats(normalized, period, 0, units):
             return period

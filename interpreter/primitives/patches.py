@@ -3,22 +3,9 @@
 from itertools import repeat
 
 from interpreter.primitives.bounds import bounds, components_of, holds_cells, indices_of, listed_indices
-from interpreter.values.meter import METER, charge
+from interpreter.values.meter import charge
 from interpreter.values.order import Value
-from interpreter.values.weight import charge_hashing, charge_hashing_again, charge_tree_size
-
-_INTEGERS = {int}
-
-
-def charge_cells(patch: Value) -> None:
-    """Charge for making all elements of a patch anew; those of an object hash their colors, which may be heavy."""
-    charge(len(patch))
-    if METER.depth or METER.compounding:
-        try:
-            if {type(color) for color, _ in patch} != _INTEGERS:
-                charge_hashing([color for color, _ in patch])
-        except (TypeError, ValueError):
-            pass  # the call is about to fail
+from interpreter.values.weight import charge_tree_size
 
 
 def toindices(patch: Value) -> Value:
@@ -39,19 +26,14 @@ def toobject(patch: Value, grid: Value) -> Value:
     """Return the object with the grid's colors at the patch's indices, as far as they are inside."""
     charge(len(patch))
     rows, columns = len(grid), len(grid[0])
-    cells = [(grid[i][j], (i, j)) for i, j in listed_indices(patch) if 0 <= i < rows and 0 <= j < columns]
-    if type(patch) is tuple:  # which may have an index many times
-        charge_hashing(cells)
-    else:
-        charge_hashing_again(cells)
-    return frozenset(cells)
+    return frozenset([(grid[i][j], (i, j)) for i, j in listed_indices(patch) if 0 <= i < rows and 0 <= j < columns])
 
 
 def shift(patch: Value, directions: Value) -> Value:
     """Translate by rows and columns; an empty patch is returned as it is."""
     if not len(patch):
         return patch
-    charge_cells(patch)
+    charge(len(patch))
     down, right = components_of(directions)
     if type(down) is not int or type(right) is not int:
         charge_tree_size((down, right), copies=len(patch))

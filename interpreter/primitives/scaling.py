@@ -8,10 +8,10 @@ from interpreter.primitives.arithmetic import add
 from interpreter.primitives.bounds import bounds
 from interpreter.primitives.colors import count_cells
 from interpreter.primitives.geometry import crop
-from interpreter.primitives.raster import MAX_CELLS, index_table, is_regular, raster_of, rows_of
+from interpreter.primitives.raster import MAX_CELLS, index_table, is_regular, rows_of
 from interpreter.values.meter import charge, reserve
 from interpreter.values.order import Value, in_order
-from interpreter.values.weight import charge_comparing, charge_hashing
+from interpreter.values.weight import charge_walking
 
 
 def hupscale(grid: Value, factor: Value) -> Value:
@@ -67,7 +67,7 @@ def upscale(element: Value, factor: Value) -> Value:
     if not len(element):
         return frozenset()
     reserve(len(element) * max(factor, 1) * max(factor, 1))
-    charge_hashing(element, max(factor, 1) ** 2)
+    charge_walking(element, max(factor, 1) ** 2)
     top, left, _, _ = bounds(element)
     steps = range(factor)
     return frozenset(
@@ -118,13 +118,6 @@ def vsplit(grid: Value, n: Value) -> Value:
     return tuple([crop(grid, (k * step, 0), (height // n, len(grid[0]))) for k in range(n)])
 
 
-def _charge_lines(grid: Value) -> None:
-    """Charge for comparing the cells of each row and column."""
-    charge(2 * count_cells(grid))
-    if raster_of(grid) is None:
-        charge_comparing(grid)
-
-
 def _single_colored(lines: Value) -> list[int]:
     """List the numbers of the lines that have one color."""
     return [number for number, line in enumerate(lines) if len(set(line)) == 1]
@@ -132,7 +125,7 @@ def _single_colored(lines: Value) -> list[int]:
 
 def frontiers(grid: Value) -> Value:
     """Return the single-colored rows and columns as objects."""
-    _charge_lines(grid)
+    charge(2 * count_cells(grid))
     height, width = len(grid), len(grid[0])
     if _has_cells(grid) and height * width <= MAX_CELLS:
         return _frontiers_of_regular_grid(grid, height, width)
@@ -158,7 +151,7 @@ def _frontiers_of_regular_grid(grid: Value, height: int, width: int) -> Value:
 
 def compress(grid: Value) -> Value:
     """Drop the single-colored rows and columns."""
-    _charge_lines(grid)
+    charge(2 * count_cells(grid))
     if _has_cells(grid):
         height, width = len(grid), len(grid[0])
         kept_columns = [column for column in zip(*grid, strict=True) if column.count(column[0]) != height]

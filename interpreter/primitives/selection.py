@@ -9,7 +9,7 @@ from interpreter.primitives.bounded_calls import call_each, enter, leave
 from interpreter.primitives.containers import kind_of, merge
 from interpreter.values.meter import charge
 from interpreter.values.order import Value, first_of, in_order, last_of, ordered, orders_natively
-from interpreter.values.weight import charge_comparing, charge_hashing_again
+from interpreter.values.weight import charge_nested
 
 _NUMBERS = {int, bool}
 
@@ -34,7 +34,6 @@ def _extreme_element(container: Value, extreme: Any) -> Value:
     if not len(container):
         return 0
     charge(len(container))
-    charge_comparing(container)
     return extreme(container if orders_natively(container) else in_order(container))
 
 
@@ -54,19 +53,11 @@ def _keys(container: Value, compfunc: Value) -> tuple[Iterable[Value], list[Valu
     elements: Iterable[Value] = container
     # Python sorts by the elements themselves then, and the language with it.
     keys = list(container) if compfunc is None else call_each(compfunc, container)
-    if not _NUMBERS.issuperset(map(type, keys)):
-        charge_comparing(tuple(keys))
-        if type(container) is frozenset:
-            elements, keys = _ordered_with_keys(container, keys)
+    if type(container) is frozenset and not _NUMBERS.issuperset(map(type, keys)):
+        key_of = dict(zip(elements, keys, strict=True))
+        elements = ordered(container)
+        keys = [key_of[element] for element in elements]
     return elements, keys
-
-
-def _ordered_with_keys(container: Value, keys: list[Value]) -> tuple[list[Value], list[Value]]:
-    """Return the elements of a set in canonical order, and their keys, which are given in Python's."""
-    charge_hashing_again(container)
-    key_of = dict(zip(container, keys, strict=True))
-    elements = ordered(container)
-    return elements, [key_of[element] for element in elements]
 
 
 def _best_key(container: Value, compfunc: Value, extreme: Any) -> Value:
@@ -108,7 +99,9 @@ def order(container: Value, compfunc: Value) -> Value:
     """Sort by key into a tuple; equal keys keep their order."""
     elements, keys = _keys(container, compfunc)
     if type(container) is frozenset and _NUMBERS.issuperset(map(type, keys)) and len(set(keys)) < len(keys):
-        elements, keys = _ordered_with_keys(container, keys)
+        key_of = dict(zip(elements, keys, strict=True))
+        elements = ordered(container)
+        keys = [key_of[element] for element in elements]
     listed = list(elements)
     return tuple([listed[position] for position in sorted(range(len(keys)), key=keys.__getitem__)])
 
@@ -117,7 +110,7 @@ def _by_frequency(container: Value, extreme: Any) -> Value:
     if type(container) is not tuple:
         raise TypeError("frequencies are counted in tuples")
     charge(len(container))
-    charge_comparing(container)
+    charge_nested(container)
     counts = Counter(container)
     best = extreme(counts.values())
     return first_of(frozenset([value for value, count in counts.items() if count == best]))
@@ -137,8 +130,6 @@ def sfilter(container: Value, condition: Value) -> Value:
     """Keep the elements that satisfy the condition."""
     kind = kind_of(container)
     charge(len(container))
-    if kind is frozenset:
-        charge_hashing_again(container)
     return kind(compress(container, call_each(condition, container)))
 
 

@@ -6,9 +6,9 @@ where one call adds one level, it is left out unless many such calls can follow 
 long closure, or inside a function mapped by a mapped function. What a line as a whole gives is the machine's to
 weigh.
 
-Hashing and comparing walk a value again and again: a tuple keeps no hash, and equal ones need not be the same. The
-unit that is charged for a value pays for some nodes. What is heavier is charged by weight: always where a call makes
-many tuples that share what they hold; where it walks its arguments once, only if it can be one of many calls of a line.
+Hashing and comparing walk a value again and again: a tuple keeps no hash, and equal ones need not be the same. A call
+may walk its arguments once for the units that it charges anyway. What can make it many calls, or many tuples that share
+what they hold, charges for what is walked: a bound value in each call, a set of such tuples when it is made.
 """
 
 from collections.abc import Collection
@@ -18,8 +18,8 @@ from interpreter.values.meter import METER, SizeExceeded, charge
 from interpreter.values.order import Value
 
 _ONE_MAPPING = 16  # frames of a higher-order primitive and of the short closure that it calls
-_CONTAINERS: set[type] = {tuple, frozenset}
-_TUPLES: set[type] = {tuple}
+_CONTAINERS = {tuple, frozenset}
+_NODES_PAID = 8
 NODES_WALKED_A_UNIT = 32
 """So many nodes are hashed, compared or weighed in the time that a unit stands for; it takes half a microsecond."""
 
@@ -31,18 +31,18 @@ def charge_tree_size(values: Collection[Value], copies: int = 1) -> None:
         SizeExceeded: more elements than one container may hold, or nested too deeply.
         WorkExceeded: the budget is used up.
     """
-    charge(_num_nodes(values, METER.left, _CONTAINERS, copies))
+    charge(_num_nodes(values, METER.left, copies))
 
 
-def _num_nodes(values: Collection[Value], most: float, kinds_walked: set[type], copies: int = 1) -> int:
+def _num_nodes(values: Collection[Value], most: float, copies: int = 1) -> int:
     """Count the elements inside `values` as `charge_tree_size` does; beyond `most`, some number beyond."""
     level: Collection[Value] = values
     total = 0
     for _ in range(METER.max_nesting):
         kinds = set(map(type, level))
-        if kinds.isdisjoint(kinds_walked):
+        if kinds.isdisjoint(_CONTAINERS):
             return total
-        containers = level if kinds <= kinds_walked else [value for value in level if type(value) in kinds_walked]
+        containers = level if kinds <= _CONTAINERS else [value for value in level if type(value) in _CONTAINERS]
         total += copies * sum(map(len, containers))
         # Stopped before the next level is listed: it has as many elements as were just added.
         if total > METER.max_items:
@@ -53,33 +53,28 @@ def _num_nodes(values: Collection[Value], most: float, kinds_walked: set[type], 
     raise SizeExceeded(f"nested more than {METER.max_nesting} levels deep")
 
 
-def charge_hashing(values: Collection[Value], copies: int = 1) -> None:
-    """Charge for `copies` containers that hash each of the values; fails as weighing does."""
-    if not copies:
-        return
-    charge_nested(values)
-    # Sets keep their hashes, so that only tuples are walked.
-    paid = NODES_WALKED_A_UNIT * len(values)
-    nodes = _num_nodes(values, NODES_WALKED_A_UNIT * METER.left + paid, _TUPLES)
-    if nodes > paid:
-        charge(copies * (nodes - paid) // NODES_WALKED_A_UNIT)
+def walking_units(values: Collection[Value]) -> int:
+    """Return what hashing or comparing these values costs beyond the units that their number stands for.
+
+    Raises:
+        SizeExceeded: as `charge_tree_size`.
+    """
+    paid = _NODES_PAID * len(values)
+    nodes = _num_nodes(values, paid + NODES_WALKED_A_UNIT * METER.left)
+    return (nodes - paid) // NODES_WALKED_A_UNIT if nodes > paid else 0
 
 
-def charge_hashing_again(values: Collection[Value]) -> None:
-    """Charge for hashing values that a call was given, where it can be one of many; fails as weighing does."""
-    if METER.depth or METER.compounding:
-        charge_hashing(values)
+def charge_walking(values: Collection[Value], copies: int = 1) -> None:
+    """Charge for walking these values `copies` times, beyond the units that are charged for them; fails as weighing."""
+    if copies:
+        charge(copies * walking_units(values))
 
 
-def charge_comparing(value: Value, times: int = 1) -> None:
-    """Charge for comparing a value with others, where that can be one of many calls; fails as weighing does."""
-    if times and (METER.depth or METER.compounding) and type(value) in _CONTAINERS:
-        charge(times * comparing_units(value))
-
-
-def comparing_units(value: Value) -> int:
-    """Return what comparing a container costs beyond a unit; fails as weighing does."""
-    return _num_nodes((value,), NODES_WALKED_A_UNIT * METER.left, _CONTAINERS) // NODES_WALKED_A_UNIT
+def bound_units(value: Value) -> int:
+    """Charge for binding a value in a function, and return what each call of it costs: it may walk the value."""
+    units = 1 + walking_units(value) if type(value) in _CONTAINERS else 1
+    charge(units - 1)
+    return units
 
 
 def nesting_compounds() -> bool:

@@ -14,8 +14,9 @@ from interpreter.values.meter import METER
 from interpreter.values.weight import NODES_WALKED_A_UNIT
 from tests.interpreter.heavy_programs import DEFAULT, LAPTOP, Slowest, heavy_program
 
-BUDGET = 20_000
-ARGUMENTS = 25  # tried for each primitive
+BUDGET = 1_000_000
+TRIED, CALLS = 5, 30
+ONCE = 8_000  # what a line may hash and compare for nothing: its arguments some times
 
 # Each of these once took seconds and charged next to nothing, on any large enough grid.
 SHARED_IN_MANY_TUPLES = {
@@ -57,7 +58,7 @@ class Leaf(int):
         return int(self) < other
 
 
-def tower(number, height=9):
+def tower(number, height=10):
     """A pair of a pair of a pair: many leaves in few objects."""
     value = Leaf(number)
     for _ in range(height):
@@ -74,8 +75,8 @@ def heavy_values():
     a, b = tower(1), tower(1)
     row, same = leaves(300), leaves(300)
     obj = frozenset({(a, (0, 0)), (a, (0, 1)), (row, (5, 5)), (same, (9, 0))})
-    cells = frozenset((Leaf(1), (Leaf(i), Leaf(j))) for i in range(9) for j in range(15))
-    again = frozenset((Leaf(1), (Leaf(i), Leaf(j))) for i in range(9) for j in range(15))
+    cells = frozenset((Leaf(1), (i, j)) for i in range(9) for j in range(15))
+    again = frozenset((Leaf(1), (i, j)) for i in range(9) for j in range(15))
     heavy = [a, b, (a, b), (a, row, a, same), ((a, b), (b, a)), (row, same), obj, frozenset({a, row}), cells, again]
     heavy += [(cells, again), frozenset({(a, 1), (b, 2)}), frozenset({cells})]
     functions = [PRIMITIVES["lbind"](PRIMITIVES["astuple"], a), PRIMITIVES["matcher"](PRIMITIVES["identity"], b)]
@@ -86,22 +87,34 @@ def heavy_values():
 HEAVY, LIGHT = heavy_values()
 
 
+def constant(value):
+    """The function of one parameter that gives a value, whatever its argument."""
+    return PRIMITIVES["rbind"](PRIMITIVES["rbind"](PRIMITIVES["branch"], value), value)
+
+
+def calling(function, arguments):
+    """The function of one parameter that calls another one on fixed arguments."""
+    for argument in arguments[:-2]:
+        function = PRIMITIVES["lbind"](function, argument)
+    builder = "compose" if len(arguments) == 1 else "fork"
+    return PRIMITIVES[builder](function, *map(constant, arguments[-2:]))
+
+
 @pytest.mark.parametrize("name", PRIMITIVES)
-def test_a_call_among_many_hashes_and_compares_no_more_than_it_charges_for(name):
+def test_a_mapped_call_hashes_and_compares_no_more_than_it_charges_for(name):
     function, rng = PRIMITIVES[name], random.Random(name)
-    before = METER.left, METER.depth
-    for _ in range(ARGUMENTS):
+    for _ in range(TRIED):
         arguments = [rng.choice(HEAVY if rng.random() < 0.6 else LIGHT) for _ in range(function.arity)]
-        METER.left, METER.depth = BUDGET, 3  # as within a mapped function
-        Leaf.operations = 0
+        METER.left = BUDGET
         try:
-            function(*arguments)
+            mapped = calling(function, arguments)
+            Leaf.operations = 0
+            PRIMITIVES["apply"](mapped, tuple(range(CALLS)))
         except Exception:
             continue  # a failure ends the line, so that it is no call among many
         finally:
-            charged = BUDGET - METER.left
-            METER.left, METER.depth = before
-        assert Leaf.operations <= 4 * NODES_WALKED_A_UNIT * (charged + 2), arguments
+            charged, METER.left = BUDGET - METER.left, float("inf")
+        assert Leaf.operations <= 2 * NODES_WALKED_A_UNIT * charged + ONCE, arguments
 
 
 @pytest.mark.parametrize("name", ["product", "prapply", "apply", "mapply", "rapply"])
@@ -121,8 +134,8 @@ def test_many_tuples_that_share_what_they_hold_are_charged_for_in_any_line(name)
         charged = 10**6 - METER.left
     finally:
         METER.left = float("inf")
-    assert Leaf.operations >= number * 512
-    assert charged >= number * 512 // NODES_WALKED_A_UNIT // 2
+    assert Leaf.operations >= number * 1024
+    assert charged >= number * 1024 // NODES_WALKED_A_UNIT // 2
 
 
 @pytest.mark.parametrize("name", SHARED_IN_MANY_TUPLES)
