@@ -56,7 +56,7 @@ CLOSURE_MAKERS = (
 )
 """What makes closures, or calls functions that may and gives what they give."""
 
-LIGHT = 1 << 16
+LIGHT = 1 << 17
 """So many nodes are hashed and weighed once a line, in a millisecond or two; what is heavier is charged for."""
 
 NO_BOUND = 1 << 62

@@ -99,7 +99,7 @@ def _plain_bounds(patch: Value) -> Box:
     else:
         rows, columns = {i for i, _ in patch}, {j for _, j in patch}
     top, left = min(rows), min(columns)
-    if type(top) is not int or type(left) is not int:
+    if not isinstance(top, int) or not isinstance(left, int):
         raise TypeError("coordinates that are not integers")
     return top, left, max(rows), max(columns)
 
