@@ -19,7 +19,7 @@ from interpreter.values.order import Value
 
 _ONE_MAPPING = 16  # frames of a higher-order primitive and of the short closure that it calls
 _CONTAINERS = {tuple, frozenset}
-_NODES_PAID, _FEW = 8, 8
+_NODES_PAID = 8
 NODES_WALKED_A_UNIT = 32
 """So many nodes are hashed, compared or weighed in the time that a unit stands for; it takes half a microsecond."""
 
@@ -72,8 +72,8 @@ def charge_walking(values: Collection[Value], copies: int = 1) -> None:
 
 def bound_units(value: Value) -> int:
     """Charge for binding a value in a function, and return what each call of it costs: it may walk the value."""
-    # Mapped functions bind thousands of objects; one of many cells is paid for by what walks it, unless all are heavy.
-    if type(value) not in _CONTAINERS or (METER.depth and type(value) is frozenset and len(value) > _FEW):
+    # Mapped functions bind thousands of objects; to weigh each would take a fiftieth of the time of all programs.
+    if type(value) not in _CONTAINERS or (METER.depth and type(value) is frozenset):
         return 1
     units = walking_units(value)
     charge(units)
