@@ -47,7 +47,9 @@ def _compounding(function: Callable[..., Value]) -> Callable[..., Value]:
     """Make the primitives that run inside the function charge for what they nest, and it for what they walk."""
 
     def watched(*arguments: Value) -> Value:
-        charge_walking(arguments)
+        for argument in arguments:
+            if type(argument) is tuple:  # what a set holds was walked when it was made
+                charge_walking(argument)
         METER.compounding += 1
         try:
             return function(*arguments)

@@ -19,6 +19,7 @@ from interpreter.values.order import Value
 
 _ONE_MAPPING = 16  # frames of a higher-order primitive and of the short closure that it calls
 _CONTAINERS = {tuple, frozenset}
+_NUMBERS = {int, bool}
 _NODES_PAID = 8
 NODES_WALKED_A_UNIT = 32
 """So many nodes are hashed, compared or weighed in the time that a unit stands for; it takes half a microsecond."""
@@ -74,6 +75,8 @@ def bound_units(value: Value) -> int:
     """Charge for binding a value in a function, and return what each call of it costs: it may walk the value."""
     # Mapped functions bind thousands of objects; to weigh each would take a fiftieth of the time of all programs.
     if type(value) not in _CONTAINERS or (METER.depth and type(value) is frozenset):
+        return 1
+    if _NUMBERS.issuperset(map(type, value)):
         return 1
     units = walking_units(value)
     charge(units)
