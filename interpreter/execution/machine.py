@@ -19,10 +19,12 @@ from interpreter.execution.size_bounds import (
     BUILDERS,
     CLOSURE_MAKERS,
     FACTORS,
+    LIGHT,
     NO_BOUND,
     NODES_A_UNIT,
     SLACK,
     bound,
+    charged_weight,
     tree_size,
 )
 from interpreter.language.constants import CONSTANTS
@@ -97,6 +99,7 @@ class Machine:
         self.usual_factors = _factors(limits.mode)
         self._builders = frozenset(primitives[name] for name in BUILDERS)
         self._work_per_line, self._max_items = limits.work_per_line, limits.max_items
+        self._light = min(LIGHT, limits.max_items)
         self._drops_long_values = limits.mode == "codeit"
 
     def call(self, function: Any, arguments: Sequence[Any], weights: Sequence[int]) -> Result | Failure:
@@ -128,14 +131,15 @@ class Machine:
                 weight = value.weight
                 if weight > self._max_items:
                     raise SizeExceeded(f"value of more than {self._max_items} nodes")
+                charged_weight(weight)
             else:
                 return value, work, 1
         # Whatever a primitive raises is the program's failure. Interrupts of the process are no `Exception`.
         except Exception as error:
             return failure_of(error)
         if self._drops_long_values and len(value) >= CODEIT_LENGTH_LIMIT:
-            return UNDEFINED, work, 1
-        return value, work, weight
+            return UNDEFINED, 1 + budget - METER.left, 1
+        return value, 1 + budget - METER.left, weight
 
     def _weight_of(self, value: Any, function: Any, arguments: Sequence[Any], weights: Sequence[int], work: int) -> int:
         """Return an upper bound on the weight of a container that a call gave.
@@ -148,7 +152,7 @@ class Machine:
             weight = bound(function, arguments, weights, work)
         else:
             weight = factor * sum(weights) + NODES_A_UNIT * work + SLACK
-        return weight if weight <= self._max_items else tree_size(value, self._max_items)
+        return weight if weight <= self._light else charged_weight(tree_size(value, self._max_items))
 
 
 def failure_of(error: Exception) -> Failure:
@@ -160,6 +164,9 @@ def failure_of(error: Exception) -> Failure:
     # Depends on the machine, unlike all others: it is never kept as what a call gives.
     if isinstance(error, MemoryError):
         return OUT_OF_MEMORY
+    # In a set of unfit values Python's order decides which is met first, and how it fails.
+    if isinstance(error, TypeError | ValueError | LookupError):
+        return Failure(Status.ERROR, TypeError.__name__)
     # The type alone: messages of Python's exceptions differ between its versions, and may name addresses.
     return Failure(Status.ERROR, type(error).__name__)
 

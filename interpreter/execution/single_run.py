@@ -18,7 +18,7 @@ from interpreter.execution.machine import (
     failure_of,
 )
 from interpreter.execution.output import finish
-from interpreter.execution.size_bounds import NO_BOUND, NODES_A_UNIT, SLACK, tree_size
+from interpreter.execution.size_bounds import LIGHT, NO_BOUND, NODES_A_UNIT, SLACK, charged_weight, tree_size
 from interpreter.language.limits import Limits
 from interpreter.language.outcome import Grid, Outcome
 from interpreter.language.program import Program
@@ -77,6 +77,7 @@ def _run_lines(lines: Sequence[Instruction], grid: Grid, machine: Machine) -> tu
     values, weights, factors, limits = machine.values, machine.weights, machine.factors, machine.limits
     values[INPUT_SLOT], weights[INPUT_SLOT] = grid, 1 + len(grid) * (1 + len(grid[0])) if grid else 1
     budget, max_work, max_items = limits.work_per_line, limits.work_per_program, limits.max_items
+    light = min(LIGHT, max_items)
     # Linear search suffices: a program makes few closures, and most comparisons end at the callee.
     calls: _Calls = []
     work, target = 0, FIRST_LINE_SLOT
@@ -100,8 +101,9 @@ def _run_lines(lines: Sequence[Instruction], grid: Grid, machine: Machine) -> tu
                     kind = type(value)
                     if kind is tuple or kind is frozenset:
                         weight = factor * (1 + given) + NODES_A_UNIT * taken + SLACK
-                        if weight > max_items:
-                            weight = tree_size(value, max_items)
+                        if weight > light:
+                            weight = charged_weight(tree_size(value, max_items))
+                            taken = 1 + budget - METER.left
                     else:
                         weight = 1 if kind is int or kind is bool else NO_BOUND
                 else:

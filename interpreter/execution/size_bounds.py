@@ -13,7 +13,8 @@ from types import FunctionType
 from typing import Any
 
 from interpreter.language.signatures import SIGNATURES
-from interpreter.values.meter import SizeExceeded
+from interpreter.values.meter import SizeExceeded, charge
+from interpreter.values.weight import NODES_WALKED_A_UNIT
 
 _CONTAINERS = frozenset({tuple, frozenset})
 
@@ -54,6 +55,9 @@ CLOSURE_MAKERS = (
     *("power", "valmax", "valmin", "apply", "rapply", "mapply", "papply", "mpapply", "prapply"),
 )
 """What makes closures, or calls functions that may and gives what they give."""
+
+LIGHT = 1 << 17
+"""So many nodes are hashed and weighed once a line, in a millisecond or two; what is heavier is charged for."""
 
 NO_BOUND = 1 << 62
 _LONG = 64  # closures may share parts as values do, and are walked as trees
@@ -122,6 +126,13 @@ def _bound_of_all(function: Any, weight: int, number: int, charged: int, fixed: 
         return NO_BOUND
     for part in reversed(parts):
         weight = _bound_of_all(part, weight, number, charged, fixed)
+    return weight
+
+
+def charged_weight(weight: int) -> int:
+    """Charge for what every line walks of a heavy value, and return its weight."""
+    if weight > LIGHT:
+        charge(weight // NODES_WALKED_A_UNIT)
     return weight
 
 

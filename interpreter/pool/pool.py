@@ -32,7 +32,7 @@ from interpreter.language.outcome import Outcome, Status
 from interpreter.pool.jobs import Job, Pending, PoolError, Progress, Results
 from interpreter.pool.process import InFlight, WorkerDied, WorkerProcess
 from interpreter.pool.sandbox import Protections
-from interpreter.pool.schedule import RetryLevel, Schedule, chunks_to_retry
+from interpreter.pool.schedule import Chunk, RetryLevel, Schedule, chunks_to_retry
 
 MAX_DEATHS_AT_START = 10
 _WAIT_SECONDS = 0.1  # between looks at the workers' deadlines
@@ -194,20 +194,42 @@ class InterpreterPool:
     def _feed(self, at_a_worker: int) -> None:
         """Give each worker chunks until it has so many executions waiting; the one with the fewest comes first."""
         self._start_workers(self.num_workers)
-        fed = set()
-        while takers := [w for w in self.workers if w.takes_more and w.num_waiting < at_a_worker]:
+        fed = self._feed_alone()
+        # Nothing else is given out while something waits for a worker of its own, so that one comes to rest.
+        while not self._schedule.alone:
+            takers = [w for w in self.workers if w.takes_more and w.num_waiting < at_a_worker]
+            if not takers:
+                break
             # The newest one first: what a worker died of must not go to one that was killed with it.
             worker = min(reversed(takers), key=lambda w: w.num_waiting)
             given = self._schedule.next(worker.unit)
             if given is None:
                 break
             chunk, worker.unit = given
-            sequence = next(self._sequence)
-            request = chunk.job.request(sequence, chunk.retry_level is not RetryLevel.NONE, chunk.programs, chunk.grids)
-            worker.give(InFlight(sequence, chunk), request)
+            self._give(worker, chunk)
             fed.add(worker)
         for worker in fed:
             self._send(worker)
+
+    def _feed_alone(self) -> set[WorkerProcess]:
+        """Give what is to be run alone to workers that were given nothing before, replacing those that are at rest."""
+        fed = set()
+        at_rest = [worker for worker in self.workers if not worker.in_flight]
+        for worker in sorted(at_rest, key=lambda worker: not worker.is_new):
+            if not self._schedule.alone:
+                break
+            if not worker.is_new:
+                self._remove(worker)
+                self._start_workers(self.num_workers)
+                worker = self.workers[-1]
+            self._give(worker, self._schedule.alone.popleft())
+            fed.add(worker)
+        return fed
+
+    def _give(self, worker: WorkerProcess, chunk: Chunk) -> None:
+        sequence = next(self._sequence)
+        request = chunk.job.request(sequence, chunk.retry_level is not RetryLevel.NONE, chunk.programs, chunk.grids)
+        worker.give(InFlight(sequence, chunk), request)
 
     def _send(self, worker: WorkerProcess) -> None:
         worker.send()

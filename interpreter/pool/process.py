@@ -47,6 +47,7 @@ class WorkerProcess:
 
     Attributes:
         unit: where in the schedule the worker is.
+        is_new: whether it was given nothing yet.
         in_flight: the chunks that it has been given, in order.
         num_waiting: executions of these chunks that it has not answered.
         protections: what it said of itself when it was ready; None before.
@@ -72,6 +73,7 @@ class WorkerProcess:
             with suppress(OSError):  # the user has used up what the kernel allows
                 fcntl.fcntl(self.stdout, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self.unit: Unit | None = None
+        self.is_new = True
         self.in_flight: deque[InFlight] = deque()
         self.num_waiting = 0
         self.protections: Protections | None = None
@@ -117,6 +119,7 @@ class WorkerProcess:
     def give(self, request: InFlight, content: bytes) -> None:
         """Queue a request, as encoded for the pipe; `send` writes it."""
         self.in_flight.append(request)
+        self.is_new = False
         self.num_waiting += request.chunk.num_executions
         self._unsent += content
         if len(self.in_flight) == 1:

@@ -69,12 +69,17 @@ Unit = deque[Chunk]
 
 
 class Schedule:
-    """The chunks that wait for a worker."""
+    """The chunks that wait for a worker.
+
+    Attributes:
+        alone: those of them that are for a worker that was given nothing before.
+    """
 
     def __init__(self) -> None:
         self._untouched: deque[Unit] = deque()
         self._begun: list[Unit] = []
         self._again: deque[Chunk] = deque()
+        self.alone: deque[Chunk] = deque()
 
     def add(self, job: PendingJob) -> None:
         """Queue a job behind those that wait."""
@@ -82,7 +87,9 @@ class Schedule:
 
     def put_back(self, chunks: list[Chunk]) -> None:
         """Queue chunks again, before everything else."""
-        self._again.extendleft(reversed(chunks))  # which turns the order around once more
+        self.alone.extend(chunk for chunk in chunks if chunk.retry_level is RetryLevel.ALONE)
+        others = [chunk for chunk in chunks if chunk.retry_level is not RetryLevel.ALONE]
+        self._again.extendleft(reversed(others))  # which turns the order around once more
 
     def next(self, unit: Unit | None) -> tuple[Chunk, Unit | None] | None:
         """Return the next chunk for a worker that is at `unit`, and where it is then; None if all are given out."""

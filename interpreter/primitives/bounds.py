@@ -5,6 +5,7 @@ from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 
+from interpreter.values.meter import charge
 from interpreter.values.order import Value, first_of, in_order
 
 Box = tuple[int, int, int, int]
@@ -86,6 +87,7 @@ def side(patch: Value, number: int) -> Value:
         return (_known_bounds if type(patch) is frozenset else _plain_bounds)(patch)[number]
     except (TypeError, ValueError, IndexError, StopIteration):
         pass
+    charge(4 * len(patch))  # it may be sorted
     extreme = min if number < 2 else max
     return extreme([(i, j)[number % 2] for i, j in in_order(indices_of(patch))])
 
@@ -97,7 +99,7 @@ def _plain_bounds(patch: Value) -> Box:
     else:
         rows, columns = {i for i, _ in patch}, {j for _, j in patch}
     top, left = min(rows), min(columns)
-    if type(top) is not int or type(left) is not int:
+    if not isinstance(top, int) or not isinstance(left, int):
         raise TypeError("coordinates that are not integers")
     return top, left, max(rows), max(columns)
 

@@ -6,6 +6,7 @@ Every call of a closure costs one unit, because closures that use a closure twic
 from interpreter.primitives.closures import as_closure
 from interpreter.values.meter import METER, SizeExceeded, WorkExceeded, charge
 from interpreter.values.order import Value
+from interpreter.values.weight import bound_units, charge_walking
 
 _MAX_POWER = 500  # the language promises no more
 
@@ -36,9 +37,10 @@ def chain(h: Value, g: Value, f: Value) -> Value:
 
 def matcher(function: Value, target: Value) -> Value:
     """Return the test whether function(x) equals the target."""
+    units = bound_units(target)
 
     def matches(x: Value) -> Value:
-        METER.left -= 1
+        METER.left -= units
         if METER.left < 0:
             raise WorkExceeded
         return function(x) == target
@@ -72,6 +74,8 @@ def power(function: Value, n: Value) -> Value:
     def repeated(x: Value) -> Value:
         charge(n)
         for _ in range(n):
+            if METER.compounding:
+                charge_walking((x,))
             x = function(x)
         return x
 
@@ -80,10 +84,11 @@ def power(function: Value, n: Value) -> Value:
 
 def rbind(function: Value, fixed: Value) -> Value:
     """Fix the last argument; a function of one or four parameters gives one of three."""
+    units = bound_units(fixed)
     if function.arity == 2:
 
         def bound(x: Value) -> Value:
-            METER.left -= 1
+            METER.left -= units
             if METER.left < 0:
                 raise WorkExceeded
             return function(x, fixed)
@@ -91,7 +96,7 @@ def rbind(function: Value, fixed: Value) -> Value:
         return as_closure(bound, "rbind", (function, fixed), 1)
 
     def bound_several(*arguments: Value) -> Value:
-        charge(1)
+        charge(units)
         return function(*arguments, fixed)
 
     return as_closure(bound_several, "rbind", (function, fixed), 2 if function.arity == 3 else 3)
@@ -99,10 +104,11 @@ def rbind(function: Value, fixed: Value) -> Value:
 
 def lbind(function: Value, fixed: Value) -> Value:
     """Fix the first argument; a function of one or four parameters gives one of three."""
+    units = bound_units(fixed)
     if function.arity == 2:
 
         def bound(y: Value) -> Value:
-            METER.left -= 1
+            METER.left -= units
             if METER.left < 0:
                 raise WorkExceeded
             return function(fixed, y)
@@ -110,7 +116,7 @@ def lbind(function: Value, fixed: Value) -> Value:
         return as_closure(bound, "lbind", (function, fixed), 1)
 
     def bound_several(*arguments: Value) -> Value:
-        charge(1)
+        charge(units)
         return function(fixed, *arguments)
 
     return as_closure(bound_several, "lbind", (function, fixed), 2 if function.arity == 3 else 3)

@@ -5,6 +5,7 @@ from types import FunctionType
 
 from interpreter.values.meter import METER, SizeExceeded
 from interpreter.values.order import Value
+from interpreter.values.weight import charge_walking
 
 _SHORT = 10  # calls that can double a value so often are harmless
 _LONGEST = 1 << 30
@@ -43,9 +44,12 @@ def as_closure(
 
 
 def _compounding(function: Callable[..., Value]) -> Callable[..., Value]:
-    """Make the primitives that run inside the function charge for what they nest."""
+    """Make the primitives that run inside the function charge for what they nest, and it for what they walk."""
 
     def watched(*arguments: Value) -> Value:
+        for argument in arguments:
+            if type(argument) is tuple:  # what a set holds was walked when it was made
+                charge_walking(argument)
         METER.compounding += 1
         try:
             return function(*arguments)

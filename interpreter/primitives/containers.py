@@ -1,12 +1,13 @@
 """Building, joining and filtering tuples and sets without calling a function."""
 
+from collections.abc import Iterable
 from itertools import chain
 from itertools import product as pairs_of
 from typing import cast
 
 from interpreter.values.meter import charge, reserve
 from interpreter.values.order import Value, first_of, in_order, ordered
-from interpreter.values.weight import charge_nested, reserve_copies
+from interpreter.values.weight import charge_nested, charge_walking, reserve_copies
 
 
 def kind_of(container: Value) -> type:
@@ -139,17 +140,30 @@ def product(a: Value, b: Value) -> Value:
     if not len(b):  # then a may be anything: the language walks it once for each element of b
         return frozenset()
     reserve(len(a) * len(b))
+    charge_walking(a, len(b))
+    charge_walking(b, len(a))
     charge_nested(a)
     charge_nested(b)
-    return frozenset(pairs_of(a, b))
+    # Without repetitions, which would be compared as often as they are paired.
+    distinct = [values if type(values) is frozenset else dict.fromkeys(values) for values in (a, b)]
+    return frozenset(pairs_of(*distinct))
 
 
 def pair(a: Value, b: Value) -> Value:
     """Pair elements in order, as far as the shorter container goes."""
-    reserve(min(len(a), len(b)))
     charge_nested(a)
     charge_nested(b)
-    return tuple(zip(in_order(a), in_order(b), strict=False))
+    return tuple(paired(a, b))
+
+
+def paired(a: Value, b: Value) -> Iterable[tuple[Value, Value]]:
+    """Iterate over pairs of elements in order, as far as the shorter container goes, charging one unit for each."""
+    number = min(len(a), len(b))
+    reserve(number)
+    for container in (a, b):
+        if type(container) is frozenset:  # then all of it is sorted
+            charge(len(container) - number)
+    return zip(in_order(a), in_order(b), strict=False)
 
 
 def sizefilter(container: Value, n: Value) -> Value:

@@ -17,6 +17,7 @@ from interpreter.primitives.raster import (
 )
 from interpreter.values.meter import charge, reserve
 from interpreter.values.order import Value, in_order
+from interpreter.values.weight import walking_units
 
 _SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 _ALL_AROUND = (*_SIDES, (-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -176,7 +177,7 @@ def occurrences(grid: Value, obj: Value) -> Value:
 
 def _occurrences_by_cell(grid: Value, normalized: Value, rows: int, columns: int) -> Value:
     """Try every place, for grids and objects of any kind."""
-    reserve(rows * columns * max(len(normalized), 1))
+    reserve(rows * columns * (max(len(normalized), 1) + walking_units(normalized)))
     height, width = len(grid), len(grid[0])
     places = [(i, j) for i in range(rows) for j in range(columns)]
     for value, (down, right) in normalized:

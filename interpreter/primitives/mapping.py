@@ -1,13 +1,13 @@
 """Calling a function on every element."""
 
 from interpreter.primitives.bounded_calls import call_combinations, call_each, enter, leave
-from interpreter.primitives.containers import kind_of, merge
+from interpreter.primitives.containers import kind_of, merge, paired
 from interpreter.primitives.lazy_cells import LazyCells
 from interpreter.primitives.moved_patterns import lazy_images
 from interpreter.primitives.segments import all_segments
 from interpreter.values.meter import METER, charge, reserve
 from interpreter.values.order import Value, in_order
-from interpreter.values.weight import charge_nested, nesting_compounds
+from interpreter.values.weight import charge_nested, charge_walking, nesting_compounds
 
 _SET = frozenset({frozenset})
 FEW_INDICES = 150
@@ -18,8 +18,13 @@ def apply(function: Value, container: Value) -> Value:
     """Map, keeping the kind; equal results in a set collapse."""
     kind = kind_of(container)
     charge(len(container))
-    results = call_each(function, container)
+    return _gathered(kind, call_each(function, container))
+
+
+def _gathered(kind: type, results: list[Value]) -> Value:
     charge_nested(results)
+    if kind is frozenset and tuple in set(map(type, results)):
+        charge_walking(results)
     return kind(results)
 
 
@@ -27,6 +32,7 @@ def rapply(functions: Value, value: Value) -> Value:
     """Call each function on the value, keeping the container's kind."""
     kind = kind_of(functions)
     charge(len(functions))
+    charge_walking((value,), len(functions))
     results = []
     for function in in_order(functions):
         frames = enter(function)
@@ -34,8 +40,7 @@ def rapply(functions: Value, value: Value) -> Value:
             results.append(function(value))
         finally:
             leave(frames)
-    charge_nested(results)
-    return kind(results)
+    return _gathered(kind, results)
 
 
 def mapply(function: Value, container: Value) -> Value:
@@ -50,8 +55,7 @@ def mapply(function: Value, container: Value) -> Value:
     if kind is frozenset and _SET.issuperset(map(type, results)):
         reserve(sum(map(len, results)))
         return frozenset().union(*results)
-    charge_nested(results)
-    return merge(kind(results))
+    return merge(_gathered(kind, results))
 
 
 def mapply_lazy(function: Value, container: Value) -> LazyCells | Value:
@@ -69,10 +73,10 @@ def mapply_lazy(function: Value, container: Value) -> LazyCells | Value:
 
 def papply(function: Value, a: Value, b: Value) -> Value:
     """Call the function on paired elements, as far as the shorter container goes."""
-    charge(min(len(a), len(b)))
+    pairs = paired(a, b)
     frames = enter(function)
     try:
-        results = [function(x, y) for x, y in zip(in_order(a), in_order(b), strict=False)]
+        results = [function(x, y) for x, y in pairs]
     finally:
         leave(frames)
     charge_nested(results)
@@ -91,6 +95,6 @@ def prapply(function: Value, a: Value, b: Value) -> Value:
     reserve(len(a) * len(b))
     if (segments := all_segments(function, a, b)) is not None:
         return segments
-    results = call_combinations(function, a, b)
-    charge_nested(results)
-    return frozenset(results)
+    charge_walking(a, len(b))
+    charge_walking(b, len(a))
+    return _gathered(frozenset, call_combinations(function, a, b))

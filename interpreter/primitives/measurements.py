@@ -6,6 +6,7 @@ from interpreter.primitives.bounds import along, bounds, indices_of, side
 from interpreter.primitives.patches import normalize
 from interpreter.values.meter import charge
 from interpreter.values.order import Value
+from interpreter.values.weight import walking_units
 
 
 def height(piece: Value) -> Value:
@@ -152,9 +153,9 @@ def position(a: Value, b: Value) -> Value:
     return (down, 1 if column_a < column_b else -1)
 
 
-def _repeats(obj: Value, down: int, right: int) -> bool:
-    """Return whether every cell that has room for it is found again so far up and to the left."""
-    charge(len(obj))
+def _repeats(obj: Value, down: int, right: int, units: int) -> bool:
+    """Return whether every cell that has room for it is found again so far up and to the left, at so many units."""
+    charge(units)
     return all((value, (i - down, j - right)) in obj for value, (i, j) in obj if i >= down and j >= right)
 
 
@@ -162,8 +163,9 @@ def hperiod(obj: Value) -> Value:
     """Return the smallest shift to the left that maps the object into itself, or its width; wide indices fail."""
     normalized = normalize(obj)
     extent = width(normalized)
+    units = len(obj) + walking_units(normalized)
     for period in range(1, extent):
-        if _repeats(normalized, 0, period):
+        if _repeats(normalized, 0, period, units):
             return period
     return extent
 
@@ -172,7 +174,8 @@ def vperiod(obj: Value) -> Value:
     """Return the smallest shift upwards that maps the object into itself, or its height; high indices fail."""
     normalized = normalize(obj)
     extent = height(normalized)
+    units = len(obj) + walking_units(normalized)
     for period in range(1, extent):
-        if _repeats(normalized, period, 0):
+        if _repeats(normalized, period, 0, units):
             return period
     return extent

@@ -11,6 +11,7 @@ from interpreter.primitives.geometry import crop
 from interpreter.primitives.raster import MAX_CELLS, index_table, is_regular, rows_of
 from interpreter.values.meter import charge, reserve
 from interpreter.values.order import Value, in_order
+from interpreter.values.weight import charge_walking
 
 
 def hupscale(grid: Value, factor: Value) -> Value:
@@ -66,6 +67,7 @@ def upscale(element: Value, factor: Value) -> Value:
     if not len(element):
         return frozenset()
     reserve(len(element) * max(factor, 1) * max(factor, 1))
+    charge_walking(element, max(factor, 1) ** 2)
     top, left, _, _ = bounds(element)
     steps = range(factor)
     return frozenset(

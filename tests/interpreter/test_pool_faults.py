@@ -15,6 +15,8 @@ import pytest
 
 import interpreter
 from interpreter import InterpreterPool, Job, Limits, Status, parse, run
+from interpreter.pool.process import WorkerProcess
+from interpreter.pool.schedule import RetryLevel
 from tests.interpreter import misbehaving_worker
 from tests.interpreter.misbehaving_pool import FOLDER, SCRIPT, misbehaving_pool
 from tests.interpreter.program_texts import program_text
@@ -103,6 +105,28 @@ def test_what_a_worker_died_of_is_tried_again_in_a_new_one(before):
         os.kill(idle.pid, signal.SIGKILL)  # as if both had been killed at once
         ((row,),) = pending.result()
         assert statuses(row) == verdict(GOOD)
+
+
+def test_what_is_tried_alone_gets_a_worker_that_was_given_nothing_before(monkeypatch):
+    """Both workers die in one round, so that there are two suspects and what came behind each of them."""
+    given, give = {}, WorkerProcess.give
+
+    def give_and_note(worker, request, content):
+        given.setdefault(worker.pid, []).append(request.chunk.retry_level)
+        give(worker, request, content)
+
+    monkeypatch.setattr(WorkerProcess, "give", give_and_note)
+    with misbehaving_pool(2, LIMITS) as pool:
+        pending = pool.submit([Job(["stop", GOOD, GOOD], GRIDS)] * 2)
+        for _ in range(3):  # for lost answers, as a suspect, alone
+            for worker in pool.workers:
+                os.kill(worker.pid, signal.SIGKILL)
+                os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
+            pool.poll()
+        rows = pending.result()
+    assert [[statuses(row)[0] for row in job] for job in rows] == [[Status.DIED, Status.OK, Status.OK]] * 2
+    alone = [levels.index(RetryLevel.ALONE) for levels in given.values() if RetryLevel.ALONE in levels]
+    assert alone == [0, 0]
 
 
 def test_a_worker_process_that_never_greets_is_given_up(monkeypatch):

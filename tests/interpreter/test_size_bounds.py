@@ -83,7 +83,7 @@ def test_every_size_verdict_is_that_of_the_exact_weight(monkeypatch):
     assert outcomes == [[run(program, grid, each) for each in limits] for program in programs]
 
 
-def test_a_long_program_is_run_without_weighing_its_results(monkeypatch):
+def test_a_long_program_is_run_without_weighing_more_than_one_of_its_results(monkeypatch):
     weighed = []
     monkeypatch.setattr(machine, "tree_size", lambda value, *limit: weighed.append(value) or tree_size(value, *limit))
     lines = ["x1 = asobject(I)", *[f"x{k} = shift(x{k - 1}, UNITY)" for k in range(2, 60)]]
@@ -91,7 +91,7 @@ def test_a_long_program_is_run_without_weighing_its_results(monkeypatch):
     program = parse("\n".join([*lines, "O = paint(I, x59)"]))
     ((outcome,),) = run_batch([program], [grid])
     assert outcome.status is Status.OK
-    assert not weighed
+    assert len(weighed) < 2
 
 
 def test_what_has_a_tight_bound_is_a_primitive():
