@@ -6,6 +6,7 @@ import json
 from codeit_jax.commands.cli_options import add_policy_arguments, add_run_argument
 from codeit_jax.commands.policy_session import sample_and_run, tasks_named
 from codeit_jax.commands.program_view import people, print_ranked, ranked_json
+from codeit_jax.config.errors import printable
 
 _PREDICTIONS = 3  # as in the paper's pass@3
 
@@ -34,9 +35,10 @@ def run(arguments: argparse.Namespace) -> int:
     stream = people(arguments)
     # The rule takes only programs that reproduce a demonstration: a guess without any support is no prediction.
     if not chosen:
-        print(f"{task.id}: none of {session.num_sampled} programs reproduces a demonstration; try --num", file=stream)
+        drawn = f"none of {session.num_sampled} programs"
+        print(f"{printable(task.id)}: {drawn} reproduces a demonstration; try --num", file=stream)
     for place, program in enumerate(chosen, start=1):
-        print(f"{task.id}: prediction {place} of {len(chosen)}", file=stream)
+        print(f"{printable(task.id)}: prediction {place} of {len(chosen)}", file=stream)
         print_ranked(program, task, stream)
     if arguments.json:
         objects = [ranked_json(program, task) for program in chosen]

@@ -1,4 +1,4 @@
-"""The types that settings have: numbers with their range, and the two values that YAML would read otherwise."""
+"""The types that settings have: numbers with their range, and words."""
 
 from typing import Annotated, Any, Literal
 
@@ -35,7 +35,4 @@ AxisSize = Annotated[int, Field(ge=-1), _Number]
 Buckets = Annotated[tuple[PositiveInt, ...], AfterValidator(_check_ascending)]
 """Padded lengths in ascending order; the last is the longest that there is."""
 
-Grammar = Annotated[
-    Literal["off", "released", "syntax", "typed"],
-    BeforeValidator(lambda value: "off" if value is False else value),  # YAML reads a bare `off` as false
-]
+Grammar = Literal["off", "released", "syntax", "typed"]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from codeit_jax.config.errors import LostProcessError
+from codeit_jax.config.errors import LostProcessError, error_line
 from codeit_jax.parallel.hosts import KeyValueStore
 
 _HEARTBEATS = "heartbeats"
@@ -27,7 +27,7 @@ Leave = Callable[[int, str], None]
 
 def leave_at_once(code: int, line: str) -> NoReturn:
     """End the process without its exit handlers, which would wait for processes that are gone."""
-    print(f"error: {line}", file=sys.stderr, flush=True)
+    print(error_line(line), file=sys.stderr, flush=True)
     sys.stdout.flush()
     os._exit(code)
 
