@@ -69,9 +69,7 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all verbs."""
-    parser = _Parser(
-        prog="codeit-jax", description="A code language model that teaches itself to solve ARC tasks."
-    )
+    parser = _Parser(prog="codeit-jax", description="A code language model that teaches itself to solve ARC tasks.")
     parser.add_argument("--version", action="version", version=f"codeit-jax {__version__}")
     parser.add_argument("--debug", action="store_true", help="show tracebacks of user errors")
     subparsers = parser.add_subparsers(metavar="VERB", required=True)

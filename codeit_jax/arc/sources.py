@@ -142,7 +142,9 @@ def _read_files(files: Sequence[Path], *, scored: bool) -> list[Task]:
     for file in files:
         for task in read_tasks(file, scored=scored):
             if task.id in origins:
-                raise UserError(f"{file}: the task id {shown(task.id)} is also in {origins[task.id]}, expected unique ids")
+                raise UserError(
+                    f"{file}: the task id {shown(task.id)} is also in {origins[task.id]}, expected unique ids"
+                )
             origins[task.id] = file
             tasks.append(task)
     return tasks

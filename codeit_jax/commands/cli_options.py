@@ -4,6 +4,8 @@ import argparse
 import math
 from pathlib import Path
 
+from codeit_jax.config import MAX_WORKERS
+
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every verb that reads a configuration takes."""

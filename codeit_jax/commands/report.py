@@ -1,17 +1,16 @@
 """`codeit-jax report RUN...`: one HTML page about some runs, with curve, solved tasks, programs and grids."""
 
 import argparse
-from pathlib import Path
 
-from codeit_jax.commands.cli_options import add_json_argument
+from codeit_jax.commands.cli_options import add_json_argument, file_path
 from codeit_jax.commands.console import print_result
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb `report`."""
     parser = subparsers.add_parser("report", help="write one HTML page about one or more runs")
-    parser.add_argument("run_directories", nargs="+", type=Path, metavar="RUN", help="run directory")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="(default: report.html in the first RUN)")
+    parser.add_argument("run_directories", nargs="+", type=file_path, metavar="RUN", help="run directory")
+    parser.add_argument("--output", type=file_path, metavar="FILE", help="(default: report.html in the first RUN)")
     add_json_argument(parser)
     parser.set_defaults(run=run)
 

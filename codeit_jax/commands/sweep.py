@@ -78,7 +78,10 @@ def _run_all(points: "list[Point]", runs: Path, jobs: int) -> dict[str, int]:
                 command = [sys.executable, "-m", "codeit_jax", *point.command(runs), "--quiet"]
                 # Errors stay visible; results are read from summary.json, and standard output is the sweep's own.
                 running[point.name] = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-                print(f"{point.name}: started, progress in {printable(str(runs / point.name / 'log.txt'))}", file=sys.stderr)
+                print(
+                    f"{point.name}: started, progress in {printable(str(runs / point.name / 'log.txt'))}",
+                    file=sys.stderr,
+                )
             for name, process in list(running.items()):
                 if process.poll() is not None:
                     # One that fails doesn't stop the others: the sweep's exit code and table tell.

@@ -79,8 +79,7 @@ def read_json(path: Path, *, max_bytes: int, pairs_hook: Callable[[list[tuple[st
     try:
         # Bytes, of which the decoder finds out the encoding: editors on Windows write byte order marks, and UTF-16.
         return json.loads(content, object_pairs_hook=pairs_hook)
-    # Bad UTF-8, bad JSON and integers of thousands of digits are ValueErrors; brackets nested some thousand deep exhaust
-    # the decoder's stack.
+    # Bad UTF-8, bad JSON and integers of thousands of digits are ValueErrors; brackets nested some thousand deep
+    # exhaust the decoder's stack.
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not a JSON file ({first_line(error)[:100]})") from None
-

@@ -18,6 +18,7 @@ from codeit_jax.config.value_types import (
     Grammar,
     NonNegativeFloat,
     NonNegativeInt,
+    NumWorkers,
     PositiveFloat,
     PositiveInt,
     Probability,
@@ -213,7 +214,7 @@ class SamplingConfig:
 class InterpreterConfig:
     """The pool of worker processes and its deterministic limits."""
 
-    num_workers: NonNegativeInt = 0
+    num_workers: NumWorkers = 0
     """Processes that run programs; 0 is one a core."""
     mode: Dialect = "native"
     """Our language, or the released code's dialect of it with its quirks."""

@@ -62,7 +62,11 @@ def read_sweep(file: str | Path) -> tuple[list[str], list[Axis]]:
     except YamlError as error:
         raise UserError(f"{path}: not valid YAML ({error})") from None
     if not isinstance(content, dict) or not content.keys() <= {"base", "axes"}:
-        found = f"the keys {', '.join(printable(str(key)) for key in content)}" if isinstance(content, dict) else "no mapping"
+        found = (
+            f"the keys {', '.join(printable(str(key)) for key in content)}"
+            if isinstance(content, dict)
+            else "no mapping"
+        )
         raise UserError(f"{path}: has {found}, expected `base:` and `axes:`")
     axes = content.get("axes", {})
     if not isinstance(axes, dict):

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from codeit_jax.config import MAX_WORKERS
+
 
 def _refuse_boolean(value: Any) -> Any:
     """Refuse booleans, which pydantic would take for the numbers 0 and 1."""
@@ -21,6 +23,7 @@ def _check_ascending(lengths: tuple[int, ...]) -> tuple[int, ...]:
 _Number = BeforeValidator(_refuse_boolean)
 
 PositiveInt = Annotated[int, Field(gt=0), _Number]
+NumWorkers = Annotated[int, Field(ge=0, le=MAX_WORKERS), _Number]
 NonNegativeInt = Annotated[int, Field(ge=0), _Number]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False), _Number]
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False), _Number]

@@ -13,7 +13,7 @@ from codeit_jax.config.errors import UserError, first_line, printable
 from codeit_jax.config.input_files import read_text
 
 MAX_CHARACTERS = 1 << 16
-"""The longest text that is parsed, for the parser takes a second for each 100,000; all settings together have 12,000."""
+"""The longest text that is parsed: the parser takes a second for each 100,000, and all settings have 12,000."""
 
 _MAX_NODES = 10_000
 _MAX_DIGITS = 1000

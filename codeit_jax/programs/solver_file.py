@@ -1,9 +1,9 @@
 """Programs files: the `def solve_<task id>(I):` ... `return O` format of arc-dsl's solvers, read as data.
 
 A programs file looks like Python but is never given to Python: only lines that this grammar knows are accepted, so a
-file from anywhere can be read safely. Imports, blank lines, comments, docstrings of one line and type hints are skipped,
-and so are definitions of the language's constants with their own values. A literal stands for the constant with its
-value, variables may have any numbers, and `verify_` and `return x7` stand for `solve_` and `return O`.
+file from anywhere can be read safely. Imports, blank lines, comments, docstrings of one line and type hints are
+skipped, and so are definitions of the language's constants with their own values. A literal stands for the constant
+with its value, variables may have any numbers, and `verify_` and `return x7` stand for `solve_` and `return O`.
 """
 
 import ast
@@ -243,7 +243,9 @@ def _parse_body(definition: _Definition, where: str) -> interpreter.Program:
         last = numbers[-1] if numbers else definition.line_number
         expected = f"`return {lines[-1][0] if lines else 'O'}`"
         found = f"`return {definition.returned}`" if definition.returned else "the end"
-        raise UserError(f"{where}:{last}: found {_shown(found)} of solve_{definition.task_id}, expected {expected[:80]}")
+        raise UserError(
+            f"{where}:{last}: found {_shown(found)} of solve_{definition.task_id}, expected {expected[:80]}"
+        )
     names = _own_names(lines)
     canonical = [[names.get(name, name) for name in line] for line in lines]
     try:

@@ -102,9 +102,13 @@ def _score_rows(run: Path) -> Iterator[dict[str, Any]]:
     path = run.expanduser() / "metrics.jsonl"
     for number, row in read_lines(path):
         if isinstance(row, dict) and row.get("stage") == "score":
-            if not isinstance(row.get("iteration"), int) or not all(
-                isinstance(row.get(key), dict) and isinstance(row[key].get("pass@3"), int)
-                for key in ("policy", "cumulative")
+            if not _is_count(row.get("iteration")) or not all(
+                isinstance(row.get(key), dict) and _is_count(row[key].get("pass@3")) for key in ("policy", "cumulative")
             ):
                 raise StorageError(f"{path}:{number}: not the scores of a meta-iteration ({json.dumps(row)[:60]})")
             yield row
+
+
+def _is_count(value: Any) -> bool:
+    # Bounded, since the curve's places are floats.
+    return type(value) is int and 0 <= value < 1 << 53

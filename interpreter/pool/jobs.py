@@ -94,7 +94,9 @@ class PendingJob:
         self._pending = pending
         # Before anything is queued: a bad grid must be the caller's error, and not end a worker.
         self._grids = [encode_grid(plain_grid(grid)) for grid in job.grids]
-        self._expected = [encode_grid(plain_grid(grid)) for grid in job.expected or ()] if job.stop_at_first_miss else []
+        self._expected = (
+            [encode_grid(plain_grid(grid)) for grid in job.expected or ()] if job.stop_at_first_miss else []
+        )
         if job.stop_at_first_miss and len(self._expected) != len(self._grids):
             raise ValueError("stop_at_first_miss needs one expected grid for each grid")
 

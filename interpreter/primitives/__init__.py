@@ -54,7 +54,9 @@ def _collect() -> dict[str, Value]:
             if name in vars(family) and vars(family)[name].__module__ == family.__name__
         ]
         if len(found) != 1:
-            raise ImportError(f"{name} has a signature and {len(found)} functions in interpreter/primitives, expected 1")
+            raise ImportError(
+                f"{name} has a signature and {len(found)} functions in interpreter/primitives, expected 1"
+            )
         (function,) = found
         primitives[name] = as_primitive(function, name, len(signature.parameters))
     return primitives

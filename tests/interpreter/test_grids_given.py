@@ -64,7 +64,10 @@ def test_a_grid_is_a_grid_in_every_form(ways, way, given):
 REFUSED = {
     "ragged": ([[1, 2], [3]], "a grid is ragged: row 1 has 1 cells, expected 2 as in row 0"),
     "a fraction": ([[1.5, 2]], "row 0 of a grid has the cell 1.5, expected an integer from 0 to 255"),
-    "an array of floats": (np.array(ROWS, float), "row 0 of a grid has the cell 1.0, expected an integer from 0 to 255"),
+    "an array of floats": (
+        np.array(ROWS, float),
+        "row 0 of a grid has the cell 1.0, expected an integer from 0 to 255",
+    ),
     "negative": ([[0], [-1]], "row 1 of a grid has the cell -1, expected an integer from 0 to 255"),
     "too large": (np.array([[256]]), "row 0 of a grid has the cell 256, expected an integer from 0 to 255"),
     "text": ([["1", "2"]], "row 0 of a grid has the cell '1', expected an integer from 0 to 255"),
@@ -99,7 +102,7 @@ def test_a_list_that_changes_between_two_runs_is_read_again():
 def test_grids_that_come_and_go_are_told_apart():
     # A freed grid's address is the next one's: whoever remembers by address alone mistakes one for the other.
     for number in range(3000):
-        grid = tuple([(number % 256, number // 256)])
+        grid = ((number % 256, number // 256),)
         assert interpreter.run(PROGRAMS[0], grid).grid == (None if max(grid[0]) > 9 else grid)
 
 
