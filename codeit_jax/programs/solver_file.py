@@ -60,10 +60,12 @@ class _Definition:
     line_number: int
     lines: list[str] = field(default_factory=list)
     line_numbers: list[int] = field(default_factory=list)
+    last_line: int = 0  # number of the last one that was read
     returned: str | None = None  # the name behind `return`, which nothing may follow
 
     def add(self, line: str, number: int) -> None:
         """Take a line of the body."""
+        self.last_line = number
         last = self.lines[-1] if self.lines else ""
         returned = _RETURN.fullmatch(line)
         if last.count("(") > last.count(")") and len(last) < _MAX_CALL_CHARACTERS:
@@ -163,7 +165,7 @@ def _read_top_level(line: str, number: int, where: str) -> _Definition | None:
     """Return the definition that an unindented line starts, None for an import or a constant."""
     definition = _DEFINITION.fullmatch(line)
     if definition:
-        return _Definition(definition[1], number)
+        return _Definition(definition[1], number, last_line=number)
     # arc-dsl's constants.py, pasted in front of its solvers; another value for a name we know would be another program.
     constant = _CONSTANT.fullmatch(line)
     if _IMPORT.fullmatch(line) or (constant and _constant_name(constant[2], f"{where}:{number}") == constant[1]):
@@ -239,13 +241,7 @@ def _parse_body(definition: _Definition, where: str) -> interpreter.Program:
     numbers = definition.line_numbers
     pairs = zip(definition.lines, numbers, strict=True)
     lines = [_read_assignment(line, f"{where}:{number}") for line, number in pairs]
-    if definition.returned is None or (lines and definition.returned != lines[-1][0]):
-        last = numbers[-1] if numbers else definition.line_number
-        expected = f"`return {lines[-1][0] if lines else 'O'}`"
-        found = f"`return {definition.returned}`" if definition.returned else "the end"
-        raise UserError(
-            f"{where}:{last}: found {_shown(found)} of solve_{definition.task_id}, expected {expected[:80]}"
-        )
+    _check_return(definition, lines, where)
     names = _own_names(lines)
     canonical = [[names.get(name, name) for name in line] for line in lines]
     try:
@@ -259,10 +255,21 @@ def _parse_body(definition: _Definition, where: str) -> interpreter.Program:
         raise UserError(f"{where}:{place}: solve_{definition.task_id}: {found}{error.reason}") from None
 
 
+def _check_return(definition: _Definition, lines: Sequence[Sequence[str]], where: str) -> None:
+    """Raise UserError unless a definition ends by returning what its last line assigns."""
+    wanted = lines[-1][0] if lines else "O"
+    if definition.returned != wanted:
+        found = "the end" if definition.returned is None else f"return {definition.returned}"
+        place = f"{where}:{definition.last_line}: found {_shown(found)} of solve_{definition.task_id}"
+        raise UserError(f"{place}, expected `return {wanted[:40]}`")
+
+
 def _own_names(lines: Sequence[Sequence[str]]) -> dict[str, str]:
     """Return the language's names for variables of a program that has others; empty if it has none."""
     targets = [line[0] for line in lines]
-    own = "O" in targets[:-1] or "x0" in targets or targets[-1:] != ["O"]
+    if not targets:
+        return {}
+    own = "O" in targets[:-1] or "x0" in targets or targets[-1] != "O"
     # Other names, and those assigned twice, stay as they are: the parser refuses them.
     if not own or len(set(targets)) < len(targets) or not all(map(_VARIABLE.fullmatch, targets)):
         return {}

@@ -1,7 +1,10 @@
 """Damage to bytes, and hostile values: seeded, so that a finding can be made again from its seed and number."""
 
 import json
+import os
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -91,3 +94,35 @@ def change_json(content: bytes, rng: Random) -> bytes:
 def _nodes(value: Any) -> list[Any]:
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [value, *(node for part in parts for node in _nodes(part))]
+
+
+PLACES = ["pipe", "folder", "loop", "dangling", "endless", "memory", "sparse"]
+
+
+def place(kind: str, path: Path) -> None:
+    """Put something at a path that is no file to be read."""
+    path.unlink(missing_ok=True)
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "loop":
+            path.symlink_to(path.name)
+        case "dangling":
+            path.symlink_to("nowhere")
+        case "endless":
+            path.symlink_to("/dev/zero")
+        case "memory":
+            path.symlink_to("/proc/self/mem")
+        case "sparse":
+            with open(path, "wb") as file:
+                file.truncate(1 << 40)
+
+
+def remove(path: Path) -> None:
+    """Remove what `place` has put there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

@@ -111,7 +111,6 @@ class Tally:
 
     def finish(self) -> None:
         """Print the figures, and fail if anything was wrong."""
-        print(
-            f"{self.kind}: {sum(self.codes.values())}, codes {dict(self.codes)}, slowest refusal {self.slowest:.2f} s"
-        )
+        codes = ", ".join(f"{number} with code {code}" for code, number in sorted(self.codes.items()))
+        print(f"{self.kind}: {sum(self.codes.values())}, {codes}, slowest refusal {self.slowest:.2f} s")
         assert not self.faults, "\n".join([f"{len(self.faults)} faults", *self.faults])

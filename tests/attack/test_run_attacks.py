@@ -1,4 +1,4 @@
-"""Attacks on run directories, seeded: what reads one says one line, and what resumes one resumes it or says one line."""
+"""Attacks on run directories, seeded: what reads or resumes one does so, or says one line."""
 
 import os
 import shutil

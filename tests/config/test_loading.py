@@ -100,7 +100,7 @@ BAD_SETTINGS = [
     ("seed: !!python/object:os.system x", "c.yaml:1: the value of 'seed' can't be read (could not determine"),
     ("seed: !!timestamp 2024-13-01", "c.yaml:1: the value of 'seed' can't be read (could not determine"),
     ("training: &loop {epochs: *loop}", "c.yaml: not valid YAML (more than 10000 values, counting repeated ones)"),
-    (b'data: {seeds: "caf\xe9"}', "c.yaml: found bytes that are not UTF-8 at offset 17, expected a text file"),
+    (b'data: {seeds: "caf\xe9"}', "c.yaml: found bytes that are not UTF-8 at offset 18, expected a text file"),
     (b"\xff\xfes\0", "c.yaml:1: the file is no mapping"),
     # Base files.
     ("base: none.yaml", "c.yaml: base file 'none.yaml' not found; expected a path relative to FOLDER"),
