@@ -81,7 +81,9 @@ def test_a_long_message_keeps_its_place_and_what_was_expected():
     assert line.endswith("xxx, expected a number")
 
 
-@pytest.mark.parametrize("value", [16**5000, [[10**5000]], "x" * 10**6, "\x1b" * 100])
+@pytest.mark.parametrize(
+    "value", [16**5000, [[10**5000]], "x" * 10**6, "\x1b" * 100], ids=["digits", "deep", "x", "esc"]
+)
 def test_any_value_is_shown_in_one_short_line(value):
     assert shown(value).isprintable()
     assert len(shown(value)) <= 83

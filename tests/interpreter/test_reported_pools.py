@@ -11,18 +11,6 @@ GRIDS = [((1, 2), (3, 4)), ((5,),)]
 JOB = Job([f"x1 = upscale(I, {name})\nO = hmirror(I)" for name in ("ONE", "TWO", "THREE")] * 200, GRIDS)
 
 
-def killing(pool, number, times):
-    """Return a callback that sends a signal to a worker, some times at most."""
-    left = [times]
-
-    def strike(done, total):
-        if left[0] and pool.workers:
-            left[0] -= 1
-            os.kill(pool.workers[0].pid, number)
-
-    return strike
-
-
 @pytest.mark.parametrize(
     ("address", "times"),
     [
@@ -35,8 +23,15 @@ def killing(pool, number, times):
 def test_a_worker_that_the_system_kills_costs_no_answer(address, times):
     with InterpreterPool(2) as pool:
         expected = pool.run([JOB])
-        assert pool.run([JOB], on_progress=killing(pool, signal.SIGKILL, times)) == expected
-        assert 1 <= pool.stats.deaths <= times
+        for _ in range(times):
+            # Stopped first, so that none has answered when it is killed.
+            for worker in pool.workers:
+                os.kill(worker.pid, signal.SIGSTOP)
+            pending = pool.submit([JOB])
+            for worker in pool.workers:
+                os.kill(worker.pid, signal.SIGKILL)
+            assert pending.result() == expected
+        assert pool.stats.deaths >= times
 
 
 @pytest.mark.parametrize(
