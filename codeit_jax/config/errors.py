@@ -6,6 +6,7 @@ MAX_LINE = 200
 """The most characters of the line that ends a command."""
 
 _MAX_SHOWN = 80
+_SHORT_WORD = 40
 
 
 class CodeitError(Exception):
@@ -64,11 +65,19 @@ def printable(text: str) -> str:
 def error_line(message: object) -> str:
     """Return the one line that ends a command: `error: ...`, printable, of at most `MAX_LINE` characters."""
     line = f"error: {printable(str(message))}"
-    if len(line) <= MAX_LINE:
-        return line
-    # Both ends: the place stands at the beginning, what is expected at the end, and long values in between.
-    head = (MAX_LINE - 3) // 2
-    return f"{line[:head]}...{line[head + 3 - MAX_LINE :]}"
+    # First what is long by itself, paths and digests: what is between them says what the matter is.
+    while len(line) > MAX_LINE:
+        word = max(line.split(" "), key=len)
+        if len(word) <= _SHORT_WORD:
+            return _cut(line, MAX_LINE)
+        line = line.replace(word, _cut(word, max(_SHORT_WORD, len(word) - len(line) + MAX_LINE)), 1)
+    return line
+
+
+def _cut(text: str, length: int) -> str:
+    """Return a text without its middle: of a path the file's name stays, of a message what is expected."""
+    head = (length - 3) // 2
+    return f"{text[:head]}...{text[head + 3 - length :]}"
 
 
 def first_line(error: BaseException) -> str:
