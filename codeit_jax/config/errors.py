@@ -6,7 +6,7 @@ MAX_LINE = 200
 """The most characters of the line that ends a command."""
 
 _MAX_SHOWN = 80
-_SHORT_WORD = 40
+_SHORT_WORD = 28
 
 
 class CodeitError(Exception):
@@ -65,11 +65,12 @@ def printable(text: str) -> str:
 def error_line(message: object) -> str:
     """Return the one line that ends a command: `error: ...`, printable, of at most `MAX_LINE` characters."""
     line = f"error: {printable(str(message))}"
-    # First what is long by itself, paths and digests: what is between them says what the matter is.
+    # First what is long by itself, of that first paths and addresses: what stands between says what the matter is.
     while len(line) > MAX_LINE:
-        word = max(line.split(" "), key=len)
-        if len(word) <= _SHORT_WORD:
+        words = [word for word in line.split(" ") if len(word) > _SHORT_WORD]
+        if not words:
             return _cut(line, MAX_LINE)
+        word = max(words, key=lambda word: ("/" in word, len(word)))
         line = line.replace(word, _cut(word, max(_SHORT_WORD, len(word) - len(line) + MAX_LINE)), 1)
     return line
 

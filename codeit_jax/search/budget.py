@@ -76,8 +76,8 @@ def parse_budget(text: str) -> Budget:
     whole = "programs" not in amounts or amounts["programs"][0].isdigit()
     if len(amounts) != len(parts) or not whole or not all(float(number) > 0 for number, _ in amounts.values()):
         raise UserError(
-            f"budget is {shown(text)}, expected a positive time or number of programs or both: 60s, 5m, 2h, 100000programs, "
-            "10m,100000programs"
+            f"budget is {shown(text)}, expected a positive time or number of programs or both: 60s, 5m, 2h, "
+            "100000programs, 10m,100000programs"
         )
     seconds, programs = amounts.get("seconds"), amounts.get("programs")
     return Budget(
