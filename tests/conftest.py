@@ -21,8 +21,8 @@ GOLDEN_VOCABULARY = 41
 # Through jax.config, not the environment: subprocesses started by tests should see the machine as users do.
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)
-# Compiling takes longer than all else here: these programs run for milliseconds. With flags of its own, as the gate runs
-# the tests of floats, everything is compiled as users have it.
+# Compiling takes longer than all else here: these programs run for milliseconds. With XLA flags, as the gate runs the
+# tests of floats, everything is compiled as users have it.
 jax.config.update("jax_disable_most_optimizations", "XLA_FLAGS" not in os.environ)
 # What NumPy would bend into shape is an error here: operands of unequal rank, of unequal dtype. No transfer guard:
 # tests hand NumPy's arrays to jitted functions throughout, and on a CPU the way back is never a transfer.

@@ -24,12 +24,13 @@ ROOMS = [
     *("interpreter/values", "interpreter/language", "interpreter/primitives", "interpreter/execution"),
     *("interpreter/pool", "interpreter"),
     *("config", "arc", "replay/tree", "replay/store", "replay", "parallel", "storage", "programs", "text"),
-    *("hindsight", "mutation", "model", "sampling", "training", "evaluation", "search", "reporting", "run"),
-    *("baselines", "inference", "fetching", "bench/plain", "bench", "commands"),
+    *("hindsight", "mutation", "model", "sampling", "training", "evaluation", "statistics", "search", "reporting"),
+    *("charts", "laboratory", "run"),
+    *("baselines", "inference", "prediction", "fetching", "bench/plain", "bench", "commands"),
 ]
 JAX_ROOMS = {"parallel", "model", "sampling", "training", "storage", "run", "inference", "bench"}
 # Programs for measuring and comparing, which no other module imports.
-BENCHMARKS = {f"codeit_jax/bench/replay{part}.py" for part in ("", "_peers", "_buffers", "_goals")}
+BENCHMARKS = {f"codeit_jax/bench/replay{part}.py" for part in ("", "_peers", "_buffers", "_loop", "_goals")}
 
 
 def name_of(path):
@@ -111,6 +112,11 @@ def test_the_interpreter_and_the_replay_need_almost_nothing():
 def test_jax_is_imported_only_where_it_computes():
     users = {room(name) for name in MODULES if IMPORTS[name] & {"jax", "flax", "optax", "orbax"}}
     assert users - {"replay"} == JAX_ROOMS
+
+
+def test_the_network_is_used_by_two_rooms_only():
+    clients = {"httpx2", "httpx", "http", "urllib", "requests", "aiohttp", "ssl", "ftplib"}
+    assert {room(name) for name in MODULES if IMPORTS[name] & clients} == {"fetching", "prediction"}
 
 
 def test_benchmarks_are_imported_by_their_verb_only():

@@ -14,7 +14,7 @@ import hashlib
 import json
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Literal
@@ -95,7 +95,11 @@ class MutationJob:
 
 
 def run_mutation_baseline(
-    job: MutationJob, directory: JobDirectory, pool: interpreter.InterpreterPool, reporter: Reporter
+    job: MutationJob,
+    directory: JobDirectory,
+    pool: interpreter.InterpreterPool,
+    reporter: Reporter,
+    interrupt_if_asked: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Do a job, or resume it where its directory stands.
 
@@ -104,6 +108,7 @@ def run_mutation_baseline(
         directory: opened with the job's settings; gets `solutions.jsonl` and `summary.json`, too.
         pool: runs the programs, under `LIMITS`.
         reporter: shows progress.
+        interrupt_if_asked: called when a line is written; raises to stop there.
 
     Returns:
         The summary: numbers of programs, tasks solved, the curve, seconds by stage.
@@ -112,7 +117,7 @@ def run_mutation_baseline(
         UserError: a seed's task is unknown, or the directory has more programs than are wanted.
         StorageError: the directory can't be read or written.
     """
-    baseline = _Baseline(job, directory, pool, reporter)
+    baseline = _Baseline(job, directory, pool, reporter, interrupt_if_asked)
     baseline.run()
     return baseline.summarize()
 
@@ -121,12 +126,18 @@ class _Baseline:
     """The state of a job: mutants, what they reproduce, and for each task how many of them have run on it."""
 
     def __init__(
-        self, job: MutationJob, directory: JobDirectory, pool: interpreter.InterpreterPool, reporter: Reporter
+        self,
+        job: MutationJob,
+        directory: JobDirectory,
+        pool: interpreter.InterpreterPool,
+        reporter: Reporter,
+        interrupt_if_asked: Callable[[], None],
     ) -> None:
         self._job = job
         self._directory = directory
         self._pool = pool
         self._reporter = reporter
+        self._interrupt_if_asked = interrupt_if_asked
         # Texts, because parsed programs take ten times the memory, and there may be a million.
         self._texts: list[str] = []
         self._attempts: list[int] = []  # that each of them took, with those before it
@@ -186,7 +197,7 @@ class _Baseline:
             "unique": len(self._first_positions),
             # The counts, and the same as the row that a run's summary has.
             "solved": {**solved, "mutants": solved},
-            "curve": [[count, self._score(count)["pass@3"]] for count in _curve_counts(total)],
+            "curve": [[count, self._score(count)["pass@3"]] for count in curve_counts(total)],
             "attempts": self._attempts[-1] if self._attempts else 0,
             "curve_of_attempts": self._curve_of_attempts(),
             "work": {"programs": {"mutant": len(self._first_positions) * len(self._job.tasks)}},
@@ -260,6 +271,7 @@ class _Baseline:
         now = perf_counter()
         self._seconds[stage] += now - start
         self._directory.append("times.jsonl", [{"stage": stage, "t_seconds": round(now - start, 6)}])
+        self._interrupt_if_asked()
         return now
 
     def _curve_of_attempts(self) -> list[list[int]]:
@@ -272,7 +284,7 @@ class _Baseline:
         return solve_report([found for position, found in self._found if position < count], self._job.tasks)
 
 
-def _curve_counts(num_programs: int) -> list[int]:
+def curve_counts(num_programs: int) -> list[int]:
     """Return doubling numbers of programs, the published ones, and all of them."""
     counts = {count for count in PUBLISHED_COUNTS if count < num_programs}
     count = _FIRST_COUNT

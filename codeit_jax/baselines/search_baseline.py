@@ -6,6 +6,7 @@ processor time, which is the same with any number of cores and beside other jobs
 """
 
 import json
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from time import perf_counter
@@ -71,11 +72,12 @@ class SearchBaseline:
         """The programs found, by task and then in the order of finding."""
         return [candidate for task_id in sorted(self._last) for candidate in self._last[task_id].candidates]
 
-    def run(self, num_workers: int) -> None:
+    def run(self, num_workers: int, interrupt_if_asked: Callable[[], None] = lambda: None) -> None:
         """Search until the budget is spent, or until interrupted.
 
         Args:
             num_workers: processes that search, a task each.
+            interrupt_if_asked: called when a task is done; raises KeyboardInterrupt to stop there.
 
         Raises:
             StorageError: the directory can't be written.
@@ -97,6 +99,7 @@ class SearchBaseline:
                             self._directory.append(LINES_FILE, [asdict(search) | {"t_seconds": seconds}])
                             self._note(search, seconds)
                             advance(number, num_tasks)
+                            interrupt_if_asked()
                     self._reporter.say(self._state(limit))
         except KeyboardInterrupt:
             self.is_interrupted = True

@@ -16,7 +16,7 @@ import numpy as np
 from codeit_jax.arc import Example, load_tasks
 from codeit_jax.config.loading import load_config
 from codeit_jax.config.schema import TextConfig
-from codeit_jax.model import T5Model
+from codeit_jax.model import PolicyModel, build_model
 from codeit_jax.mutation import generate_mutants
 from codeit_jax.programs import load_programs
 from codeit_jax.replay import TokenRows
@@ -105,14 +105,14 @@ def draw_of(mix: LengthMix) -> Draw:
     )
 
 
-def planned_share(model: T5Model, mix: LengthMix, text: TextConfig, sizes: BatchSizes) -> float:
+def planned_share(model: PolicyModel, mix: LengthMix, text: TextConfig, sizes: BatchSizes) -> float:
     """Return the share of useful FLOPs when a draw of these lengths is split into batches."""
     draw = draw_of(mix)
     return useful_share(model, draw, plan_batches(draw, text, sizes, np.random.default_rng(0)))
 
 
 def choose_buckets(
-    model: T5Model, mix: LengthMix, num_prompt_buckets: int, num_program_buckets: int, *, multiple: int = 16
+    model: PolicyModel, mix: LengthMix, num_prompt_buckets: int, num_program_buckets: int, *, multiple: int = 16
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Choose prompt and program buckets that make training on these lengths take few operations.
 
@@ -143,7 +143,7 @@ def main(arguments: Sequence[str]) -> None:
     """Print shares and buckets for a configuration."""
     config = load_config([Path(arguments[0])], arguments[1:])
     tokenizer = load_tokenizer(config.text)
-    model = T5Model(config.model, tokenizer.vocabulary_size)
+    model = build_model(config.model, tokenizer.vocabulary_size)
     training = config.training
     sizes = BatchSizes(batch_size=training.batch_size, tokens_per_device=training.tokens_per_device)
     mix = measure_lengths(tokenizer, config.text)

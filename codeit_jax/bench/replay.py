@@ -20,6 +20,7 @@ import numpy as np
 
 from codeit_jax.bench.replay_buffers import ALPHA, BETA, BUFFERS, CHECKPOINTS, DISTINCT_DRAWS, PeerBuffer, available
 from codeit_jax.bench.replay_goals import GOALS, Goal
+from codeit_jax.bench.replay_loop import BATCH, LOOPS, STEP_DRAWS, STEPS, OurLoop, OurSteps, turns
 from codeit_jax.bench.replay_peers import DRAWS_ONLY, NEAREST, PeerTree, available_trees
 from codeit_jax.replay import LowestPriority, PrioritizedReplayBuffer, ReplayMixture, SumTree, TokenArena
 from codeit_jax.replay.store.persistence import write_state
@@ -158,6 +159,43 @@ class _OurBuffer:
         return self._buffer.update_priorities(drawn.indices, values, drawn.generation)
 
 
+def loop_cases(sizes: tuple[int, ...], repeats: int, missing: dict[str, str]) -> Figures:
+    """Time the loop of reinforcement learning, and adding alone, per step, beside one peer at a time."""
+    figures: Figures = {}
+    values = np.random.default_rng(5).random(BATCH)
+    for num_slots in sizes:
+        priorities = np.random.default_rng(6).random(num_slots)
+        peers, missing_here = available(LOOPS, priorities)
+        missing |= missing_here
+        ours = turns(OurLoop(priorities), values)
+        label = f"{num_slots:.0e}".replace("e+0", "e")
+        for name, peer in peers.items():
+            for kind, call in turns(peer, values).items():
+                times = interleave({OURS: ours[kind], name: call}, repeats)
+                figures[f"{kind} of {label}, {name}"] = {who: time / STEPS for who, time in times.items()}
+    return figures
+
+
+def step_cases(num_steps: int, repeats: int, missing: dict[str, str]) -> Figures:
+    """Time draws of n-step transitions and of windows from steps that are stored once."""
+    steps = OurSteps(num_steps)
+    ours = {"n-step": steps.n_step, "windows": steps.windows}
+    figures: Figures = {}
+    for name, make in STEP_DRAWS.items():
+        try:
+            peer = make(num_steps)
+        except (ImportError, OSError) as error:
+            missing[name] = str(error).splitlines()[0]
+            continue
+        for kind, draw in peer.items():
+            for n in (32, 512):
+                calls = {OURS: partial(ours[kind], n), name: partial(draw, n)}
+                figures[f"{kind} {n}, {name}"] = interleave(calls, repeats)
+    for n in (32, 512):
+        figures[f"windows {n}"] = interleave({OURS: partial(steps.windows, n)}, repeats)
+    return figures
+
+
 def distinct_cases(sizes: tuple[tuple[int, int], ...], missing: dict[str, str]) -> Figures:
     """Time draws without replacement."""
     figures: Figures = {}
@@ -242,7 +280,9 @@ def run(max_slots: int = 10_000_000, repeats: int = 25) -> dict[str, Any]:
     missing: dict[str, str] = {}
     figures: Figures = {}
     if max_slots >= 1_000_000:  # first, while no other library's thread pools are about
+        figures |= loop_cases((100_000, 1_000_000), repeats, missing)
         figures |= buffer_cases(1_000_000, repeats, missing) | codeit_cases()
+    figures |= step_cases(min(max_slots // 10, 10_000), repeats, missing)
     for num_slots in (10_000, 100_000, 1_000_000, 10_000_000):
         if num_slots <= max_slots:
             batches = (1, 32, 512, 8192) if num_slots == 1_000_000 else (512, 8192)

@@ -33,6 +33,8 @@ GOALS: dict[str, tuple[Goal, ...]] = {
     "stratified mixed 8192 of 1e4": (Goal("torchrl stratified", 0.8, 1.3),),
     "mixed 32 of 1e6": (Goal("torchrl", 0.15, 0.3),),
     "mixed 1 of 1e6": (Goal("torchrl", 0.4, 0.6),),
+    "loop of 1e5, cpprb": (Goal("cpprb", 1 / 1.5, 1.0),),
+    "loop of 1e6, cpprb": (Goal("cpprb", 1 / 1.5, 1.0),),
     "buffer sample 32 of 1e6, cpprb": (Goal("cpprb", 0.8, 1.3),),
     "buffer sample 512 of 1e6, cpprb": (Goal("cpprb", 3.0, 6.0),),
     "buffer sample 8192 of 1e6, cpprb": (Goal("cpprb", 5.0, 10.0),),

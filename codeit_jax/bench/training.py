@@ -19,8 +19,9 @@ from codeit_jax.bench.comparison import OURS, BenchReport, Times, interleave
 from codeit_jax.bench.length_mix import LengthMix, choose_buckets, draw_of, measure_lengths, planned_share
 from codeit_jax.bench.training_peers import torch_step
 from codeit_jax.config.errors import UserError
-from codeit_jax.config.schema import HardwareConfig, ModelConfig, TextConfig, TrainingConfig
-from codeit_jax.model import T5Model
+from codeit_jax.config.model_schema import ModelConfig
+from codeit_jax.config.schema import HardwareConfig, TextConfig, TrainingConfig
+from codeit_jax.model import PolicyModel, T5Model
 from codeit_jax.parallel import make_mesh
 from codeit_jax.parallel.mesh import replicated
 from codeit_jax.text import Tokenizer, build_tokenizer
@@ -85,7 +86,7 @@ class JaxStep:
         config: of AdamW.
     """
 
-    def __init__(self, model: T5Model, config: TrainingConfig) -> None:
+    def __init__(self, model: PolicyModel, config: TrainingConfig) -> None:
         self._model = model
         self._optimizer = make_optimizer(config)
         mesh = make_mesh(HardwareConfig(), jax.devices()[:1])
@@ -182,7 +183,7 @@ def _note(case: str, times: dict[str, Times], goals: tuple[float, float], report
 def time_mix(
     name: str,
     preset: Preset,
-    model: T5Model,
+    model: PolicyModel,
     steps: dict[str, Step],
     arguments: argparse.Namespace,
     report: BenchReport,
@@ -221,7 +222,7 @@ def time_mix(
     _note(f"{name}: 1e12 useful operations of the length mix", times, MUST_AND_GOAL["mix"], report)
 
 
-def _measured(model: T5Model, tokenizer_path: Path | None) -> tuple[Tokenizer, TextConfig, LengthMix]:
+def _measured(model: PolicyModel, tokenizer_path: Path | None) -> tuple[Tokenizer, TextConfig, LengthMix]:
     """Return a tokenizer, length buckets that suit it, and the lengths by it."""
     text = TextConfig()
     if tokenizer_path is None:

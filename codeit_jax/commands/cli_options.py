@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 from codeit_jax.config import MAX_WORKERS
+from codeit_jax.config.errors import UserError
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +59,17 @@ def temperature(text: str) -> float:
     return value
 
 
+def check_targets(paths: list[Path]) -> None:
+    """Refuse what can't be written before an hour is spent on what would be written there.
+
+    Raises:
+        UserError: a path that is a folder, or in no folder that exists.
+    """
+    for path in paths:
+        if path.is_dir() or not path.parent.is_dir():
+            raise UserError(f"{path}: can't be written, expected the path of a file in a folder that exists")
+
+
 def add_json_argument(parser: argparse.ArgumentParser) -> None:
     """Add `--json`, which every verb with a result takes."""
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line of standard output")
@@ -88,6 +100,5 @@ def add_policy_arguments(parser: argparse.ArgumentParser) -> None:
         help="0 is greedy: one program a task (default: as in the run)",
     )
     parser.add_argument("--seed", type=not_negative, default=0, metavar="N", help="seed of the samples (default: 0)")
-    # Not add_workers_argument: None, and not 0, means the run's own setting.
-    parser.add_argument("--workers", type=workers, metavar="N", help="worker processes (default: as in the run)")
+    add_workers_argument(parser)
     add_json_argument(parser)

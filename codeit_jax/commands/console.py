@@ -3,8 +3,9 @@
 import json
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, TextIO
 
 from codeit_jax.config.errors import printable
@@ -26,14 +27,34 @@ def print_result(text: str, result: Mapping[str, Any], *, as_json: bool) -> None
 
 
 @contextmanager
-def sigterm_interrupts() -> Iterator[None]:
-    """Make SIGTERM raise KeyboardInterrupt, as SIGINT does.
+def signals_interrupt() -> Iterator[Callable[[], None]]:
+    """Make SIGTERM and SIGHUP raise KeyboardInterrupt, as SIGINT does.
 
-    For verbs that keep what they have done: schedulers and preempted machines send SIGTERM, people press Ctrl-C.
+    For verbs that keep what they have done: schedulers and preempted machines send SIGTERM, people press Ctrl-C or
+    close the terminal; whoever was started by `nohup` ignores that, and still does.
+
+    Yields:
+        What to call between two pieces of work: it raises KeyboardInterrupt if a signal came whose own was lost.
     """
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    asked = False
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        # Noted first: raised inside a callback, of garbage collection for instance, it would be printed and dropped.
+        nonlocal asked
+        asked = True
+        raise KeyboardInterrupt
+
+    def interrupt_if_asked() -> None:
+        if asked:
+            raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, note)
     try:
-        yield
+        yield interrupt_if_asked
     finally:
         # A second signal, after the work is saved, ends the process as it would anywhere.
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -3,10 +3,9 @@
 import argparse
 import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codeit_jax.commands.cli_options import add_policy_arguments, add_run_argument, file_path
+from codeit_jax.commands.cli_options import add_policy_arguments, add_run_argument, check_targets, file_path
 from codeit_jax.commands.console import print_result
 from codeit_jax.commands.policy_session import sample_and_run
 
@@ -35,12 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
         StorageError: no checkpoint of the run is complete, or a file can't be written.
     """
     from codeit_jax.arc import load_tasks
-    from codeit_jax.inference.task_results import submission
+    from codeit_jax.evaluation.task_results import submission
     from codeit_jax.storage.files import write_atomically
 
     start = time.perf_counter()
     targets = [path.expanduser() for path in (arguments.output, arguments.submission) if path is not None]
-    _check_targets(targets)
+    check_targets(targets)
     # The run's configuration doesn't matter here: any tasks can be evaluated, also ones the run has never seen, and
     # without outputs, as for a competition, there is something to submit if nothing to count.
     session = sample_and_run(arguments, lambda config: load_tasks(arguments.tasks, scored=False))
@@ -56,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _result(session: "PolicySession") -> dict[str, Any]:
     """Return the JSON object, with all that a number must be quoted with: policy, data, temperature."""
-    from codeit_jax.inference.task_results import concept_results, count_tests, task_result
+    from codeit_jax.evaluation.task_results import concept_results, count_tests, task_result
 
     tasks = list(session.tasks)
     return {
@@ -89,12 +88,3 @@ def _text(result: dict[str, Any], source: str) -> str:
     else:
         lines.append(f"tests solved of {tests['count']}: {tests['solved']} by pass@1, {tests['pass@3']} by pass@3")
     return "\n".join(lines)
-
-
-def _check_targets(paths: list[Path]) -> None:
-    """Refuse what can't be written before an hour is spent on sampling."""
-    from codeit_jax.config.errors import UserError
-
-    for path in paths:
-        if path.is_dir() or not path.parent.is_dir():
-            raise UserError(f"{path}: can't be written, expected the path of a file in a folder that exists")

@@ -1,4 +1,4 @@
-"""`codeit-jax fetch NAME DIR`: published weights, or arc-dsl's programs; the only verb that uses the network."""
+"""`codeit-jax fetch NAME DIR`: published weights, or arc-dsl's programs."""
 
 import argparse
 import re

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from codeit_jax.arc import Task, TaskSet
     from codeit_jax.config.schema import Config
-    from codeit_jax.inference.ranked_programs import RankedProgram
+    from codeit_jax.evaluation.program_ranking import RankedProgram
     from codeit_jax.inference.trained_policy import Policy
 
 
@@ -33,7 +33,7 @@ class PolicySession:
 
     def report(self) -> dict[str, int | None]:
         """Count the solved tasks as a run's report does; None where a test's output is unknown."""
-        from codeit_jax.inference.task_results import count_solved
+        from codeit_jax.evaluation.task_results import count_solved
 
         return count_solved(self.programs, list(self.tasks))
 
@@ -72,9 +72,8 @@ def sample_and_run(arguments: argparse.Namespace, choose_tasks: "Callable[[Confi
     sampling = policy.config.sampling
     num_samples = arguments.num or sampling.samples_per_task
     temperature = sampling.temperature if arguments.temperature is None else arguments.temperature
-    num_workers = settings.num_workers if arguments.workers is None else arguments.workers
     # The run's own limits: a program that ran out of them there must do so here.
-    with InterpreterPool(num_workers, limits_from_config(settings)) as pool:
+    with InterpreterPool(arguments.workers, limits_from_config(settings)) as pool:
         with reporter.stage("sampling") as advance:
             drawn = draw_programs(
                 policy, tasks, num_samples=num_samples, temperature=temperature, seed=arguments.seed, advance=advance

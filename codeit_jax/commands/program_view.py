@@ -11,7 +11,7 @@ from codeit_jax.config.errors import printable
 if TYPE_CHECKING:
     from codeit_jax.arc import Example, Grid, Task
     from codeit_jax.evaluation import Candidate
-    from codeit_jax.inference.ranked_programs import RankedProgram
+    from codeit_jax.evaluation.program_ranking import RankedProgram
     from interpreter import Outcome
 
 
@@ -40,7 +40,7 @@ def program_json(
 
 def ranked_json(program: "RankedProgram", task: "Task") -> dict[str, Any]:
     """Return the element for a program that was just sampled."""
-    details = {"count": program.count, "log_prob": round(program.log_prob, 4)}
+    details = {"count": program.count, "log_prob": program.rounded_log_prob}
     return program_json(program.candidate, program.outcomes, task, details)
 
 

@@ -10,7 +10,7 @@ from codeit_jax.commands.program_view import people, print_ranked, ranked_json
 from codeit_jax.config.errors import printable
 
 if TYPE_CHECKING:
-    from codeit_jax.inference.ranked_programs import RankedProgram
+    from codeit_jax.evaluation.program_ranking import RankedProgram
 
 _SHOWN = 3  # programs per task on the terminal; --json has all
 
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         UserError: no such run or task.
         StorageError: no checkpoint of the run is complete.
     """
-    from codeit_jax.inference.ranked_programs import rank
+    from codeit_jax.evaluation.program_ranking import rank
 
     session = sample_and_run(arguments, tasks_named(arguments.tasks))
     stream = people(arguments)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codeit_jax.commands.cli_options import add_json_argument, add_workers_argument, file_path, positive
-from codeit_jax.commands.console import print_result, sigterm_interrupts
+from codeit_jax.commands.console import print_result, signals_interrupt
 from codeit_jax.config.errors import PreemptedError
 
 if TYPE_CHECKING:
@@ -82,10 +82,13 @@ def _run_job(job: "SearchJob", folder: Path, workers: int) -> "tuple[SearchBasel
     from codeit_jax.baselines.search_baseline import SearchBaseline
     from codeit_jax.reporting.progress import Reporter
     from codeit_jax.storage.job_directory import JobDirectory
+    from codeit_jax.storage.run_directory import tell_who_died
 
-    with JobDirectory(folder, "search", job.settings()) as directory, sigterm_interrupts():
-        search = SearchBaseline(job, directory, Reporter())
-        search.run(workers)
+    with JobDirectory(folder, "search", job.settings()) as directory, signals_interrupt() as interrupt_if_asked:
+        reporter = Reporter()
+        tell_who_died(directory.left_by, reporter.say)
+        search = SearchBaseline(job, directory, reporter)
+        search.run(workers, interrupt_if_asked)
         return search, search.summarize()
 
 

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codeit_jax.commands.cli_options import add_json_argument, file_path, positive
-from codeit_jax.config.errors import printable
+from codeit_jax.commands.console import signals_interrupt
+from codeit_jax.config.errors import PreemptedError, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from codeit_jax.config.sweep_file import Point
 
 _ROWS = ("seeds", "mutants", "policy", "policy_new", "cumulative")  # of `solved` in summary.json
@@ -40,9 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Start or resume the runs and print the tasks solved.
 
     Returns:
-        The largest exit code of the runs.
+        The largest exit code of the runs; that of one that was killed is 128 and the signal's number, as in a shell.
 
     Raises:
+        PreemptedError: interrupted; the runs have saved what they did.
         UserError: the sweep file or a setting is wrong; no run has been started.
     """
     from codeit_jax.config.sweep_file import expand, read_axis, read_sweep
@@ -59,7 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
         for point in points:
             print(shlex.join(["codeit-jax", *point.command(arguments.runs)]))
         return 0
-    codes = _run_all(points, arguments.runs, arguments.jobs)
+    try:
+        with signals_interrupt() as interrupt_if_asked:
+            codes = _run_all(points, arguments.runs, arguments.jobs, interrupt_if_asked)
+    except KeyboardInterrupt:
+        raise PreemptedError("stopped, and its runs too, after saving; the same command resumes them") from None
     rows = [_row(point, arguments.runs, codes[point.name]) for point in points]
     _print_table(rows)
     if arguments.json:
@@ -67,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     return max(codes.values())
 
 
-def _run_all(points: "list[Point]", runs: Path, jobs: int) -> dict[str, int]:
+def _run_all(points: "list[Point]", runs: Path, jobs: int, interrupt_if_asked: "Callable[[], None]") -> dict[str, int]:
     """Run the points, at most `jobs` at a time; return their exit codes by name."""
     waiting, running, codes = list(points), dict[str, subprocess.Popen[bytes]](), dict[str, int]()
     try:
@@ -77,7 +85,8 @@ def _run_all(points: "list[Point]", runs: Path, jobs: int) -> dict[str, int]:
                 # Processes, not calls: each run has its own devices, memory and exit code, and can be resumed alone.
                 command = [sys.executable, "-m", "codeit_jax", *point.command(runs), "--quiet"]
                 # Errors stay visible; results are read from summary.json, and standard output is the sweep's own.
-                running[point.name] = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+                # Ctrl-C goes to the sweep alone: with the signal below it would be a run's second, which doesn't save.
+                running[point.name] = subprocess.Popen(command, stdout=subprocess.DEVNULL, process_group=0)
                 print(
                     f"{point.name}: started, progress in {printable(str(runs / point.name / 'log.txt'))}",
                     file=sys.stderr,
@@ -85,9 +94,11 @@ def _run_all(points: "list[Point]", runs: Path, jobs: int) -> dict[str, int]:
             for name, process in list(running.items()):
                 if process.poll() is not None:
                     # One that fails doesn't stop the others: the sweep's exit code and table tell.
-                    codes[name] = running.pop(name).returncode
+                    code = running.pop(name).returncode
+                    codes[name] = code if code >= 0 else 128 - code
                     left = len(waiting) + len(running)
                     print(f"{name}: ended with exit code {codes[name]}, {left} runs left", file=sys.stderr)
+            interrupt_if_asked()
             time.sleep(_POLL_SECONDS)
     finally:
         # After Ctrl-C: all are asked first and then waited for, so that they save at the same time.

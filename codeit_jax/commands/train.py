@@ -33,11 +33,14 @@ def run(arguments: argparse.Namespace) -> int:
     name = Path(arguments.config[-1]).stem if arguments.config else "default"
     run_directory = arguments.run_dir or Path("runs") / f"{name}-seed{config.seed}"
 
-    # After the configuration: a mistake in it shows before JAX is imported.
-    from codeit_jax.reporting.progress import Reporter
-    from codeit_jax.run.main_job import train
+    # Before JAX is imported, which takes seconds, and after the configuration, in which a mistake shows first.
+    from codeit_jax.run.stopping import stop_request
 
-    summary = train(config, run_directory, Reporter(quiet=arguments.quiet))
+    with stop_request() as stop:
+        from codeit_jax.reporting.progress import Reporter
+        from codeit_jax.run.main_job import train
+
+        summary = train(config, run_directory, Reporter(quiet=arguments.quiet), stop)
     if arguments.json and summary is not None:
         print(json.dumps(summary))
     return 0

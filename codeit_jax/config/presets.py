@@ -78,6 +78,6 @@ def _shipped_files() -> Iterator[tuple[Path, Path]]:
 
 
 def _describe(file: Path, path: Path) -> Preset:
-    title, *rest = head_comment(path)
+    title, *rest = head_comment(path) or [""]
     hardware = _HARDWARE.search(" ".join(rest))
     return Preset(path.stem, f"configs/{file}", title, hardware[1] if hardware else "")

@@ -149,6 +149,8 @@ def _type_in_words(field: dict[str, Any]) -> str:
             return "true or false"
         case {"type": "string"}:
             return "text"
+        case {"type": "array", "items": {"enum": _} as items}:
+            return f"list, each item: {_type_in_words(items)}"
         case {"type": "array", "items": items}:
             return f"ascending list, each item: {_type_in_words(items)}"
         case {"type": "integer" | "number" as kind}:

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
+from codeit_jax.config.model_schema import ModelConfig
 from codeit_jax.config.value_types import (
     AxisSize,
     Buckets,
@@ -52,8 +53,9 @@ class Config:
     data: "DataConfig" = field(default_factory=lambda: DataConfig())
     mutation: "MutationConfig" = field(default_factory=lambda: MutationConfig())
     text: "TextConfig" = field(default_factory=lambda: TextConfig())
-    model: "ModelConfig" = field(default_factory=lambda: ModelConfig())
+    model: ModelConfig = field(default_factory=ModelConfig)
     sampling: "SamplingConfig" = field(default_factory=lambda: SamplingConfig())
+    search: "SearchConfig" = field(default_factory=lambda: SearchConfig())
     interpreter: "InterpreterConfig" = field(default_factory=lambda: InterpreterConfig())
     hindsight: "HindsightConfig" = field(default_factory=lambda: HindsightConfig())
     replay: "ReplayConfig" = field(default_factory=lambda: ReplayConfig())
@@ -145,47 +147,6 @@ class TextConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
-class ModelConfig:
-    """A T5 encoder-decoder (Raffel et al., 2020); the defaults are CodeT5-small's."""
-
-    d_model: PositiveInt = 512
-    """Width of the residual stream."""
-    d_ff: PositiveInt = 2048
-    """Width of the feed-forward layer."""
-    d_kv: PositiveInt = 64
-    """Width of a head's queries, keys and values."""
-    num_heads: PositiveInt = 8
-    """Attention heads of a layer."""
-    num_encoder_layers: PositiveInt = 6
-    """Layers that read the prompt."""
-    num_decoder_layers: PositiveInt = 6
-    """Layers that write the program."""
-    feed_forward: Literal["relu", "gated-gelu"] = "relu"
-    """The feed-forward layer of T5 v1.0, or of v1.1."""
-    tie_embeddings: bool = True
-    """The output head is the embedding; decoder outputs are then scaled by `d_model ** -0.5`."""
-    dropout: Probability = 0.1
-    """Share of activations dropped while training."""
-    num_buckets: PositiveInt = 32
-    """Relative positions that attention tells apart."""
-    max_distance: PositiveInt = 128
-    """Tokens further apart than this share a bucket."""
-    norm_epsilon: PositiveFloat = 1e-6
-    """Added to the mean square that a layer norm divides by the root of."""
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    """Numbers of the computation; parameters stay float32."""
-    scan_layers: bool = True
-    """Run equal layers in a loop, so that compiling takes a time that doesn't grow with depth."""
-    remat: Literal["none", "dots", "layer"] = "none"
-    """Recompute attention's weights (`dots`) or whole layers in the backward pass, to save memory."""
-    weights: str | None = None
-    """Folder with config.json and the tensors; null starts from random weights (ablation A4)."""
-    weights_tokenizer: str | None = None
-    """Folder with the weights' own byte pairs, for `text.tokenizer: native`: each new token's embedding starts as the
-    mean of its text's pieces."""
-
-
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class SamplingConfig:
     """Drawing programs from the policy."""
 
@@ -208,6 +169,15 @@ class SamplingConfig:
     def draws_per_task(self) -> int:
         """Programs really drawn for a task: at temperature 0 all would be the same one."""
         return self.samples_per_task if self.temperature > 0 else 1
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class SearchConfig:
+    """Programs that are neither sampled nor there from the start; not in the paper."""
+
+    guided_programs: NonNegativeInt = 0
+    """Guided mutants for each task in a meta-iteration: of the seeds, mutants, samples and earlier guided mutants that
+    come closest to its demonstrations. They are candidates and experiences; 0 is off."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -237,6 +207,9 @@ class HindsightConfig:
     only if all are such."""
     num_demonstrations: PositiveInt | None = None
     """Only the task's N smallest demonstrations can be learned from; null is all. Priority always counts all."""
+    grid_lines: bool = False
+    """Learn also the beginnings of the policy's programs up to each line that gives a grid, and what follows such a
+    line where that needs nothing else of the input; not in the paper."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -253,13 +226,19 @@ class ReplayConfig:
     """The share of its task's demonstrations that a program solves, or the same for all (ablation A3)."""
     policy_experiences: Literal["sampled", "mutants", "none"] = "sampled"
     """What a meta-iteration remembers: the policy's programs; or as many new mutants, run on the search tasks in their
-    place; or nothing. The latter two are ablation A1."""
+    place; or nothing. The latter two are ablation A1. Guided mutants are remembered beside either of the first two."""
     pretraining: Literal["all", "draw"] = "all"
     """What is learned before the first meta-iteration: every seed program and mutant, or `num_train_experiences`."""
     num_policy_experiences: NonNegativeInt = 90_000
     """Drawn from the policy's programs for a learning stage (paper: r_p)."""
     num_train_experiences: NonNegativeInt = 10_000
     """Drawn from seed programs and mutants for a learning stage (paper: r_t)."""
+    max_per_task: PositiveInt | None = None
+    """Experiences of one task that the policy's partition holds; of more those of lowest priority leave. Null is no
+    bound; not in the paper."""
+    distinct: Literal["programs", "behaviors"] = "programs"
+    """What the policy's partition holds once for a task: each program; or, not in the paper, each behavior, which is
+    what a program gives for the task, with the program found first, of those found together the shortest."""
     capacity: PositiveInt = 10_000_000
     """Experiences that each partition holds; a full one drops those of lowest priority."""
 

@@ -1,7 +1,7 @@
 """Which programs solve what: candidates, the selection rule, the vote, counts of solved tasks."""
 
 from codeit_jax.evaluation.candidates import Candidate
-from codeit_jax.evaluation.rows import ROWS, SolvedTask, solved_rows, solved_tasks
+from codeit_jax.evaluation.rows import ROWS, SolvedTask, counts_by_task, solved_rows, solved_tasks
 from codeit_jax.evaluation.selection_rule import COLUMNS, report_by_test, select_candidates, solve_report, vote
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "ROWS",
     "Candidate",
     "SolvedTask",
+    "counts_by_task",
     "report_by_test",
     "select_candidates",
     "solve_report",

@@ -25,7 +25,8 @@ class Candidate:
             where it gives none for some test. The wanted outputs are no part of it.
         work: programs that had been tried for the task by then, itself and those of its batch included; None if that
             isn't known.
-        copy_of: of a program of the policy: `seed` or `mutant` if it is a copy of one, whatever its variables' names.
+        copy_of: of a program of the policy: `seed` or `mutant` if it is a copy of one, whatever its variables' names;
+            `guided` if guided mutation had found it for the task.
         constant: the output is the same for all of the task's inputs.
     """
 

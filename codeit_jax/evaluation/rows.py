@@ -8,7 +8,7 @@ from codeit_jax.arc import Task
 from codeit_jax.evaluation.candidates import Candidate
 from codeit_jax.evaluation.selection_rule import select_candidates, solve_report
 
-ROWS = ("seeds", "mutants", "policy", "policy_new", "cumulative")
+ROWS = ("seeds", "mutants", "guided", "policy", "policy_new", "cumulative")
 """In the order in which they are shown; a run has `policy_last` besides, its last meta-iteration's programs alone."""
 
 _CHOSEN = 3  # programs that pass@3 chooses
@@ -40,19 +40,33 @@ def solved_rows(candidates: Iterable[Candidate], tasks: Iterable[Task]) -> dict[
 
         * `seeds`: the seed programs, as they are.
         * `mutants`: their mutants, without the seeds.
+        * `guided`: what guided mutation found; there only where it found something.
         * `policy`: what the policy sampled, copies of seeds and mutants included.
         * `policy_new`: what the policy adds. Its programs without the copies, and of the tasks that these solve only
-          those that seeds and mutants together don't solve, by the same column. A copy is a program with a seed's or
-          mutant's canonical text, whatever task that was written for.
+          those that seeds, mutants and guided mutants together don't solve, by the same column. A copy is a program
+          with a seed's or mutant's canonical text, whatever task that was written for, or one that guided mutation had
+          found for the task.
         * `cumulative`: all programs. It may have less than another row has, since a short wrong program can displace a
           right one from the three that are chosen.
     """
-    totals = {row: solve_report([], []) for row in ROWS}
+    candidates = list(candidates)
+    is_guided = any(candidate.origin == "guided" for candidate in candidates)
+    totals = {row: solve_report([], []) for row in ROWS if is_guided or row != "guided"}
     for task, found in _by_task(candidates, tasks):
-        for row, counts in _counts(found, task).items():
-            for column, count in counts.items():
-                totals[row][column] += count
+        counts = _counts(found, task)
+        for row, total in totals.items():
+            for column in total:
+                total[column] += counts[row][column]
     return totals
+
+
+def counts_by_task(candidates: Iterable[Candidate], tasks: Iterable[Task]) -> dict[str, dict[str, dict[str, int]]]:
+    """Return what `solved_rows` adds up: by task id, row and column, 1 where the task counts and else 0.
+
+    Returns:
+        Only tasks for which something was found, in the order of `tasks`.
+    """
+    return {task.id: _counts(found, task) for task, found in _by_task(candidates, tasks)}
 
 
 def solved_tasks(candidates: Iterable[Candidate], tasks: Iterable[Task]) -> list[SolvedTask]:
@@ -83,6 +97,7 @@ def _of_row(found: Sequence[Candidate]) -> dict[str, list[Candidate]]:
     return {
         "seeds": [candidate for candidate in found if candidate.origin == "seed"],
         "mutants": [candidate for candidate in found if candidate.origin == "mutant"],
+        "guided": [candidate for candidate in found if candidate.origin == "guided"],
         "policy": policy,
         "policy_new": [candidate for candidate in policy if candidate.copy_of is None],
         "cumulative": list(found),
@@ -93,8 +108,8 @@ def _counts(found: Sequence[Candidate], task: Task) -> dict[str, dict[str, int]]
     """Return for each row and column whether it counts a task: 0 or 1."""
     of_row = _of_row(found)
     counts = {row: solve_report(of_row[row], [task]) for row in ROWS}
-    initial = solve_report([*of_row["seeds"], *of_row["mutants"]], [task])
+    without = solve_report([*of_row["seeds"], *of_row["mutants"], *of_row["guided"]], [task])
     counts["policy_new"] = {
-        column: int(count and not initial[column]) for column, count in counts["policy_new"].items()
+        column: int(count and not without[column]) for column, count in counts["policy_new"].items()
     }
     return counts

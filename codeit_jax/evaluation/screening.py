@@ -1,19 +1,23 @@
 """Running many programs on many tasks: which reproduce a demonstration of which task?"""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import interpreter
-from codeit_jax.arc import Example, Task, TaskSet, area, reproduced
+from codeit_jax.arc import Example, Grid, Task, TaskSet, area, reproduced
 from codeit_jax.config.schema import Screen
 from codeit_jax.evaluation.candidates import Candidate
-from codeit_jax.hindsight import Execution, Origin
+from codeit_jax.hindsight import BEFORE_TRAINING, Execution, Origin
+from codeit_jax.hindsight.executions import arc_outcome
 from interpreter.pool.jobs import Results
 
 _TASKS_AHEAD = 4  # keeps the workers busy, and bounds the outcomes held at once
 
 T = TypeVar("T")
+
+Observer = Callable[[Task, Sequence[str], Iterable[Sequence[Grid | None]]], None]
+"""Is given a task, canonical texts, and for each of them the grids that it gives, None where it gives none."""
 
 
 def find_candidates(
@@ -54,27 +58,48 @@ def find_candidates(
     ]
 
 
-def screen_programs(
-    programs: Sequence[interpreter.Program],
-    tasks: Collection[Task],
-    origins: Sequence[Origin],
+def score_executions(
+    executed: Iterable[tuple[Task, Sequence[Execution]]],
+    origin: Origin,
+    work: Callable[[Task, int], int],
     *,
     pool: interpreter.InterpreterPool,
-    screen: Screen = "all",
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[Candidate]:
-    """Find what `screen_tasks` yields for each task, in one list by task and then in the order of the programs.
+    iteration: int = BEFORE_TRAINING,
+) -> Iterator[tuple[Task, list[Candidate]]]:
+    """Run programs that reproduce a demonstration on the tests, to score them.
 
     Args:
-        programs, tasks, origins, pool, screen: see `screen_tasks`.
-        on_progress: called with tasks done and tasks in all.
+        executed: tasks, each with executions of distinct programs on its demonstrations.
+        origin: who wrote the programs.
+        work: given a task and a position among its executions, the programs tried for the task by then.
+        pool: runs the programs.
+        iteration: the meta-iteration.
+
+    Yields:
+        Each task with its candidates, in the order given.
     """
-    candidates: list[Candidate] = []
-    screened = screen_tasks(programs, tasks, origins, pool=pool, screen=screen)
-    for number, (_, found) in enumerate(screened, start=1):
-        candidates.extend(found.values())
-        on_progress(number, len(tasks))
-    return candidates
+    hits = (
+        (task, {n: executions[n] for n in _hits([e.outcomes for e in executions], task.demonstrations)})
+        for task, executions in executed
+    )
+    # Ahead, so that nobody waits for a few programs behind the many that the workers have been given.
+    tested = _ahead(
+        ((task, found), pool.submit([interpreter.Job([e.program for e in found.values()], task.test_inputs)]))
+        for task, found in hits
+    )
+    for (task, found), [rows] in tested:
+        candidates = [
+            Candidate.from_outcomes(
+                task,
+                execution.program,
+                (*execution.outcomes, *row),
+                origin=origin,
+                iteration=iteration,
+                work=work(task, place),
+            )
+            for (place, execution), row in zip(found.items(), rows, strict=True)
+        ]
+        yield task, candidates
 
 
 def screen_tasks(
@@ -84,6 +109,7 @@ def screen_tasks(
     *,
     pool: interpreter.InterpreterPool,
     screen: Screen = "all",
+    observe: Observer | None = None,
 ) -> Iterator[tuple[Task, dict[int, Candidate]]]:
     """Find the programs that reproduce a demonstration of a task, and what else of it they reproduce.
 
@@ -96,6 +122,7 @@ def screen_tasks(
         origins: who wrote each program.
         pool: runs the programs.
         screen: `all`; or `smallest_demonstration`, which overlooks programs that reproduce only larger ones.
+        observe: is shown what all programs give for the screened demonstrations of each task.
 
     Yields:
         Each task with its candidates, by ascending position of the program.
@@ -115,6 +142,8 @@ def screen_tasks(
     # Two pipelines of lazy iterators, one fed by the other: while the hits of one task run on its tests, the next
     # tasks already run on their demonstrations.
     demonstrations = _ahead((task, submit_demonstrations(task)) for task in tasks)
+    if observe is not None:
+        demonstrations = _observed(demonstrations, texts, observe)
     # Outcomes of the many programs that reproduce nothing are dropped here.
     hits = ((task, _hits(rows, _screened(task, screen))) for task, [rows] in demonstrations)
     whole = _ahead(((task, rows), submit_rest(task, rows)) for task, rows in hits)
@@ -144,6 +173,15 @@ def _ahead(submitted: Iterable[tuple[T, interpreter.Pending]]) -> Iterator[tuple
             yield item, pending.result()
     for item, pending in waiting:
         yield item, pending.result()
+
+
+def _observed(
+    demonstrations: Iterable[tuple[Task, Results]], texts: Sequence[str], observe: Observer
+) -> Iterator[tuple[Task, Results]]:
+    """Yield the same, each after it has been shown to an observer."""
+    for task, [rows] in demonstrations:
+        observe(task, texts, ([arc_outcome(outcome).grid for outcome in row] for row in rows))
+        yield task, [rows]
 
 
 def _screened(task: Task, screen: Screen) -> Sequence[Example]:

@@ -1,6 +1,7 @@
 """The programs that solve something, kept for scoring."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from codeit_jax.arc import TaskSet
 from codeit_jax.evaluation.candidates import Candidate
@@ -50,6 +51,11 @@ class SolutionTable:
     def place(self, origin: Origin, task_id: str, program: str) -> int | None:
         """Return where a program is, if that origin found it for that task."""
         return self._places.get((origin, task_id, program))
+
+    def with_guided_copies(self, candidate: Candidate) -> Candidate:
+        """Return a candidate of the policy, marked as a copy if guided mutation had found it for its task."""
+        is_copy = self.place("guided", candidate.task_id, candidate.program) is not None
+        return replace(candidate, copy_of=candidate.copy_of or "guided") if is_copy else candidate
 
     def report(self, tasks: TaskSet) -> dict[str, dict[str, int]]:
         """Count solved tasks by who found the programs: see `solved_rows`."""

@@ -1,4 +1,4 @@
-"""Downloads of published files, pinned by commit and digest; the only room that uses the network."""
+"""Downloads of published files, pinned by commit and digest; with `prediction` the only room that uses the network."""
 
 from codeit_jax.fetching.pinned_files import Fetched, fetch
 from codeit_jax.fetching.publishers import PUBLISHED

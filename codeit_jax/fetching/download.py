@@ -55,7 +55,9 @@ def download(url: str, path: Path, *, max_bytes: int, advance: Callable[[int, in
         total = int(response.headers.get("Content-Length") or 0)
         # An OSError in here is the disk's: `_read` turns the connection's into UserErrors.
         try:
-            with open(_part(path), "wb") as file:
+            # A new file: a leftover, or a link that somebody put there to another one, isn't written into.
+            discard(path)
+            with open(_part(path), "xb") as file:
                 while chunk := _read(response, url):
                     done += len(chunk)
                     if max(done, total) > max_bytes:

@@ -6,8 +6,8 @@ from typing import Literal
 from codeit_jax.arc import Example
 
 # Of these words: the rows of solutions.jsonl hold them.
-Origin = Literal["seed", "mutant", "policy", "search"]
-"""Who wrote a program; enumerative search isn't part of a run."""
+Origin = Literal["seed", "mutant", "policy", "search", "endpoint", "guided"]
+"""Who wrote a program; enumerative search, and models behind an endpoint, are no part of a run."""
 
 BEFORE_TRAINING = -1
 """The iteration number of what is found before the first meta-iteration."""

@@ -46,7 +46,7 @@ def relabel(
     """
     # Demonstrations only: an execution has no outcomes on tests.
     solved = solved_demonstrations(execution, task)
-    places = _smallest_places(task, config.num_demonstrations, order)
+    places = smallest_places(task, config.num_demonstrations, order)
     examples = tuple(
         Example(input=task.demonstrations[place].input, output=grid)
         for place in places
@@ -86,7 +86,7 @@ def relabel_all(
     return [experience for experience in relabeled if experience is not None]
 
 
-def _smallest_places(task: Task, count: int | None, order: DemonstrationOrder) -> list[int]:
+def smallest_places(task: Task, count: int | None, order: DemonstrationOrder) -> list[int]:
     """Return where the smallest demonstrations stand in the task, ascending; without a count, all."""
     places = range(len(task.demonstrations))
     if count is None:

@@ -1,36 +1,20 @@
-"""A policy's programs for tasks: sampled, run, and ranked by the paper's selection rule."""
+"""A policy's programs for tasks: sampled and run, to be ranked."""
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import jax
 
 from codeit_jax.arc import TaskSet
-from codeit_jax.evaluation import Candidate, select_candidates
+from codeit_jax.evaluation import Candidate
+from codeit_jax.evaluation.program_ranking import RankedProgram
 from codeit_jax.hindsight.executions import arc_outcome
 from codeit_jax.inference.trained_policy import Policy
 from codeit_jax.reporting.progress import Advance
 from codeit_jax.run.components import encode_prompts, make_sampler
 from codeit_jax.sampling import SampledProgram, with_canonical_texts
-from interpreter import InterpreterPool, Job, Outcome
-
-
-@dataclass(frozen=True, kw_only=True)
-class RankedProgram:
-    """One distinct program for a task, drawn and run.
-
-    Attributes:
-        candidate: its text and what it reproduces; the tests are read to score only.
-        count: how often it was drawn.
-        log_prob: under the policy at temperature 1.
-        outcomes: on each input of the task, the demonstrations' first.
-    """
-
-    candidate: Candidate
-    count: int
-    log_prob: float
-    outcomes: tuple[Outcome, ...]
+from interpreter import InterpreterPool, Job
 
 
 def draw_programs(
@@ -96,15 +80,3 @@ def run_programs(
         ]
         for task, rows in zip(tasks, pool.run(jobs, on_progress=advance), strict=True)
     }
-
-
-def rank(programs: Sequence[RankedProgram], count: int | None) -> list[RankedProgram]:
-    """Return the best of one task's programs, by `select_candidates`: none without a demonstration reproduced.
-
-    Args:
-        programs: for one task, each text once.
-        count: how many to return at most; None for all.
-    """
-    by_text = {program.candidate.program: program for program in programs}
-    chosen = select_candidates([program.candidate for program in programs], count)
-    return [by_text[candidate.program] for candidate in chosen]

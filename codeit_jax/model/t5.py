@@ -1,28 +1,38 @@
 """T5, the policy network: an encoder over the prompt, a decoder over the program.
 
-Outside this package parameters are a nested dict of arrays and `T5Model` is a static, hashable handle:
-
-    model = T5Model(config, vocabulary_size)
-    params = model.init(key)
-    encoded = model.bind(params).encode(tokens, mask)      # inside any jax.jit, jax.grad
-
-Shape letters: B rows, L encoder length, T decoder length, Q query length, H heads, D model width, V vocabulary,
-A tokens that are scored.
+Shape letters: B rows, L encoder length, T decoder length, Q query length, H heads, K head width, D model width, V
+vocabulary, A tokens that are scored, R rows of samples, P their prompts, W slots of a prompt.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from codeit_jax.config.schema import ModelConfig
-from codeit_jax.model.layers import MASKED, Array, DecoderLayer, EncoderLayer, Stack, dropout
+from codeit_jax.config.model_schema import ModelConfig
+from codeit_jax.model.adapters import dropout
+from codeit_jax.model.handle import ModelHandle
+from codeit_jax.model.layers import MASKED, Array, Attention, DecoderLayer, EncoderLayer, Stack, write_position
+from codeit_jax.model.policy import Caches, KeysValues, PromptRows
 
-Params = dict[str, Any]
+
+@dataclass(frozen=True, kw_only=True)
+class PromptMemory:
+    """What all rows of a batch of samples read and none changes.
+
+    Attributes:
+        layers: the decoder's layers one by one, for each has a cache of its own.
+        cross: for each layer the prompts' keys [P, H, K, L], as the product with queries reads them, and values
+            [P, H, L, K].
+        cross_bias: [P, 1, 1, L], masks padding.
+    """
+
+    layers: list[DecoderLayer]
+    cross: Caches
+    cross_bias: Array
 
 
 class T5(nnx.Module):
@@ -75,6 +85,48 @@ class T5(nnx.Module):
         bias = bias + jnp.where(positions[:, None] >= positions[None, :], 0.0, MASKED)[None, None]
         return self._run(self.decoder, tokens, key, (bias,), encoded, mask_bias(mask))
 
+    def program_states(self, prompts: Array, mask: Array, programs: Array, key: Array | None) -> Array:
+        """Run prompts and whole programs; see `PolicyNetwork`."""
+        encoder_key, decoder_key = (None, None) if key is None else jax.random.split(key)
+        return self.decode(programs, self.encode(prompts, mask, encoder_key), mask, decoder_key)
+
+    def encode_prompts(self, tokens: Array, mask: Array, *, by_head: bool) -> Array:
+        """Run the encoder over prompts [P, L]: [P, L, D]."""
+        return self.encode(tokens, mask, by_head=by_head)
+
+    def prompt_memory(self, encoded: Array, mask: Array) -> PromptMemory:
+        """Project the encoded prompts [P, L, D] once for all their samples and all steps."""
+        # Unstacked: in a scan all layers' caches would be one array, of which each layer reads and writes a part.
+        layers = self.decoder.unstacked()
+        cross = [layer.cross_attention.keys_values(encoded) for layer in layers]
+        # Keys are kept as `mix` multiplies with them, [K, L]: turned once here rather than at each step.
+        return PromptMemory(
+            layers=layers,
+            cross=tuple((keys.swapaxes(2, 3), values) for keys, values in cross),
+            cross_bias=mask_bias(mask),
+        )
+
+    def empty_caches(self, num_rows: int) -> Caches:
+        """Return caches for R rows without any position."""
+        empty = jnp.zeros((num_rows, self.config.num_heads, 0, self.config.d_kv), self.config.dtype)
+        return ((empty, empty),) * self.config.num_decoder_layers
+
+    def decode_position(
+        self, memory: PromptMemory, step: Array, last: Array, caches: Caches, rows: PromptRows
+    ) -> tuple[Array, Caches]:
+        """Run one position of the decoder in all rows; see `PolicyNetwork`."""
+        bias = self.decoder_bias(step, caches[0][0].shape[2])  # [1, H, 1, positions]
+        x = self.embed(last)[:, None]  # [R, 1, D]
+        written = []
+        for layer, cache, cross in zip(memory.layers, caches, memory.cross, strict=True):
+            y = layer.attention_norm(x)
+            keys, values = write_position(cache, layer.attention.keys_values(y), step)
+            x = x + layer.attention.attend(layer.attention.queries(y), keys, values, (bias,))
+            x = x + _attend_prompts(layer.cross_attention, layer.cross_norm(x), cross, memory.cross_bias, rows)
+            x = x + layer.feed_forward(layer.feed_forward_norm(x))
+            written.append((keys, values))
+        return self.decoder.final_norm(x)[:, 0], tuple(written)
+
     def logits(self, hidden: Array, token_ids: Array | None = None) -> Array:
         """Score tokens in float32.
 
@@ -111,7 +163,7 @@ class T5(nnx.Module):
         distances = self._buckets(np.zeros(1, int), -np.arange(num_keys), bidirectional=False)[0]  # [num_keys]
         positions = jnp.arange(num_keys)
         distance = query_position - positions  # below 0 for keys of a cache that aren't written yet
-        bias = self.decoder.relative_bias[...][jnp.asarray(distances)[jnp.maximum(distance, 0)]].T
+        bias = self.decoder.relative_bias[...][jnp.asarray(distances)[jnp.maximum(distance, 0)]].astype(jnp.float32).T
         return jnp.where((distance >= 0)[None, :], bias, MASKED)[None, :, None, :]
 
     def _run(self, stack: Stack[Any], tokens: Array, key: Array | None, *arguments: Any) -> Array:
@@ -122,13 +174,21 @@ class T5(nnx.Module):
     def _position_bias(self, stack: Stack[Any], queries: np.ndarray, keys: np.ndarray, *, bidirectional: bool) -> Array:
         """Return [1, H, Q, L] in float32."""
         buckets = self._buckets(queries, keys, bidirectional=bidirectional)  # [Q, L]
-        return jnp.moveaxis(stack.relative_bias[...][buckets], -1, 0)[None]
+        return jnp.moveaxis(stack.relative_bias[...][buckets].astype(jnp.float32), -1, 0)[None]
 
     def _buckets(self, queries: np.ndarray, keys: np.ndarray, *, bidirectional: bool) -> np.ndarray:
         config = self.config
         return relative_buckets(
             queries, keys, bidirectional=bidirectional, num_buckets=config.num_buckets, max_distance=config.max_distance
         )
+
+
+def _attend_prompts(attention: Attention, x: Array, cross: KeysValues, bias: Array, rows: PromptRows) -> Array:
+    """Attend from the rows [R, 1, D] to their prompts: a prompt's keys and values are read once for all its rows."""
+    keys, values = cross
+    queries = rows.by_prompt(attention.queries(x)[:, 0])  # [P, W, H, K]
+    mixed = attention.mix(queries, keys.swapaxes(2, 3), values, (bias,))  # [P, W, H, K]
+    return attention.project(rows.by_row(mixed)[:, None])
 
 
 def mask_bias(mask: Array) -> Array:
@@ -171,40 +231,25 @@ def relative_buckets(
 
 
 @dataclass(frozen=True)
-class T5Model:
-    """The network without its parameters: hashable, so it can be a static argument of `jax.jit`."""
+class T5Model(ModelHandle[T5]):
+    """T5 without its parameters."""
 
-    config: ModelConfig
-    vocabulary_size: int
+    network: ClassVar[type[T5]] = T5
 
-    def init(self, key: Array) -> Params:
-        """Draw fresh parameters: a nested dict of float32 arrays, layers stacked on the leading axis.
+    def multiplications(self, prompt_length: Any, program_length: Any) -> Any:
+        """Count the multiplications of matrix products in a forward pass over one row; see `PolicyModel`."""
+        config = self.config
+        length, target_length = 1.0 * prompt_length, 1.0 * program_length
+        heads = config.num_heads * config.d_kv
+        projection = config.d_model * heads  # of one position, by one of the four matrices
+        feed_forward = (3 if config.feed_forward == "gated-gelu" else 2) * config.d_model * config.d_ff
 
-        Args:
-            key: a JAX key; consumed.
-        """
-        # A pure dict, for checkpoints too: `nnx.State` would add a level `value` to every path.
-        params: Params = nnx.to_pure_dict(nnx.state(T5(self.config, self.vocabulary_size, key)))
-        return params
+        def attention(queries: Any, keys: Any) -> Any:
+            # Scores and weighted values; query and output projections; key and value projections.
+            return 2 * queries * keys * heads + 2 * queries * projection + 2 * keys * projection
 
-    def abstract_params(self) -> Params:
-        """Return the parameters' shapes and dtypes, without computing anything."""
-        shapes: Params = jax.eval_shape(self.init, jax.random.key(0))
-        return shapes
-
-    def bind(self, params: Params) -> T5:
-        """Return the network with these parameters; for use inside a traced function."""
-        graph, abstract = _skeleton(self)
-        state = jax.tree.map(lambda leaf: leaf, abstract)  # a copy: the next line replaces leaves in place
-        nnx.replace_by_pure_dict(state, params)
-        return nnx.merge(graph, state)
-
-    def num_parameters(self) -> int:
-        """Count the parameters, the shared embedding once."""
-        return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(self.abstract_params()))
-
-
-@lru_cache(maxsize=32)
-def _skeleton(model: T5Model) -> tuple[nnx.GraphDef[T5], nnx.State[Any, Any]]:
-    """Return structure and abstract parameters, once: tracing the constructor takes longer than a small step."""
-    return nnx.split(nnx.eval_shape(lambda: T5(model.config, model.vocabulary_size, jax.random.key(0))))
+        encoder = attention(length, length) + length * feed_forward
+        decoder = attention(target_length, target_length) + attention(target_length, length)
+        decoder = decoder + target_length * feed_forward
+        head = target_length * config.d_model * self.vocabulary_size
+        return config.num_encoder_layers * encoder + config.num_decoder_layers * decoder + head

@@ -36,8 +36,15 @@ def read_weights(folder: Path) -> dict[str, NDArray[Any]]:
 
 
 def _read_file(path: Path) -> dict[str, NDArray[Any]]:
-    if path.suffix == ".bin":
-        return read_torch_file(path)
+    return read_torch_file(path) if path.suffix == ".bin" else read_safetensors(path)
+
+
+def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:
+    """Read all tensors of one file, in the types stored.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     try:
         return load_file(path)
     # A type that NumPy lacks, such as float8, is a TypeError, KeyError or AttributeError, by the library's version.

@@ -88,6 +88,14 @@ def mutate(
         A well-formed program that differs from the parent in one definition, or None when the drawn line and branch
         allow no change.
     """
+    mutant = mutate_typed(parent, probabilities, rng)
+    return None if mutant is None else mutant.program
+
+
+def mutate_typed(
+    parent: TypedProgram, probabilities: BranchProbabilities, rng: np.random.Generator
+) -> TypedProgram | None:
+    """Draw a mutant as `mutate` does, with the types that its lines have if a mutation keeps types."""
     line = int(rng.integers(len(parent.program.lines)))
     branch = choose_branch(probabilities, rng)
     # An insertion changes the number of lines, so it can't be one instruction for another like the rest.
@@ -99,7 +107,7 @@ def mutate(
         return None
     lines = list(parent.program.lines)
     lines[line] = changed
-    return canonical_program(lines)
+    return TypedProgram(canonical_program(lines), parent.line_types)
 
 
 def _replace_definition(parent: TypedProgram, line: int, rng: np.random.Generator) -> Instruction | None:
@@ -153,15 +161,16 @@ def _same_type(parent: TypedProgram, slot: int, scope: Scope) -> list[int]:
     return scope.values(base)
 
 
-def _insert_argument(parent: TypedProgram, line: int, rng: np.random.Generator) -> interpreter.Program | None:
+def _insert_argument(parent: TypedProgram, line: int, rng: np.random.Generator) -> TypedProgram | None:
     """Return the program in which a new line computes an argument of a line."""
-    lines = parent.program.lines
+    lines, types = parent.program.lines, parent.line_types
     position = int(rng.integers(len(lines[line].arguments)))
     wanted = parent.type_of(lines[line].arguments[position])
-    call = draw_call([wanted], Scope(parent.line_types[:line]), rng) if wanted else None
+    call = draw_call([wanted], Scope(types[:line]), rng) if wanted else None
     if call is None or len(lines) == MAX_LINES:
         return None
-    return canonical_program(_with_inserted_line(lines, line, position, call))
+    program = canonical_program(_with_inserted_line(lines, line, position, call))
+    return TypedProgram(program, (*types[:line], call.result, *types[line:]))
 
 
 def _with_inserted_line(lines: Sequence[Instruction], line: int, position: int, call: Call) -> list[Instruction]:

@@ -74,7 +74,7 @@ def _abandon(hosts: Hosts, watch: Watch, error: BaseException) -> None:
     if isinstance(error, CodeitError):
         code, line = error.exit_code, f"{name}: {error}"
     elif isinstance(error, KeyboardInterrupt):
-        code, line = 130, f"{name}: interrupted before there was anything to save, or twice"
+        code, line = 130, f"{name}: interrupted before there was anything to save"
     else:
         watch.wait_for_monitor()  # JAX reports a lost peer as an error of whatever was waiting for it
         traceback.print_exception(error)

@@ -16,6 +16,16 @@ RULES: tuple[tuple[str, PartitionSpec], ...] = (
     (r".*attention/output", PartitionSpec(None, "tensor", None, "fsdp")),
     (r".*feed_forward/(inner|gate)", PartitionSpec(None, "fsdp", "tensor")),
     (r".*feed_forward/outer", PartitionSpec(None, "tensor", "fsdp")),
+    (r".*attention/(query|key|value)_bias", PartitionSpec(None, "tensor", None)),
+    (r".*feed_forward/(inner|gate)_bias", PartitionSpec(None, "tensor")),
+    (r".*(attention/output|feed_forward/outer)_bias", PartitionSpec(None, "fsdp")),
+    # An adapter is split as its matrix is, its rank stays whole.
+    (r".*(attention/(query|key|value)|feed_forward/(inner|gate))_lora_a", PartitionSpec(None, "fsdp", None)),
+    (r".*attention/output_lora_a", PartitionSpec(None, "tensor", None, None)),
+    (r".*feed_forward/outer_lora_a", PartitionSpec(None, "tensor", None)),
+    (r".*attention/(query|key|value)_lora_b", PartitionSpec(None, None, "tensor", None)),
+    (r".*feed_forward/(inner|gate)_lora_b", PartitionSpec(None, None, "tensor")),
+    (r".*(attention/output|feed_forward/outer)_lora_b", PartitionSpec(None, None, "fsdp")),
 )
 
 

@@ -27,8 +27,11 @@ Leave = Callable[[int, str], None]
 
 def leave_at_once(code: int, line: str) -> NoReturn:
     """End the process without its exit handlers, which would wait for processes that are gone."""
-    print(error_line(line), file=sys.stderr, flush=True)
-    sys.stdout.flush()
+    # Whoever read what is printed may be gone too; that must not keep anybody waiting.
+    with suppress(OSError):
+        print(error_line(line), file=sys.stderr, flush=True)
+    with suppress(OSError):
+        sys.stdout.flush()
     os._exit(code)
 
 
@@ -101,7 +104,9 @@ class Watch:
                 code, _, line = text.partition(" ")
                 with suppress(Exception):
                     self._store.key_value_set(f"{_LEFT}/{self._index}", "", allow_overwrite=True)
-                self._end(int(code), line)
+                # The store is in process 0. When that goes, JAX aborts whoever still talks to it: the failed process,
+                # before it could end with its own code.
+                self._end(int(code), line, after=0 if self._index else 20 * _LEAVING_SECONDS)
 
     def _monitor(self) -> None:
         """End this process when the coordinator, or a process, hasn't been heard for the timeout."""
@@ -120,7 +125,8 @@ class Watch:
         line = f"process {peer} has been silent for {self._timeout:g} s ({reason}); all processes end"
         self._end(LostProcessError.exit_code, f"{line}, start them again to resume from the last checkpoint")
 
-    def _end(self, code: int, line: str) -> None:
+    def _end(self, code: int, line: str, *, after: float = 0) -> None:
         if not self._stopped.is_set():
             self._stopped.set()
+            time.sleep(after)
             self._leave(code, line)

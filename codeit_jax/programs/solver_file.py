@@ -36,7 +36,8 @@ _MAX_CALL_CHARACTERS = 8192  # of one that goes over several lines; no program h
 _LANGUAGE = frozenset({"I", *interpreter.CONSTANTS, *interpreter.SIGNATURES})
 
 # True equals 1, so the type is part of the key.
-_CONSTANT_NAMES = {(type(value), value): name for name, value in interpreter.CONSTANTS.items()}
+CONSTANT_NAMES = {(type(value), value): name for name, value in interpreter.CONSTANTS.items()}
+"""The constant that a literal stands for, by its type and value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,7 @@ def _constant_name(value: str, place: str) -> str:
         return value
     # The regular expression has let only integers, truth values and pairs of integers through.
     literal = ast.literal_eval(value)
-    name = _CONSTANT_NAMES.get((type(literal), literal))
+    name = CONSTANT_NAMES.get((type(literal), literal))
     if name is None:
         raise UserError(f"{place}: found {_shown(value)}, expected a value that a constant of the language has")
     return name

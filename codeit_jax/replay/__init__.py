@@ -9,6 +9,8 @@ from codeit_jax.replay.journal import ReplayJournal
 from codeit_jax.replay.mixture import MixtureBatch, ReplayMixture
 from codeit_jax.replay.replay_batch import Batch
 from codeit_jax.replay.sharded_sampler import ShardedSampler, restore_shards
+from codeit_jax.replay.shared_reader import SharedReader
+from codeit_jax.replay.step_replay import StepReplay
 from codeit_jax.replay.store.columns import Column, Payload, Tokens
 from codeit_jax.replay.store.persistence import CorruptFileError
 from codeit_jax.replay.store.segment_log import SegmentLog, TornTailWarning
@@ -29,6 +31,8 @@ __all__ = [
     "Ring",
     "SegmentLog",
     "ShardedSampler",
+    "SharedReader",
+    "StepReplay",
     "SumTree",
     "TokenArena",
     "TokenRows",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from codeit_jax.replay.store.slot_table import SlotTable
-from codeit_jax.replay.tree.arrays import FloatArray, IntArray, distinct
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray, checked_size, checked_slots, distinct
 
 EvictionPolicy = Callable[[SlotTable, FloatArray, int], IntArray]
 """(slot table, raw priorities by slot, slots needed) -> distinct taken slots to empty, at least as many as needed.
@@ -18,7 +18,7 @@ The user's own call, `evict()`, needs 0.
 
 def choose_victims(policy: EvictionPolicy, slots: SlotTable, priorities: FloatArray, needed: int) -> IntArray:
     """Return the slots that a policy empties; raises ValueError unless they are distinct, taken and enough."""
-    victims = np.asarray(policy(slots, priorities, needed), dtype=np.int64)
+    victims = checked_slots(policy(slots, priorities, needed), slots.capacity)[0]
     # A policy can be anyone's function; a slot emptied twice would be handed out twice.
     taken = slots.generation[victims] > 0
     if len(victims) < needed or not taken.all() or len(distinct(np.sort(victims))) < len(victims):
@@ -68,6 +68,9 @@ class MaxAge:
     """
 
     max_age: int
+
+    def __post_init__(self) -> None:
+        checked_size("max_age", self.max_age, 0)
 
     def __call__(self, slots: SlotTable, priorities: FloatArray, needed: int) -> IntArray:
         """Return the slots to empty."""

@@ -4,11 +4,12 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from codeit_jax.replay import buffer_state
 from codeit_jax.replay.buffer import PrioritizedReplayBuffer
 from codeit_jax.replay.eviction import EvictionPolicy
 from codeit_jax.replay.replay_batch import Addition
@@ -16,6 +17,8 @@ from codeit_jax.replay.store.key_index import Keys, digests
 from codeit_jax.replay.store.persistence import load_state, read_state, save_state, write_state
 from codeit_jax.replay.store.segment_log import SegmentLog
 from codeit_jax.replay.store.token_arena import TokenRows
+
+Result = TypeVar("Result")
 
 
 class ReplayJournal:
@@ -57,10 +60,9 @@ class ReplayJournal:
         """Add as `PrioritizedReplayBuffer.add` does; what has returned is on disk."""
         with self._changing():
             addition = self.buffer.prepare(items, priority, key, group)
-            # Applied first: what the buffer refuses must not be in the log.
-            slots = self.buffer.apply(addition)
             columns = {name: _portable(values) for name, values in addition.columns.items()}
-            self._append("add", columns=columns, raw=addition.raw, names=addition.names, labels=addition.labels)
+            logged = {"columns": columns, "raw": addition.raw, "names": addition.names, "labels": addition.labels}
+            slots = self._change("add", logged, lambda: self.buffer.apply(addition))
         return int(slots[0]) if addition.single else slots
 
     def update_priorities(
@@ -68,26 +70,29 @@ class ReplayJournal:
     ) -> int:
         """Set priorities as `PrioritizedReplayBuffer.update_priorities` does; what has returned is on disk."""
         with self._changing():
-            updated = self.buffer.update_priorities(indices, priority, generation)
             # As the caller gave them: generations decide again, alike, when this is repeated.
-            arrays = {"indices": np.asarray(indices), "priority": np.asarray(priority, dtype=np.float64)}
-            self._append("update", **arrays, generation=None if generation is None else np.asarray(generation))
-        return updated
+            logged: dict[str, Any] = {
+                "indices": np.asarray(indices),
+                "priority": np.asarray(priority, dtype=np.float64),
+                "generation": None if generation is None else np.asarray(generation),
+            }
+            return self._change("update", logged, lambda: self.buffer.update_priorities(**logged))
 
     def remove(self, keys: Keys) -> int:
         """Remove as `PrioritizedReplayBuffer.remove` does; what has returned is on disk."""
         with self._changing():
             names = digests(keys)
-            removed = self.buffer.remove_digests(names)
-            self._append("remove", names=names)
-        return removed
+            return self._change("remove", {"names": names}, lambda: self.buffer.remove_digests(names))
 
     def evict(self) -> int:
         """Evict as `PrioritizedReplayBuffer.evict` does; what has returned is on disk."""
         with self._changing():
-            evicted = self.buffer.evict()
-            self._append("evict")
-        return evicted
+            return self._change("evict", {}, self.buffer.evict)
+
+    def clear(self) -> None:
+        """Clear as `PrioritizedReplayBuffer.clear` does; once it has returned, that is on disk."""
+        with self._changing():
+            self._change("clear", {}, self.buffer.clear)
 
     def checkpoint(self) -> None:
         """Write a snapshot and drop the segments before it."""
@@ -95,7 +100,8 @@ class ReplayJournal:
             # In this order a kill at any point loses nothing: a snapshot names the first segment that it does not hold,
             # and only once it is durable are older segments dropped.
             self._log.start_segment()
-            save_state(self._snapshot_path, {"buffer": self.buffer.state_dict(), "first_segment": self._log.number})
+            state = buffer_state.state_dict(self.buffer, copy=False)
+            save_state(self._snapshot_path, {"buffer": state, "first_segment": self._log.number})
             self._diverged = False
             self._log.drop_before(self._log.number)
 
@@ -107,16 +113,22 @@ class ReplayJournal:
                 raise RuntimeError("an earlier change could not be logged: checkpoint(), or open the journal again")
             yield
 
-    def _append(self, operation: str, **arguments: Any) -> None:
-        """Log a change that was made, with the random state after it."""
-        record = io.BytesIO()
-        rng = self.buffer.rng.bit_generator.state
-        write_state(record, {"operation": operation, "arguments": arguments, "rng": rng})
+    def _change(self, operation: str, arguments: Mapping[str, Any], change: Callable[[], Result]) -> Result:
+        """Make a change and log it, with the random state after it."""
+        # Written down before it is made: an item that can't be pickled must be nowhere. Logged after: what the buffer
+        # refuses must not be in the log.
+        rng = self.buffer.rng.bit_generator
+        before = rng.state
+        record = _record(operation, arguments, before)
+        result = change()
+        if rng.state != before:
+            record = _record(operation, arguments, rng.state)
         try:
-            self._log.append(record.getvalue())
-        except OSError:
+            self._log.append(record)
+        except BaseException:
             self._diverged = True  # the buffer has the change, the log hasn't: later records would not fit
             raise
+        return result
 
     def _repeat(self, record: bytes) -> None:
         image = np.frombuffer(bytearray(record), np.uint8)  # writable, unlike views of bytes
@@ -129,10 +141,18 @@ class ReplayJournal:
             self.buffer.update_priorities(**arguments)
         elif change["operation"] == "remove":
             self.buffer.remove_digests(arguments["names"])
+        elif change["operation"] == "clear":
+            self.buffer.clear()
         else:
             self.buffer.evict()
         # Draws are not logged: with the random state after each change, the buffer continues as if they had been.
         self.buffer.rng.bit_generator.state = change["rng"]
+
+
+def _record(operation: str, arguments: Mapping[str, Any], rng: Mapping[str, Any]) -> bytes:
+    record = io.BytesIO()
+    write_state(record, {"operation": operation, "arguments": arguments, "rng": rng})
+    return record.getvalue()
 
 
 def _portable(values: Any) -> Any:

@@ -1,10 +1,12 @@
 """Priorities of a buffer: from raw values to draws and importance weights, and what a priority of zero means."""
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 
+from codeit_jax.replay.store.slot_table import SlotTable
 from codeit_jax.replay.tree.arrays import FloatArray, IntArray
 from codeit_jax.replay.tree.extrema import Extrema
 from codeit_jax.replay.tree.sum_tree import SumTree
@@ -20,22 +22,45 @@ raises. "error": refused when it is set.
 MaxWeight = Literal["batch", "buffer"] | None
 """What importance weights are divided by: the largest of the batch, of the buffer, or nothing."""
 
+_MAX_BITS = 400  # of a mass, and of the factor by which new masses have grown: their product stays far from overflow
 _SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 class Priorities:
-    """Raw priorities by slot and the tree of masses (raw + eps) ** alpha that draws are proportional to."""
+    """Raw priorities by slot and the tree of masses that draws are proportional to.
 
-    def __init__(self, capacity: int, alpha: float, eps: float, zero: ZeroPolicy, rng: np.random.Generator) -> None:
-        """Make zeros for `capacity` slots; raises ValueError for a setting out of range."""
+    A mass is (raw + eps) ** alpha, with a `decay` times decay ** (alpha * age). Not the old masses become smaller, but
+    the new ones larger, by the same factor: nobody's mass changes as time goes by. Before they leave the range of
+    floats, all are made anew.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        alpha: float,
+        eps: float,
+        zero: ZeroPolicy,
+        rng: np.random.Generator,
+        decay: float = 1.0,
+        raw: FloatArray | None = None,
+    ) -> None:
+        """Make zeros for `capacity` slots, or take `raw`, zeros that others can see.
+
+        Raises ValueError for a setting out of range.
+        """
         if zero not in ("uniform", "error", "never"):
             raise ValueError(f"zero is {zero!r}: must be 'uniform', 'error' or 'never'")
         if not 0.0 <= eps < np.inf:
             raise ValueError(f"eps is {eps}: must be finite and not negative")
+        if not 0.0 < decay <= 1.0:
+            raise ValueError(f"decay is {decay}: must be in (0, 1]")
         self.eps = eps
+        self.decay = decay
+        self.origin = 0
+        """Stamp of the item whose mass decay leaves as it is."""
         self.zero: ZeroPolicy = zero
         self.alpha = _checked_alpha(alpha)
-        self.raw: FloatArray = np.zeros(capacity)  # [capacity]
+        self.raw: FloatArray = np.zeros(capacity) if raw is None else raw  # [capacity]
         # A power of each raw priority: what is drawn in proportion to.
         self.tree = SumTree(capacity, rng=rng)
         self._extrema = Extrema(self.raw)
@@ -49,46 +74,84 @@ class Priorities:
         exponent = self.alpha if alpha is None else alpha
         # Not `+ 0.0`, which would copy; and 1e-19 vanishes beside 0.5, but not beside 0.
         shifted = raw + self.eps if self.eps else raw
-        has_zero = bool(shifted.size) and not np.minimum.reduce(shifted, axis=None) > 0.0
+        has_zero = np.count_nonzero(shifted) < shifted.size
         if has_zero and self.zero == "error":
             raise ValueError("a priority is zero: zero='error' refuses it")
+        if self.decay < 1.0 and shifted.size and exponent * np.log2(np.maximum.reduce(shifted) or 1.0) > _MAX_BITS:
+            raise OverflowError(f"a priority to the power alpha = {exponent} is beyond 2 ** {_MAX_BITS} with a decay")
         if exponent == 1.0 or not shifted.size:
             return shifted
-        # Both are met below: too large raises, too small becomes the smallest normal number.
-        with np.errstate(over="ignore", under="ignore"):
-            mass: FloatArray = np.power(shifted, exponent)
-        if np.maximum.reduce(mass, axis=None) == np.inf:
-            raise OverflowError(f"a priority to the power alpha = {exponent} is beyond float64")
+        if exponent < 1.0:
+            mass: FloatArray = np.power(shifted, exponent)  # between the number and 1: within the range of floats
+        else:
+            # Both are met below: too large raises, too small becomes the smallest normal number.
+            with np.errstate(over="ignore", under="ignore"):
+                mass = np.power(shifted, exponent)
+            if np.maximum.reduce(mass) == np.inf:
+                raise OverflowError(f"a priority to the power alpha = {exponent} is beyond float64")
         np.maximum(mass, _SMALLEST, out=mass)  # a power that underflows to zero would never be drawn
         if has_zero and (exponent > 0.0 or self.zero == "never"):
             mass[shifted == 0.0] = 0.0
         return mass
 
-    def set(self, slots: IntArray, raw: FloatArray, masses: FloatArray) -> None:
-        """Set slots to raw priorities and the masses that belong to them."""
-        # The tree first: it checks, and refuses before anything is changed.
-        self.tree[slots] = masses
+    def set(self, slots: IntArray, raw: FloatArray, masses: FloatArray, table: SlotTable) -> None:
+        """Set taken slots of a table to checked raw priorities and the masses that belong to them."""
+        if self.decay < 1.0:
+            masses = self._decayed(slots, masses, table)
+        self.tree.write(slots, masses, table.end)
         self.raw[slots] = raw
         self._extrema.note(slots)
 
+    def set_one(self, slot: int, raw: float, mass: float, table: SlotTable) -> None:
+        """Do as `set` does for one slot."""
+        if self.decay < 1.0:
+            mass = float(self._decayed(np.array([slot]), np.array([mass]), table)[0])
+        self.tree.write_one(slot, mass)
+        self.raw[slot] = raw
+        self._extrema.note_one(slot, raw)
+
     def clear(self, slots: IntArray) -> None:
-        """Set empty slots to zero."""
-        zeros = np.zeros(len(slots))
-        self.set(slots, zeros, zeros)
+        """Set slots to zero, as empty ones have to be."""
+        self.tree[slots] = 0.0
+        self.raw[slots] = 0.0
+        self._extrema.note(slots)
 
-    def set_alpha(self, alpha: float, taken: IntArray) -> None:
-        """Change the exponent of the given slots, all that are taken."""
-        self.tree[taken] = self.masses(self.raw[taken], _checked_alpha(alpha))
+    def set_alpha(self, alpha: float, table: SlotTable) -> None:
+        """Change the exponent of all taken slots of a table."""
+        taken = table.occupied()
+        masses = self.masses(self.raw[taken], _checked_alpha(alpha))
         self.alpha = alpha
+        self.origin = table.clock
+        self.tree[taken] = masses if self.decay == 1.0 else self._grown(taken, masses, table)
 
-    def restore(self, raw: FloatArray, alpha: float, taken: IntArray) -> None:
+    def restore(self, raw: FloatArray, alpha: float, table: SlotTable, origin: int) -> None:
         """Start again from the raw priorities of the first slots."""
         self.raw[: len(raw)] = raw
         self.raw[len(raw) :] = 0.0
-        # Empty, then only what is taken: masses of removed items must not linger.
-        self.tree.load_priorities(np.zeros(0))
-        self.set_alpha(alpha, taken)
+        # Empty, then only what is taken: masses of removed items must not linger. As long as it was when it was saved:
+        # draws without replacement take a random number for each slot up to the last that was ever used.
+        self.tree.load_priorities(np.zeros(table.end))
+        self.alpha, self.origin = _checked_alpha(alpha), origin
+        taken = table.occupied()
+        masses = self.masses(self.raw[taken])
+        self.tree[taken] = masses if self.decay == 1.0 else self._grown(taken, masses, table)
         self._extrema.forget()
+
+    def _decayed(self, slots: IntArray, masses: FloatArray, table: SlotTable) -> FloatArray:
+        """Return masses as they count beside those of all other ages."""
+        if self._rate() * (table.clock - self.origin) > _MAX_BITS:
+            self.set_alpha(
+                self.alpha, table
+            )  # a pass over all, once in so many items that it costs each next to nothing
+        return self._grown(slots, masses, table)
+
+    def _grown(self, slots: IntArray, masses: FloatArray, table: SlotTable) -> FloatArray:
+        with np.errstate(under="ignore"):
+            grown = masses * np.exp2(self._rate() * (table.inserted[slots] - self.origin))
+        return np.where(masses > 0.0, np.maximum(grown, _SMALLEST), 0.0)
+
+    def _rate(self) -> float:
+        return -self.alpha * math.log2(self.decay)
 
     def smallest(self) -> float:
         """Return the smallest positive raw priority, inf if there is none."""

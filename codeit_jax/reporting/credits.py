@@ -6,12 +6,14 @@ from codeit_jax.hindsight import BEFORE_TRAINING
 ROW_NAMES = {
     "seeds": "seed programs",
     "mutants": "mutants of them",
+    "guided": "guided mutants",
     "policy": "sampled from the policy",
     "policy_new": "by the policy alone",
     "policy_last": "in the last meta-iteration",
     "cumulative": "all together",
 }
-"""The rows of `solved` in summary.json, in the order in which they are shown, and what they are called in the page."""
+"""The rows of `solved` in summary.json, in the order in which they are shown, and what they are called in the page;
+`guided` is there only where guided mutation found something."""
 
 SCREENS = {
     "all": "seeds and mutants are candidates by the same rule as the policy's programs",
@@ -23,17 +25,16 @@ SCREENS = {
 }
 """What is said beside the counts, by `screen` in summary.json."""
 
-_PROGRAMS = {"seed": "seed program", "mutant": "mutant"}
+_PROGRAMS = {"seed": "seed program", "mutant": "mutant", "guided": "guided mutant"}
 
 
 def found_by(candidate: Candidate) -> str:
     """Return who found a program and when, and whether it is more than it looks like."""
-    if candidate.origin in _PROGRAMS:
-        words = [_PROGRAMS[candidate.origin]]
-    elif candidate.iteration == BEFORE_TRAINING:
-        words = [candidate.origin, "before the first meta-iteration"]
-    else:
-        words = [candidate.origin, f"meta-iteration {candidate.iteration}"]
+    words = [_PROGRAMS.get(candidate.origin, candidate.origin)]
+    if candidate.iteration != BEFORE_TRAINING:
+        words.append(f"meta-iteration {candidate.iteration}")
+    elif candidate.origin not in _PROGRAMS:
+        words.append("before the first meta-iteration")
     if candidate.copy_of is not None:
         words.append(f"copy of a {_PROGRAMS.get(candidate.copy_of, candidate.copy_of)}")
     if candidate.constant:

@@ -2,6 +2,7 @@
 
 import html
 import unicodedata
+from collections import Counter
 
 from codeit_jax.arc import Grid
 
@@ -10,7 +11,21 @@ _COLORS = (
     *("#000000", "#0074d9", "#ff4136", "#2ecc40", "#ffdc00"),
     *("#aaaaaa", "#f012be", "#ff851b", "#7fdbff", "#870c25"),
 )
-_CELL = 9  # pixels
+_CELL = 9  # pixels of a cell where there is room
+
+GRID_STYLE = (
+    "".join(f".k{number}{{stroke:{color}}}" for number, color in enumerate(_COLORS))
+    + ".grid{max-width:100%;height:auto;shape-rendering:crispEdges}.grid rect{stroke:none}"
+    + "".join(f".f{number}{{fill:{color}}}" for number, color in enumerate(_COLORS))
+)
+"""CSS that pages with grids need in their heads."""
+
+GRID_LINES = (
+    '<svg width="0" height="0" class="hidden" aria-hidden="true"><defs><pattern id="cells" width="1" height="1" '
+    'patternUnits="userSpaceOnUse"><path d="M1 0H0V1" fill="none" stroke="#777" stroke-width=".08"/></pattern></defs>'
+    "</svg>"
+)
+"""What pages with grids need once, before the first: the lines between cells."""
 
 
 def escape(text: str) -> str:
@@ -38,23 +53,31 @@ def _escape_rare(character: str) -> str:
 
 
 def grid_svg(grid: Grid | None, title: str) -> str:
-    """Return a figure of a grid with its title below; None is the text `no grid`."""
+    """Return a figure of a grid with its title below; None is the text `no grid`.
+
+    The page has `GRID_STYLE` and `GRID_LINES`.
+    """
     caption = f"<figcaption>{escape(title)}</figcaption>"
     if grid is None:
         return f'<figure><span class="none">no grid</span>{caption}</figure>'
-    width, height = len(grid[0]) * _CELL, len(grid) * _CELL
-    # A rectangle for each run of a color, not for each cell: most cells are background, so pages are far smaller.
-    cells = "".join(
-        f'<rect x="{column * _CELL}" y="{row * _CELL}" width="{length * _CELL}" height="{_CELL}" '
-        f'fill="{_COLORS[color]}"/>'
-        for row, colors in enumerate(grid)
-        for column, length, color in _runs(colors)
+    width, height = len(grid[0]), len(grid)
+    # The commonest color is one rectangle below all, each run of another a stroke of its row: a tenth of the text that
+    # a rectangle for each cell would take, and a page has thousands of grids.
+    counts = Counter(color for row in grid for color in row)
+    background = min(counts, key=lambda color: (-counts[color], color))
+    strokes: dict[int, list[str]] = {}
+    for row, colors in enumerate(grid):
+        for column, length, color in _runs(colors):
+            if color != background:
+                strokes.setdefault(color, []).append(f"M{column} {row}.5h{length}")
+    paths = "".join(f'<path class="k{color}" d="{"".join(strokes[color])}"/>' for color in sorted(strokes))
+    area = f'width="{width}" height="{height}"'
+    size = f'width="{width * _CELL}" height="{height * _CELL}" viewBox="0 0 {width} {height}"'
+    label = f"{title}: {height} rows, {width} columns"
+    return (
+        f'<figure><svg {size} class="grid" role="img" aria-label="{escape(label)}"><rect {area} class="f{background}"/>'
+        f'{paths}<rect {area} fill="url(#cells)"/></svg>{caption}</figure>'
     )
-    # All grid lines are one path, for the same reason.
-    lines = "".join(f"M{x} 0V{height}" for x in range(0, width + 1, _CELL))
-    lines += "".join(f"M0 {y}H{width}" for y in range(0, height + 1, _CELL))
-    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-    return f'<figure><svg {size}>{cells}<path d="{lines}" class="lines"/></svg>{caption}</figure>'
 
 
 def _runs(colors: tuple[int, ...]) -> list[tuple[int, int, int]]:

@@ -3,19 +3,34 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from codeit_jax.config.errors import printable
+from codeit_jax.config.errors import StorageError, printable
 
 PLAIN_LINE_SECONDS = 30.0
 """Time between two lines of progress where there is no terminal."""
 
 Advance = Callable[[int, int], None]
 """Called with units done and units in total."""
+
+
+class _Terminal(Console):
+    """Standard error, which may go away: the run and its log go on."""
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing any more; rich would end the process."""
+        self.quiet = True
+
+    def _check_buffer(self) -> None:
+        try:
+            super()._check_buffer()
+        except OSError:  # of a terminal that was closed, or a file on a full disk
+            self._buffer.clear()
+            self.quiet = True
 
 
 class Reporter:
@@ -27,17 +42,25 @@ class Reporter:
 
     def __init__(self, *, quiet: bool = False) -> None:
         # Standard error: standard output is for results, with --json one object on its last line.
-        self._console = Console(stderr=True, quiet=quiet, highlight=False)
-        self._log: TextIO | None = None
+        self._console = _Terminal(stderr=True, quiet=quiet, highlight=False)
+        self._log: FileIO | None = None
 
     def mute(self) -> None:
         """Print nothing from now on; the log is written all the same."""
         self._console.quiet = True
 
     def open_log(self, path: Path) -> None:
-        """Append everything said from now on to a file, with the time of day."""
-        # Append: a resumed run continues its log. Open for as long as the run, so no `with`.
-        self._log = open(path, "a", encoding="utf-8")  # noqa: SIM115
+        """Append everything said from now on to a file, with the time of day.
+
+        Raises:
+            StorageError: it can't be opened.
+        """
+        # Append: a resumed run continues its log. Open for as long as the run, so no `with`. Without a buffer: for
+        # `tail -f`, and so that a killed run's log ends with its last line.
+        try:
+            self._log = open(path, "ab", buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise StorageError(f"{path}: can't be opened ({error.strerror})") from None
 
     def close(self) -> None:
         """Close the log file."""
@@ -45,14 +68,19 @@ class Reporter:
             self._log.close()
 
     def say(self, line: str) -> None:
-        """Print a line and log it."""
+        """Print a line and log it.
+
+        Raises:
+            StorageError: the log can't be written.
+        """
         line = printable(line)  # names of files and tasks are in it; the log is read on a terminal, too
         # rich would take brackets in program texts and task names for markup, and break long lines of a pipe.
         self._console.print(line, markup=False, soft_wrap=True)
         if self._log is not None:
-            self._log.write(f"{time.strftime('%H:%M:%S')} {line}\n")
-            # For `tail -f`, and so that a killed run's log ends with its last line.
-            self._log.flush()
+            try:
+                self._log.write(f"{time.strftime('%H:%M:%S')} {line}\n".encode(errors="backslashreplace"))
+            except OSError as error:
+                raise StorageError(f"{self._log.name}: can't be written ({error.strerror})") from None
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Advance]:

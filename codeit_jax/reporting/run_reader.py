@@ -8,13 +8,14 @@ from typing import Any
 
 from codeit_jax.arc import Task
 from codeit_jax.config.errors import StorageError, UserError
-from codeit_jax.config.input_files import read_bytes
+from codeit_jax.config.input_files import read_bytes, read_json
 from codeit_jax.config.loading import load_config
 from codeit_jax.config.schema import Config
 from codeit_jax.evaluation import Candidate
 from codeit_jax.storage.run_directory import check_kind
 
 _MAX_LINE_FILE_BYTES = 4 << 30
+_MAX_OBJECT_BYTES = 64 << 20
 
 
 def read_run_config(run: Path) -> Config:
@@ -68,6 +69,31 @@ def read_sampled_solutions(run: Path) -> dict[int, list[Candidate]]:
                 f"{path}:{number}: not what a meta-iteration sampled, expected lines of solutions.jsonl"
             ) from None
     return sampled
+
+
+def read_summary(run: Path) -> dict[str, Any]:
+    """Read a run's summary.json; empty if the run isn't finished.
+
+    Raises:
+        StorageError: it is damaged.
+    """
+    path = run.expanduser() / "summary.json"
+    return read_object(path) if path.exists() else {}
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a file of one JSON object.
+
+    Raises:
+        StorageError: it can't be read, or holds something else.
+    """
+    try:
+        content = read_json(path, max_bytes=_MAX_OBJECT_BYTES)
+    except UserError:
+        content = None
+    if not isinstance(content, dict):
+        raise StorageError(f"{path}: damaged, expected one JSON object")
+    return content
 
 
 def check_same_task(candidate: Candidate, task: Task) -> None:

@@ -11,10 +11,13 @@ from jax.sharding import Mesh
 from codeit_jax.arc import TaskSet, load_tasks
 from codeit_jax.config.errors import UserError, first_line
 from codeit_jax.config.schema import Config, HardwareConfig, TextConfig
-from codeit_jax.model import T5Model
+from codeit_jax.model import Params, PolicyModel, build_model
+from codeit_jax.model.adapters import join
 from codeit_jax.parallel import make_mesh
 from codeit_jax.parallel.hosts import Hosts
 from codeit_jax.programs import SeedProgram, load_programs
+from codeit_jax.run.compilation_cache import use_compilation_cache
+from codeit_jax.run.initial_weights import FrozenParams, frozen_params
 from codeit_jax.sampling import Sampler
 from codeit_jax.text import EncodedPrompt, Tokenizer, build_tokenizer
 from codeit_jax.text.prompt import shown_demonstrations
@@ -38,6 +41,7 @@ class Components:
         prompts: task id and encoded prompt of every search task.
         tokenizer: for prompts and programs.
         model: the network without parameters.
+        frozen: parameters that no step changes, beside those of the run's state.
         optimizer: of the fine-tuning step.
         sampler: draws programs.
         learner: fine-tunes on draws from the replay.
@@ -53,13 +57,18 @@ class Components:
     held_out: HeldOut | None
     prompts: list[tuple[str, EncodedPrompt]]
     tokenizer: Tokenizer
-    model: T5Model
+    model: PolicyModel
+    frozen: FrozenParams
     optimizer: optax.GradientTransformation
     sampler: Sampler
     learner: Learner
     pool: InterpreterPool
     mesh: Mesh
     hosts: Hosts
+
+    def whole(self, learned: Params) -> Params:
+        """Return all parameters of the policy, given those that are learned."""
+        return join(learned, self.frozen.params)
 
     @property
     def sampling_sizes(self) -> dict[str, Any]:
@@ -92,6 +101,7 @@ def build_components(config: Config, pool: InterpreterPool, hosts: Hosts, trace:
         UserError: a task source, programs file, tokenizer, weights folder or device isn't as it should be, or nothing
             is left to learn from.
     """
+    _check_guided(config)
     # The files first and the network last: a misspelled path shows before anything is compiled.
     search_tasks = load_tasks(config.data.search_tasks)[: config.data.num_search_tasks]
     training_tasks = load_tasks(config.data.training_tasks)
@@ -101,39 +111,44 @@ def build_components(config: Config, pool: InterpreterPool, hosts: Hosts, trace:
     if not seeds:
         raise UserError(f"data.held_out_tasks is {config.data.held_out_tasks}, expected fewer: no seed program is left")
     mesh = make_mesh(config.hardware)
-    model = T5Model(config.model, tokenizer.vocabulary_size)
+    model = build_model(config.model, tokenizer.vocabulary_size)
     optimizer = make_optimizer(config.training)
-    held_out = None
-    if held_out_seeds:
-        held_out = HeldOut(
-            held_out_seeds,
-            [training_tasks[seed.task_id] for seed in held_out_seeds],
-            model=model,
-            tokenizer=tokenizer,
-            config=config.training,
-            text=config.text,
-            mesh=mesh,
-        )
-        # Their inputs too: a policy that had other programs on them would know them.
-        excluded = {seed.task_id for seed in held_out_seeds}
-        ids = [task.id for task in training_tasks if task.id not in excluded]
-        training_tasks = training_tasks.subset(ids, source=training_tasks.source)
+    held_out, training_tasks = _hold_out(held_out_seeds, training_tasks, model, tokenizer, config, mesh)
+    sampler = make_sampler(config, model, tokenizer, mesh)
+    prompts = encode_prompts(search_tasks, tokenizer, config)
+    frozen = frozen_params(model, tokenizer, mesh, config.seed)
     return Components(
         config=config,
         search_tasks=search_tasks,
         training_tasks=training_tasks,
         seeds=seeds,
         held_out=held_out,
-        prompts=encode_prompts(search_tasks, tokenizer, config),
+        prompts=prompts,
         tokenizer=tokenizer,
         model=model,
+        frozen=frozen,
         optimizer=optimizer,
-        sampler=make_sampler(config, model, tokenizer, mesh),
-        learner=Learner(model, optimizer, tokenizer, config.training, config.text, mesh, trace),
+        sampler=sampler,
+        learner=Learner(model, optimizer, tokenizer, config.training, config.text, mesh, trace, frozen.params),
         pool=pool,
         mesh=mesh,
         hosts=hosts,
     )
+
+
+def _check_guided(config: Config) -> None:
+    """Refuse guided mutation without its first parents.
+
+    Raises:
+        UserError: seeds and mutants don't run on all demonstrations of the search tasks.
+    """
+    mutation = config.mutation
+    if config.search.guided_programs and not (mutation.score_tasks and mutation.candidates == "all"):
+        found = f"mutation.score_tasks {mutation.score_tasks} and mutation.candidates {mutation.candidates!r}"
+        raise UserError(
+            f"search.guided_programs is {config.search.guided_programs} with {found}, expected True and 'all': "
+            "the first parents are found while seeds and mutants are scored"
+        )
 
 
 def prepare_runtime(config: HardwareConfig) -> None:
@@ -146,7 +161,7 @@ def prepare_runtime(config: HardwareConfig) -> None:
     if config.platform != "auto":
         jax.config.update("jax_platforms", config.platform)
     if config.compilation_cache is not None:
-        jax.config.update("jax_compilation_cache_dir", str(Path(config.compilation_cache).expanduser()))
+        use_compilation_cache(Path(config.compilation_cache).expanduser())
     try:
         jax.devices(None if config.platform == "auto" else config.platform)
     except (RuntimeError, AssertionError) as error:  # JAX asserts where no plugin for the platform is installed
@@ -166,6 +181,31 @@ def _usable_seeds(seeds: list[SeedProgram], tasks: TaskSet, source: str) -> list
     return usable
 
 
+def _hold_out(
+    seeds: list[SeedProgram],
+    tasks: TaskSet,
+    model: PolicyModel,
+    tokenizer: Tokenizer,
+    config: Config,
+    mesh: Mesh,
+) -> tuple[HeldOut | None, TaskSet]:
+    """Return the programs that are held out, None for none, and the training tasks without theirs."""
+    if not seeds:
+        return None, tasks
+    held_out = HeldOut(
+        seeds,
+        [tasks[seed.task_id] for seed in seeds],
+        model=model,
+        tokenizer=tokenizer,
+        config=config.training,
+        text=config.text,
+        mesh=mesh,
+    )
+    # Their inputs too: a policy that had other programs on them would know them.
+    excluded = {seed.task_id for seed in seeds}
+    return held_out, tasks.subset([task.id for task in tasks if task.id not in excluded], source=tasks.source)
+
+
 def load_tokenizer(config: TextConfig) -> Tokenizer:
     """Build the tokenizer, from its files if it has any.
 
@@ -181,7 +221,7 @@ def load_tokenizer(config: TextConfig) -> Tokenizer:
     )
 
 
-def make_sampler(config: Config, model: T5Model, tokenizer: Tokenizer, mesh: Mesh) -> Sampler:
+def make_sampler(config: Config, model: PolicyModel, tokenizer: Tokenizer, mesh: Mesh) -> Sampler:
     """Build the sampler for prompts and programs of the configured lengths.
 
     Args:

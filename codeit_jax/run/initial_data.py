@@ -1,6 +1,6 @@
 """The training partition: seed programs and their mutants, as experiences and as candidate solutions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from codeit_jax.arc import Grid
@@ -8,12 +8,12 @@ from codeit_jax.config.errors import UserError
 from codeit_jax.config.interpreter_limits import limits_from_config
 from codeit_jax.config.schema import HindsightConfig
 from codeit_jax.evaluation import Candidate, solved_rows
-from codeit_jax.evaluation.screening import screen_programs
 from codeit_jax.hindsight import Execution, Experience, Origin, execute, relabel, relabel_all
 from codeit_jax.hindsight.augmentation import augment
-from codeit_jax.mutation import Mutant, generate_mutants
+from codeit_jax.mutation import Accepted, Mutant, generate_mutants
 from codeit_jax.programs import canonical_program
 from codeit_jax.run.components import Components
+from codeit_jax.run.first_stage import FirstStage
 from codeit_jax.run.monitor import Monitor
 from codeit_jax.run.state import PRETRAINING, stage_rng
 from interpreter import Outcome, Program, Status
@@ -21,46 +21,44 @@ from interpreter import Outcome, Program, Status
 InitialProgram = tuple[Origin, Program]
 
 
-def initial_experiences(parts: Components, say: Callable[[str], None]) -> tuple[list[Experience], list[InitialProgram]]:
-    """Run the seed programs on their tasks and make mutants of them.
-
-    Args:
-        parts: of the run.
-        say: prints a line.
-
-    Returns:
-        An experience for each program, on its own task's demonstrations; and the programs, each canonical text once,
-        the seeds first: for screening, and to tell what the policy only copies.
+def seed_experiences(parts: Components) -> list[Experience]:
+    """Run the seed programs on their tasks.
 
     Raises:
-        UserError: no seed program gives a valid grid on any demonstration of its task.
+        UserError: none gives a valid grid on any demonstration of its task.
     """
-    experiences = _seed_experiences(parts)
+    by_task: dict[str, list[str]] = {}
+    for seed in parts.seeds:
+        by_task.setdefault(seed.task_id, []).append(str(seed.program))
+    experiences = _relabeled(execute(by_task, parts.training_tasks, parts.pool), parts, origin="seed")
     if not experiences:
         raise UserError(
             f"{parts.config.data.seeds}: no program runs on its task's demonstrations, expected at least one"
         )
+    return experiences
+
+
+def initial_experiences(
+    parts: Components, of_seeds: Sequence[Experience], mutants: Sequence[Accepted]
+) -> tuple[list[Experience], list[InitialProgram]]:
+    """Make the training partition of the seed programs and their mutants.
+
+    Args:
+        parts: of the run.
+        of_seeds: the experiences of the seed programs.
+        mutants: of the seed programs, with their outputs.
+
+    Returns:
+        An experience for each program, on its own task's demonstrations; and the programs, each canonical text once,
+        the seeds first: for screening, and to tell what the policy only copies.
+    """
+    experiences = list(of_seeds)
     # Each text once, seeds first: a mutant that came out as a seed program counts as that.
     programs: dict[str, InitialProgram] = {}
     for seed in parts.seeds:
         canonical = canonical_program(seed.program.lines)
         programs.setdefault(str(canonical), ("seed", canonical))
-    mutation = parts.config.mutation
-    kind = f"{mutation.method}, branch probabilities: {mutation.branch_probabilities}"
-    say(f"making {mutation.num_programs} mutants ({kind})")
-    accepted = generate_mutants(
-        parts.seeds,
-        parts.training_tasks,
-        num_programs=mutation.num_programs,
-        seed=parts.config.seed,
-        pool=parts.pool,
-        method=mutation.method,
-        recipe=mutation.branch_probabilities,
-        limits=limits_from_config(parts.config.interpreter),
-        retries=mutation.retries,
-        max_attempts=mutation.num_programs if mutation.count == "attempts" else None,
-    ).accepted
-    for mutant, outputs in accepted:
+    for mutant, outputs in mutants:
         canonical = canonical_program(mutant.program.lines)
         programs.setdefault(str(canonical), ("mutant", canonical))
         experiences.append(_mutant_experience(mutant, outputs, parts))
@@ -99,11 +97,14 @@ def fresh_mutants(parts: Components, iteration: int) -> list[Experience]:
     )
 
 
-def screen_initial_programs(programs: Sequence[InitialProgram], parts: Components, monitor: Monitor) -> list[Candidate]:
+def screen_initial_programs(
+    programs: Sequence[InitialProgram], first_stage: FirstStage, parts: Components, monitor: Monitor
+) -> list[Candidate]:
     """Run seeds and mutants on the search tasks: what no policy is needed for (rows `seeds`, `mutants`).
 
     Args:
         programs: each text once.
+        first_stage: runs them, and keeps what it finds.
         parts: of the run.
         monitor: watches.
 
@@ -114,14 +115,7 @@ def screen_initial_programs(programs: Sequence[InitialProgram], parts: Component
         return []
     title = f"{len(programs)} seeds and mutants on the search tasks"
     with monitor.stage(PRETRAINING, "screen", title=title) as stage:
-        found = screen_programs(
-            [program for _, program in programs],
-            parts.search_tasks,
-            [origin for origin, _ in programs],
-            pool=parts.pool,
-            screen=parts.config.mutation.candidates,
-            on_progress=stage.advance,
-        )
+        found = first_stage.candidates(programs, stage.advance)
         report = solved_rows(found, parts.search_tasks)
         stage.note(
             programs=len(programs),
@@ -154,13 +148,6 @@ def _relabeling(parts: Components) -> HindsightConfig:
     """Return the settings with relabeling."""
     # Training programs are always examples of what they do; ablation A2 is about what the policy samples.
     return replace(parts.config.hindsight, relabel=True, keep="some")
-
-
-def _seed_experiences(parts: Components) -> list[Experience]:
-    by_task: dict[str, list[str]] = {}
-    for seed in parts.seeds:
-        by_task.setdefault(seed.task_id, []).append(str(seed.program))
-    return _relabeled(execute(by_task, parts.training_tasks, parts.pool), parts, origin="seed")
 
 
 def _fresh_experiences(parts: Components, programs: list[InitialProgram]) -> list[Experience]:

@@ -17,23 +17,28 @@ from codeit_jax.parallel.hosts import Hosts
 from codeit_jax.reporting.progress import Reporter, format_seconds
 from codeit_jax.run.checkpointing import describe, first_state, restored_state, save_state
 from codeit_jax.run.components import Components, build_components, prepare_runtime
+from codeit_jax.run.first_stage import remove_first_stage
 from codeit_jax.run.meta_iteration import meta_iteration
 from codeit_jax.run.monitor import Monitor
+from codeit_jax.run.provenance import check_config
 from codeit_jax.run.state import RunState
-from codeit_jax.run.stopping import stop_request
+from codeit_jax.run.stopping import StopRequest
 from codeit_jax.run.summary import print_summary, write_summary
 from codeit_jax.storage import checkpoint
-from codeit_jax.storage.run_directory import RunDirectory
+from codeit_jax.storage.run_directory import RunDirectory, tell_who_died
 from codeit_jax.training.throughput import StepTrace
 
 
-def train(config: Config, run_directory: Path, reporter: Reporter) -> dict[str, Any] | None:
+def train(
+    config: Config, run_directory: Path, reporter: Reporter, stop: StopRequest | None = None
+) -> dict[str, Any] | None:
     """Do the main job, or resume it where the directory's last checkpoint is.
 
     Args:
         config: the run's configuration.
         run_directory: created if missing; the same folder for all processes of a run.
         reporter: shows progress.
+        stop: asked at every point where the run can stop; None for a run that nobody stops.
 
     Returns:
         The summary that is also written to `summary.json`; None in all processes of a run but the first.
@@ -42,27 +47,29 @@ def train(config: Config, run_directory: Path, reporter: Reporter) -> dict[str, 
         CodeitError: see its subclasses for what can go wrong and how the command exits.
     """
     start = time.perf_counter()
+    stop = stop or StopRequest()
     # The lock is taken before JAX looks for its devices, which takes seconds: who finds it taken sees that at once.
     with (
         initialize(config.hardware) as hosts,
         closing(reporter),
         closing(RunDirectory(run_directory, "train", writes=hosts.is_first)) as directory,
     ):
+        stop.join(hosts)
         _open_directory(config, directory, hosts, reporter)
         prepare_runtime(config.hardware)
         _check_equal_settings(config, directory, hosts)
-        with (
-            HostPool(hosts, config.interpreter.num_workers, limits_from_config(config.interpreter)) as pool,
-            stop_request(hosts) as stop,
-        ):
+        stop.end_if_asked()
+        with HostPool(hosts, config.interpreter.num_workers, limits_from_config(config.interpreter)) as pool:
             trace = StepTrace(config.hardware, directory.path / "profile", reporter.say)
             parts = build_components(config, pool, hosts, trace)
             monitor = Monitor(reporter, stop.at, directory.append)
             _introduce(parts, reporter)
+            stop.end_if_asked()
             saver = _Saver(parts, directory, monitor)
-            # The first state is saved at once: from here on a signal is a request, for there is something to resume.
-            state = saver.restore() or saver.save(first_state(parts, monitor))
-            stop.has_state = True
+            # The first state is saved at once: nobody makes it a second time.
+            state = saver.restore() or saver.save(first_state(parts, directory, monitor))
+            if hosts.is_first:
+                remove_first_stage(directory)
             while state.iteration < config.num_meta_iterations:
                 before = state.iteration
                 state = meta_iteration(state, parts, monitor)
@@ -89,8 +96,10 @@ def _open_directory(config: Config, directory: RunDirectory, hosts: Hosts, repor
     if not hosts.is_first:
         reporter.mute()
         return
-    changes = directory.write_or_check_config(config)
     reporter.open_log(directory.path / "log.txt")
+    tell_who_died(directory.left_by, reporter.say)
+    changes = check_config(config, directory, reporter.say)
+    directory.write("config.yaml", to_yaml(config))
     for key, (old, new) in changes.items():
         reporter.say(f"{key} is now {new!r}, was {old!r}")
 
@@ -127,10 +136,10 @@ class _Saver:
         saved = checkpoint.latest(self._directory, self._monitor.say, self._parts.hosts)
         if saved is None:
             # A run that was killed before its first checkpoint may have left lines.
-            self._directory.truncate_line_files({})
+            self._directory.cut_line_files({}, self._monitor.say)
             return None
         self._number = saved.number
-        state = restored_state(self._parts, self._directory, saved)
+        state = restored_state(self._parts, self._directory, saved, self._monitor.say)
         self._monitor.say(f"resuming from checkpoint {saved.number}, {describe(saved.meta)}")
         return state
 

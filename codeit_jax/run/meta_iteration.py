@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from codeit_jax.evaluation import solve_report
+from codeit_jax.evaluation import solve_report, solved_tasks
 from codeit_jax.evaluation.screening import find_candidates
 from codeit_jax.hindsight import (
     Execution,
@@ -21,10 +21,13 @@ from codeit_jax.hindsight import (
     submit_programs,
 )
 from codeit_jax.hindsight.executions import NO_GRID_SIZE
+from codeit_jax.hindsight.grid_lines import line_experiences
 from codeit_jax.run.components import Components
+from codeit_jax.run.guided_stage import guided_mutation
 from codeit_jax.run.initial_data import fresh_mutants
 from codeit_jax.run.monitor import Monitor, StageNotes
-from codeit_jax.run.state import PRETRAINING, RunState, Stage, stage_key, stage_rng
+from codeit_jax.run.sample_counts import length_histogram, primitive_uses, syntax_faults
+from codeit_jax.run.state import PRETRAINING, RunState, Stage, programs_tried, stage_key, stage_rng
 from codeit_jax.sampling import SampledProgram, with_canonical_texts
 from codeit_jax.storage.faults import fault_point
 from codeit_jax.training.batches import PlannedBatch
@@ -58,10 +61,9 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
         key = stage_key(config.seed, iteration, "sample")
         with monitor.stage(iteration, "sample", title="sampling") as stage:
             with monitor.devices(parts.sampling_sizes):
-                for batch in parts.sampler.sample(state.train.params, parts.prompts, key):
+                for batch in parts.sampler.sample(parts.whole(state.train.params), parts.prompts, key):
                     batch = with_canonical_texts(batch, config.interpreter.mode)
                     programs += batch
-                    # The workers run this batch while the device draws the next.
                     running.append(submit(batch, parts))
                     stage.advance(len(programs), len(parts.prompts) * config.sampling.draws_per_task)
                     if monitor.should_stop("sample"):
@@ -70,21 +72,21 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
         executions = execute(state, running, parts, monitor)
         experiences = relabel(state, executions, parts, monitor)
         places = find_solutions(state, executions, parts, monitor)
-        if config.replay.policy_experiences != "none":
-            mutants = config.replay.policy_experiences == "mutants"
-            remember(state, new_mutants(state, parts, monitor) if mutants else experiences, monitor)
+        state, guided = guided_mutation(state, executions, parts, monitor)
+        if config.replay.policy_experiences == "mutants":
+            experiences = new_mutants(state, parts, monitor)
+        remember(state, experiences + guided, parts, monitor)
         score(state, places, parts, monitor)
         state = replace(state, stage=Stage.LEARN)
 
     with monitor.stage(iteration, "learn", title="learning") as stage:
         draw, plan = plan_learning(state, parts)
-        key = stage_key(config.seed, iteration, "dropout")
         with monitor.devices(parts.learning_sizes):
             train, steps, times = parts.learner.learn(
                 train_state(state, parts),
                 draw,
                 plan,
-                key,
+                stage_key(config.seed, iteration, "dropout"),
                 taken=state.steps,
                 should_stop=lambda: monitor.should_stop("learn"),
                 on_progress=stage.advance,
@@ -99,7 +101,10 @@ def meta_iteration(state: RunState, parts: Components, monitor: Monitor) -> RunS
 
 
 def submit(batch: Sequence[SampledProgram], parts: Components) -> PendingExecutions:
-    """Submit each task's programs for its demonstrations; without `hardware.overlap`, wait for them."""
+    """Submit each task's programs for its demonstrations.
+
+    The workers run this batch while the device draws the next; without `hardware.overlap`, wait for them.
+    """
     by_task: dict[str, list[str]] = {}
     for program in batch:
         by_task.setdefault(program.task_id, []).append(program.text)
@@ -125,6 +130,7 @@ def count_programs(state: RunState, programs: Sequence[SampledProgram], stage: S
         unique=len(checksums),
         finished_share=_share(p.finished for p in programs),
         mean_log_prob=round(float(np.mean([p.log_prob for p in programs])), 4),
+        token_histogram=length_histogram(p.num_tokens for p in programs),
     )
     return replace(state, num_sampled=state.num_sampled + len(programs))
 
@@ -158,6 +164,7 @@ def execute(
             f"{status.value}_share": _share(s is status for s in statuses) for status in Status if status in statuses
         }
         stage.note(programs=len(executions), executions=len(statuses), **shares)
+        stage.note(syntax_faults=syntax_faults(executions), primitives=primitive_uses(executions))
         if parts.config.interpreter.mode == "codeit":
             outcomes = [outcome for execution in executions for outcome in execution.outcomes]
             stage.note(no_grid_size=sum(outcome.message == NO_GRID_SIZE for outcome in outcomes))
@@ -174,7 +181,8 @@ def relabel(state: RunState, executions: Sequence[Execution], parts: Components,
         monitor: watches.
 
     Returns:
-        An experience for each program that teaches something, in the order of the executions.
+        An experience for each program that teaches something, in the order of the executions; then, if the setting
+        asks for them, those of the programs' parts.
     """
     with monitor.stage(state.iteration, "relabel") as stage:
         experiences = relabel_all(
@@ -187,6 +195,18 @@ def relabel(state: RunState, executions: Sequence[Execution], parts: Components,
         )
         solving = sum(experience.demonstration_performance > 0 for experience in experiences)
         stage.note(experiences=len(experiences), solving=solving)
+        if parts.config.hindsight.grid_lines:
+            lines = line_experiences(
+                executions,
+                parts.search_tasks,
+                parts.config.hindsight,
+                pool=parts.pool,
+                origin="policy",
+                iteration=state.iteration,
+                order=parts.config.text.demonstration_order,
+            )
+            stage.note(prefixes=len(lines.prefixes), suffixes=len(lines.suffixes))
+            experiences += [*lines.prefixes, *lines.suffixes]
     return experiences
 
 
@@ -216,21 +236,15 @@ def find_solutions(state: RunState, executions: Sequence[Execution], parts: Comp
             state.initial_programs,
             pool=parts.pool,
             iteration=state.iteration,
-            work=programs_tried(state, parts),
+            work=programs_tried(parts.config, len(state.initial_programs), state.iteration, guided=False),
         )
-        new = table.add(found)
+        new = table.add(map(table.with_guided_copies, found))
         places = [place for key in solving if (place := table.place("policy", *key)) is not None]
         stage.note(solving=len(solving), new=len(new))
     # At once, for whoever watches the file; killed before the next checkpoint, the run truncates it on resume.
     monitor.keep_solutions(new)
     monitor.keep_sampled(state.iteration, places)
     return places
-
-
-def programs_tried(state: RunState, parts: Components) -> int:
-    """Return how many programs have been tried for each task, this meta-iteration's samples included."""
-    screened = len(state.initial_programs) if parts.config.mutation.score_tasks else 0
-    return screened + (state.iteration + 1) * parts.config.sampling.samples_per_task
 
 
 def new_mutants(state: RunState, parts: Components, monitor: Monitor) -> list[Experience]:
@@ -241,14 +255,17 @@ def new_mutants(state: RunState, parts: Components, monitor: Monitor) -> list[Ex
     return experiences
 
 
-def remember(state: RunState, experiences: Sequence[Experience], monitor: Monitor) -> None:
-    """Add the experiences to the replay.
+def remember(state: RunState, experiences: Sequence[Experience], parts: Components, monitor: Monitor) -> None:
+    """Add the experiences to the replay, unless nothing is to be remembered.
 
     Args:
         state: its replay grows.
         experiences: of the meta-iteration.
+        parts: of the run.
         monitor: watches.
     """
+    if parts.config.replay.policy_experiences == "none":
+        return
     with monitor.stage(state.iteration, "replay") as stage:
         too_long = state.replay.add(experiences)
         size = len(state.replay["policy"])
@@ -266,12 +283,15 @@ def score(state: RunState, places: Sequence[int], parts: Components, monitor: Mo
     """
     with monitor.stage(state.iteration, "score") as stage:
         report = state.solutions.report(parts.search_tasks)
-        report["policy_last"] = solve_report([state.solutions[place] for place in places], parts.search_tasks)
-        stage.note(**report)
-    solved = {row: counts["pass@3"] for row, counts in report.items()}
+        sampled = [state.solutions[place] for place in places]
+        report["policy_last"] = solve_report(sampled, parts.search_tasks)
+        # The tasks behind the count of pass@3: what a meta-iteration's policy solves can be compared task by task.
+        solved = [task.task_id for task in solved_tasks(sampled, parts.search_tasks) if "policy" in task.rows]
+        stage.note(**report, policy_last_tasks=solved)
+    counts = {row: columns["pass@3"] for row, columns in report.items()}
     monitor.say(
-        f"{state.name}: tasks solved (pass@3) by the policy {solved['policy']}, by it alone {solved['policy_new']}, "
-        f"in this meta-iteration {solved['policy_last']}, with seeds and mutants {solved['cumulative']}"
+        f"{state.name}: tasks solved (pass@3) by the policy {counts['policy']}, by it alone {counts['policy_new']}, "
+        f"in this meta-iteration {counts['policy_last']}, with seeds and mutants {counts['cumulative']}"
     )
 
 
@@ -342,7 +362,7 @@ def measure_held_out(state: RunState, parts: Components, stage: StageNotes, moni
     """
     if parts.held_out is None:
         return
-    metrics = parts.held_out.measure(state.train.params)
+    metrics = parts.held_out.measure(parts.whole(state.train.params))
     stage.note(**{k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(metrics).items()})
     monitor.say(
         f"{state.name}: {metrics.held_out_programs} held-out programs cost {metrics.held_out_loss:.2f} nats each, "

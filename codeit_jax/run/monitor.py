@@ -1,13 +1,13 @@
 """What watches a run: shows its stages, takes their numbers, and decides when to stop."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from time import perf_counter
 from typing import Any
 
 from codeit_jax.evaluation import Candidate
 from codeit_jax.hindsight import Origin
-from codeit_jax.reporting.progress import Reporter
+from codeit_jax.reporting.progress import Advance, Reporter
 from codeit_jax.run.devices import DeviceClock, out_of_memory_as_user_error
 from codeit_jax.run.state import iteration_name
 from codeit_jax.storage.faults import fault_point
@@ -76,6 +76,10 @@ class Monitor:
             # Fields of the clock begin with `t_`; all others are functions of configuration and seed.
             row = {"iteration": iteration, "stage": name, **notes.numbers}
             self._rows.append(row | {"t_seconds": round(perf_counter() - start, 3)})
+
+    def progress(self, title: str) -> AbstractContextManager[Advance]:
+        """Show the progress of a part of a stage; yields what to call with units done and units in all."""
+        return self._reporter.stage(title)
 
     @contextmanager
     def devices(self, sizes: Mapping[str, Any]) -> Iterator[None]:

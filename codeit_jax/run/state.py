@@ -5,14 +5,16 @@ Everything random is a pure function of the seed, the meta-iteration and the sta
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import jax
 import numpy as np
 
+from codeit_jax.config.schema import Config
 from codeit_jax.evaluation.solutions import SolutionTable
 from codeit_jax.hindsight import BEFORE_TRAINING, Origin
+from codeit_jax.mutation.parents import Parents
 from codeit_jax.training.experience_replay import ExperienceReplay
 from codeit_jax.training.train_step import StepMetrics, TrainState
 
@@ -45,6 +47,8 @@ class RunState:
         solutions: programs that reproduce something.
         sampled: checksums of all distinct programs sampled, to count them.
         num_sampled: programs sampled.
+        populations: by task, the parents of guided mutation; empty if that is off.
+        num_guided: guided mutants made.
     """
 
     iteration: int
@@ -56,6 +60,8 @@ class RunState:
     solutions: SolutionTable
     sampled: set[int]
     num_sampled: int = 0
+    populations: Mapping[str, Parents] = field(default_factory=dict)
+    num_guided: int = 0
 
     @property
     def name(self) -> str:
@@ -86,3 +92,17 @@ def stage_rng(seed: int, iteration: int, stage: str) -> np.random.Generator:
     """Return the NumPy generator of one stage of one meta-iteration; see `stage_key` for the arguments."""
     # A sequence, not a sum: NumPy hashes all of it, so that neighboring seeds and iterations share no stream.
     return np.random.default_rng([seed, iteration - PRETRAINING, zlib.crc32(stage.encode())])
+
+
+def programs_tried(config: Config, num_initial: int, iteration: int, *, guided: bool) -> int:
+    """Return how many programs have been tried for each task in a meta-iteration and before.
+
+    Args:
+        config: of the run.
+        num_initial: seeds and mutants.
+        iteration: the meta-iteration, whose samples are included.
+        guided: whether its guided mutants are included, too.
+    """
+    screened = num_initial if config.mutation.score_tasks else 0
+    samples = (iteration + 1) * config.sampling.samples_per_task
+    return screened + samples + (iteration + guided) * config.search.guided_programs

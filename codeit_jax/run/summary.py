@@ -32,15 +32,17 @@ def write_summary(parts: Components, state: RunState, directory: RunDirectory) -
         policy_last = row.get("policy_last", policy_last)
     mutation = parts.config.mutation
     solved = solved_tasks(state.solutions, parts.search_tasks)
+    report = state.solutions.report(parts.search_tasks)
     summary = {
         "tasks": len(parts.search_tasks),
         "meta_iterations": state.iteration,
+        "parameters": parts.model.num_parameters(),
         "programs_sampled": state.num_sampled,
         "programs_unique": len(state.sampled),  # of (task, text): a text drawn for two tasks counts twice
-        "solved": state.solutions.report(parts.search_tasks) | {"policy_last": policy_last},
+        "solved": report | {"policy_last": policy_last},
         "policy_last": policy_last,
         # The tasks behind the counts of pass@3, so that runs can be compared task by task.
-        "solved_tasks": {row: [task.task_id for task in solved if row in task.rows] for row in ROWS},
+        "solved_tasks": {row: [task.task_id for task in solved if row in task.rows] for row in ROWS if row in report},
         "screen": mutation.candidates if mutation.score_tasks else None,
         "work": {"programs": _programs_tried(parts, state)},
         "snapshot": f"{parts.search_tasks.snapshot}, digest {parts.search_tasks.digest}",
@@ -70,7 +72,7 @@ def print_summary(parts: Components, state: RunState, summary: dict[str, Any], s
         if candidate.origin == "policy":
             say("    " + candidate.program.replace("\n", "\n    "))
     say("")
-    rows = {row: summary["solved"][row] for row in ROW_NAMES}
+    rows = {row: summary["solved"][row] for row in ROW_NAMES if row in summary["solved"]}
     for line in score_table(f"tasks solved of {len(tasks)}", rows).splitlines():
         say(line)
     say(SCREENS[summary["screen"]])
@@ -81,4 +83,5 @@ def _programs_tried(parts: Components, state: RunState) -> dict[str, int]:
     """Return how many programs were tried for the tasks, all tasks together, by who wrote them."""
     initial = Counter(state.initial_programs.values()) if parts.config.mutation.score_tasks else Counter()
     tried = {origin: initial[origin] * len(parts.search_tasks) for origin in ("seed", "mutant")}
-    return tried | {"policy": state.num_sampled}
+    guided = {"guided": state.num_guided} if parts.config.search.guided_programs else {}
+    return tried | {"policy": state.num_sampled} | guided

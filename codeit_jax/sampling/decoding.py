@@ -12,15 +12,23 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from codeit_jax.model import T5Model
+from codeit_jax.model import PolicyModel, PolicyNetwork
 from codeit_jax.model.layers import MASKED
-from codeit_jax.model.t5 import T5
+from codeit_jax.model.policy import Caches
 from codeit_jax.sampling.automaton import Automaton
-from codeit_jax.sampling.decoder_position import DecoderMemory, KeysValues, decode_position, make_memory
 from codeit_jax.sampling.encoding import EncoderParts, encode
 from codeit_jax.sampling.methods import draw, step_uniforms
 from codeit_jax.sampling.output_head import SamplingPolicy
-from codeit_jax.sampling.packing import CompactionSize, Packing, compaction_sizes, fits, pack, put_back, take
+from codeit_jax.sampling.packing import (
+    CompactionSize,
+    Packing,
+    SlottedRows,
+    compaction_sizes,
+    fits,
+    pack,
+    put_back,
+    take,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +85,7 @@ class _Rows:
     tokens: jax.Array  # int32 [R, T]
     log_probs: jax.Array  # float32 [R]
     finished: jax.Array  # bool [R]
-    caches: tuple[KeysValues, ...]  # for each layer [R, H, positions, K] twice
+    caches: Caches
     automaton: Any  # the automaton's state; None when every token is allowed everywhere
 
 
@@ -86,7 +94,7 @@ _State = tuple[jax.Array, _Rows]  # tokens drawn so far, and the rows
 
 @partial(jax.jit, static_argnames=("model", "settings"))
 def sample_tokens(
-    model: T5Model,
+    model: PolicyModel,
     settings: DecodingSettings,
     policy: SamplingPolicy,
     prompt_tokens: jax.Array,
@@ -113,12 +121,13 @@ def sample_tokens(
     of_group = num_prompts // settings.num_groups
     rows_of_group = of_group * num_samples
     prompts = jnp.arange(rows_of_group, dtype=jnp.int32) // num_samples  # [R / G], counted in their group
-    encoded = encode(network, settings.encoder_parts, prompt_tokens, prompt_mask, settings.num_groups)  # [P, L, D]
+    encoded = encode(network, settings.encoder_parts, prompt_tokens, prompt_mask, settings.num_groups)
     loop = _Loop(
         settings=settings,
         policy=policy,
         automaton=automaton,
-        memory=make_memory(network, encoded, prompt_mask),
+        network=network,
+        memory=network.prompt_memory(encoded, prompt_mask),
         temperature=temperature,
         prompts_of_group=of_group,
     )
@@ -160,7 +169,8 @@ class _Loop:
     settings: DecodingSettings
     policy: SamplingPolicy
     automaton: Automaton | None
-    memory: DecoderMemory
+    network: PolicyNetwork
+    memory: Any  # of the prompts, as the network keeps them
     temperature: jax.Array
     prompts_of_group: int
 
@@ -197,8 +207,10 @@ class _Loop:
     def _draw(self, row_set: _RowSet, state: _State) -> _State:
         """Draw one token for each row."""
         step, rows = state
-        hidden, caches = decode_position(self.memory, step, rows.last, rows.caches, row_set.packing)  # [R, D]
-        logits, position = self.memory.network.score(hidden, self._head), rows.automaton
+        num_prompts = len(row_set.prompts) * self.prompts_of_group
+        slotted = SlottedRows(num_prompts=num_prompts, packing=row_set.packing)
+        hidden, caches = self.network.decode_position(self.memory, step, rows.last, rows.caches, slotted)  # [R, D]
+        logits, position = self.network.score(hidden, self._head), rows.automaton
         # [R, A]; what the automaton excludes gets weight 0 in the draw and in the log-probability.
         if self.automaton is not None:
             logits = jnp.where(self.automaton.allowed(position), logits, MASKED)
@@ -218,7 +230,7 @@ class _Loop:
 
     @property
     def _head(self) -> jax.Array:
-        return self.memory.network.head_rows() if self.policy.head is None else self.policy.head
+        return self.network.head_rows() if self.policy.head is None else self.policy.head
 
 
 def _cache_lengths(settings: DecodingSettings) -> list[int]:
@@ -228,15 +240,16 @@ def _cache_lengths(settings: DecodingSettings) -> list[int]:
     return lengths
 
 
-def _first_rows(network: T5, settings: DecodingSettings, finished: jax.Array, automaton: Automaton | None) -> _Rows:
-    config, num_rows = network.config, len(finished)
-    empty = jnp.zeros((num_rows, config.num_heads, 0, config.d_kv), config.dtype)
+def _first_rows(
+    network: PolicyNetwork, settings: DecodingSettings, finished: jax.Array, automaton: Automaton | None
+) -> _Rows:
+    num_rows = len(finished)
     return _Rows(
         last=jnp.full((num_rows,), settings.start_id, jnp.int32),
         tokens=jnp.full((num_rows, settings.max_tokens), settings.pad_id, jnp.int32),
         log_probs=jnp.zeros((num_rows,), jnp.float32),
         finished=finished,
-        caches=((empty, empty),) * config.num_decoder_layers,
+        caches=network.empty_caches(num_rows),
         automaton=None if automaton is None else automaton.start(num_rows),
     )
 

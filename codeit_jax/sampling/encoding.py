@@ -1,13 +1,14 @@
-"""The encoder for sampling: prompts in parts, so that attention's scores never need much memory.
+"""Reading the prompts: in parts, so that attention's scores never need much memory.
 
-Shape letters: P prompts, L prompt length, D model width, G groups: the devices' parts of the batch.
+Shape letters: P prompts, L prompt length, G groups: the devices' parts of the batch.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 
-from codeit_jax.model.t5 import T5
+from codeit_jax.model import PolicyNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +32,8 @@ def encoder_parts() -> EncoderParts:
     return EncoderParts(pairs=1 << 20, by_head=True) if jax.default_backend() == "cpu" else EncoderParts()
 
 
-def encode(network: T5, parts: EncoderParts, tokens: jax.Array, mask: jax.Array, num_groups: int) -> jax.Array:
-    """Run the encoder.
+def encode(network: PolicyNetwork, parts: EncoderParts, tokens: jax.Array, mask: jax.Array, num_groups: int) -> Any:
+    """Run the prompts, each once.
 
     Args:
         network: the policy with its parameters bound.
@@ -42,7 +43,7 @@ def encode(network: T5, parts: EncoderParts, tokens: jax.Array, mask: jax.Array,
         num_groups: G; each part has prompts of every group.
 
     Returns:
-        [P, L, D].
+        What the network keeps of them: a tree of arrays [P, ...].
     """
     num_prompts, length = tokens.shape
     of_group = num_prompts // num_groups
@@ -50,16 +51,19 @@ def encode(network: T5, parts: EncoderParts, tokens: jax.Array, mask: jax.Array,
     most = max(1, parts.pairs // length**2)
     at_once = max(size for size in range(1, min(most, of_group) + 1) if of_group % size == 0)
     if at_once == of_group:
-        return network.encode(tokens, mask, by_head=parts.by_head)
+        return network.encode_prompts(tokens, mask, by_head=parts.by_head)
 
     # Each part has prompts of every group, so that every device works on every part of the loop.
     def split(rows: jax.Array) -> jax.Array:  # [parts, G * at_once, L]
         grouped = rows.reshape(num_groups, -1, at_once, length)
         return grouped.swapaxes(0, 1).reshape(-1, num_groups * at_once, length)
 
-    encoded: jax.Array = jax.lax.map(
-        lambda part: network.encode(*part, by_head=parts.by_head), (split(tokens), split(mask))
+    # [parts, G * at_once, ...] back to the prompts' order.
+    def in_order(encoded: jax.Array) -> jax.Array:
+        grouped = encoded.reshape(-1, num_groups, at_once, *encoded.shape[2:])
+        return grouped.swapaxes(0, 1).reshape(num_prompts, *encoded.shape[2:])
+
+    encoded = jax.lax.map(
+        lambda part: network.encode_prompts(*part, by_head=parts.by_head), (split(tokens), split(mask))
     )
-    # [parts, G * at_once, L, D] back to the prompts' order.
-    encoded = encoded.reshape(-1, num_groups, at_once, *encoded.shape[2:])
-    return encoded.swapaxes(0, 1).reshape(num_prompts, length, -1)
+    return jax.tree.map(in_order, encoded)

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from codeit_jax.model import Params, T5Model
+from codeit_jax.model import Params, PolicyModel
 from codeit_jax.parallel.sharding_rules import param_path
 
 # Norms and position biases are added up in float32 whatever the computation's dtype.
@@ -33,7 +33,7 @@ class SamplingPolicy:
         return columns if self.token_ids is None else self.token_ids[columns]
 
 
-def make_policy(model: T5Model, params: Params, token_ids: jax.Array | None = None) -> SamplingPolicy:
+def make_policy(model: PolicyModel, params: Params, token_ids: jax.Array | None = None) -> SamplingPolicy:
     """Cast the float32 master weights to the model's dtype and gather the head of the tokens that may be drawn."""
     if model.config.dtype != "float32":  # casting float32 to itself would copy all of it
         params = _cast(model, params)
@@ -44,7 +44,7 @@ def make_policy(model: T5Model, params: Params, token_ids: jax.Array | None = No
 
 # Nothing is donated: training still needs the float32 masters.
 @partial(jax.jit, static_argnames="model")
-def _cast(model: T5Model, params: Params) -> Params:
+def _cast(model: PolicyModel, params: Params) -> Params:
     def cast(path: tuple[Any, ...], leaf: jax.Array) -> jax.Array:
         kept = param_path(path).rpartition("/")[2] in _FLOAT32
         return leaf if kept else leaf.astype(model.config.dtype)
@@ -54,5 +54,5 @@ def _cast(model: T5Model, params: Params) -> Params:
 
 
 @partial(jax.jit, static_argnames="model")
-def _head(model: T5Model, params: Params, token_ids: jax.Array) -> jax.Array:
+def _head(model: PolicyModel, params: Params, token_ids: jax.Array) -> jax.Array:
     return model.bind(params).head_rows(token_ids)

@@ -55,6 +55,30 @@ class Packing:
     slot_of_row: jax.Array
 
 
+@dataclass(frozen=True, kw_only=True)
+class SlottedRows:
+    """The rows of a loop and their prompts, as a policy asks for them (`PromptRows`).
+
+    Attributes:
+        num_prompts: G * Q.
+        packing: None where each prompt's rows are all there, one after another.
+    """
+
+    num_prompts: int
+    packing: Packing | None
+
+    def by_prompt(self, rows: jax.Array) -> jax.Array:
+        """Lay values of rows [G * M, ...] out by prompt, [G * Q, W, ...]."""
+        slots = rows if self.packing is None else take(rows, self.packing.row_of_slot)
+        return slots.reshape(self.num_prompts, -1, *rows.shape[1:])
+
+    def by_row(self, slots: jax.Array) -> jax.Array:
+        """Bring values of slots [G * Q, W, ...] back to the rows, [G * M, ...]."""
+        rows = slots.reshape(-1, *slots.shape[2:])
+        taken: jax.Array = rows if self.packing is None else take(rows, self.packing.slot_of_row)
+        return taken
+
+
 def compaction_sizes(num_prompts: int, num_samples: int, smallest: int) -> list[CompactionSize]:
     """Return the sizes below the whole group of Q * S rows, descending; none has fewer than `smallest` rows."""
     sizes: list[CompactionSize] = []

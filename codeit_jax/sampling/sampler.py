@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 
 from codeit_jax.config.errors import UserError
 from codeit_jax.config.schema import Dialect, SamplingConfig
-from codeit_jax.model import Params, T5Model
+from codeit_jax.model import Params, PolicyModel
 from codeit_jax.parallel.mesh import batch_sharding, fully_replicated, num_batch_shards, put, replicated
 from codeit_jax.programs import canonical_text
 from codeit_jax.sampling.automaton import Automaton, stop_at_bad_token
@@ -36,6 +36,7 @@ class SampledProgram:
         sample: index of the draw, from 0 on.
         text: program text as decoded; it need not parse.
         log_prob: under the policy at temperature 1.
+        num_tokens: drawn, the end token included.
         finished: whether the end token was drawn in time.
     """
 
@@ -43,6 +44,7 @@ class SampledProgram:
     sample: int
     text: str
     log_prob: float
+    num_tokens: int
     finished: bool
 
 
@@ -74,7 +76,7 @@ class Sampler:
 
     def __init__(
         self,
-        model: T5Model,
+        model: PolicyModel,
         tokenizer: Tokenizer,
         config: SamplingConfig,
         *,
@@ -170,12 +172,16 @@ class Sampler:
 
     def _decode(self, task_ids: list[str], dispatched: SampledTokens) -> list[SampledProgram]:
         samples: SampledTokens = jax.device_get(dispatched)  # waits for the device; [P, S, T], [P, S], [P, S]
+        # By the end token, not by the padding behind it: a policy with the full vocabulary may draw padding, too.
+        ends = np.argmax(samples.tokens == self._tokenizer.end_id, axis=-1) + 1  # [P, S]
+        lengths = np.where(samples.finished, ends, samples.tokens.shape[-1])
         return [
             SampledProgram(
                 task_id=task_id,
                 sample=sample,
                 text=self._tokenizer.decode_program(samples.tokens[row, sample].tolist()),
                 log_prob=float(samples.log_probs[row, sample]),
+                num_tokens=int(lengths[row, sample]),
                 finished=bool(samples.finished[row, sample]),
             )
             for row, task_id in enumerate(task_ids)

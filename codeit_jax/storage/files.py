@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from codeit_jax.config.errors import StorageError
@@ -31,11 +32,23 @@ def write_atomically(path: Path, text: str) -> None:
                 # Before the rename: else a power failure may leave the new name with none of the new bytes.
                 os.fsync(file.fileno())
             os.replace(temporary, path)
+            sync_directory(path.parent)
         except BaseException:  # Ctrl-C included
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise StorageError(f"{path}: can't be written ({error.strerror})") from None
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a folder durable: a file that is synced may else be gone after a power failure."""
+    # Some network file systems refuse; they have no more to offer.
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def sha256_of_file(path: Path) -> str:

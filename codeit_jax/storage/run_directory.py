@@ -1,32 +1,30 @@
-"""The run directory: one kind and format, one writer at a time, line files that end where the last checkpoint says."""
+"""The run directory: one kind and format, one writer at a time, and which checkpoint was the last."""
 
-import fcntl
 import json
 import os
-import socket
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from codeit_jax import __version__
-from codeit_jax.config.errors import LockedError, StorageError, UserError, first_line
-from codeit_jax.config.loading import changeable_on_resume, changed_settings, load_config, to_yaml
-from codeit_jax.config.schema import Config
-from codeit_jax.storage.faults import fault_point
+from codeit_jax.config.errors import StorageError, UserError, first_line, shown
+from codeit_jax.storage.directory_lock import LOCK_FILE, DirectoryLock
 from codeit_jax.storage.files import TEMPORARY, write_atomically
+from codeit_jax.storage.first_start import first_start
+from codeit_jax.storage.line_files import LineFiles, Mark
 
-FORMAT = 2
+FORMAT = 3
 """Of run directories: another number is another version's, whose files mean something else."""
 
 KIND_FILE = "run.json"
 
-LINE_FILES = ("metrics.jsonl", "initial_programs.jsonl", "solutions.jsonl", "sampled_solutions.jsonl")
-"""They only grow; resuming truncates them to what they were at the checkpoint."""
-
 MANIFEST_SUFFIX = ".sha256"
 """Of the file in `checkpoints/` whose existence makes a checkpoint one."""
+
+_LAST_CHECKPOINT = "checkpoint"  # in the kind file
+_FILES = (LOCK_FILE, KIND_FILE, "config.yaml", "settings.json", "summary.json", "log.txt", "*.jsonl")
+_FOLDERS = ("checkpoints", "replay")
 
 
 class RunDirectory:
@@ -38,20 +36,29 @@ class RunDirectory:
         writes: false in all processes of a run but the first, which share its directory: they read the files, and what
             they are asked to write the first one writes.
 
+    Attributes:
+        path: absolute.
+        left_by: who held the directory before and died without giving it back; None if nobody did.
+
     Raises:
         LockedError: another process holds the directory.
-        StorageError: the path can't be created or written.
+        StorageError: the path can't be created or written, or a file of ours there is a link or no file.
         UserError: the directory is of another kind or format, or holds something else; nothing is written.
     """
 
     def __init__(self, path: Path, kind: str, *, writes: bool = True) -> None:
         self.path = Path(os.path.expanduser(path)).absolute()
+        self.left_by: str | None = None
         self._writes = writes
-        self._lock = None
+        self._lines = LineFiles(self.path)
+        self._lock: DirectoryLock | None = None
+        self._about: dict[str, Any] = {}
         if writes:
             # Before the lock, which is a file: nothing is written into a folder that is something else.
+            _check_entries(self.path)
             check_kind(self.path, kind, may_be_empty=True)
-            self._lock = self._take_lock()
+            self._lock = DirectoryLock(self.path)
+            self.left_by = self._lock.left_by
             try:
                 self._begin(kind)
             except BaseException:
@@ -59,43 +66,21 @@ class RunDirectory:
                 raise
 
     def _begin(self, kind: str) -> None:
+        # Again, under the lock: another command may have made a directory of its own kind of it meanwhile.
+        about = check_kind(self.path, kind, may_be_empty=True)
         try:
             for leftover in (*self.path.glob(TEMPORARY), *self.checkpoints.rglob(TEMPORARY)):
                 leftover.unlink()
         except OSError as error:
             raise StorageError(f"{self.path}: can't be used as a run directory ({error.strerror})") from None
         # First of all files: from now on everybody can see what this folder is.
-        about = {"format": FORMAT, "kind": kind, "version": __version__}
-        self.write(KIND_FILE, json.dumps(about, indent=2) + "\n")
-
-    def _take_lock(self) -> TextIO:
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            # The lock is the kernel's: it disappears with its process, so a killed run leaves nothing to clean up.
-            # "a+" neither truncates the holder's line nor needs the file to be there.
-            lock = open(self.path / "LOCK", "a+", encoding="utf-8")  # noqa: SIM115
-        except OSError as error:
-            raise StorageError(f"{self.path}: can't be used as a run directory ({error.strerror})") from None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "an unknown process"
-            lock.close()
-            raise LockedError(f"{self.path}: in use by {holder}; expected one run at a time in a directory") from None
-        except OSError as error:
-            lock.close()
-            raise StorageError(f"{self.path}: can't be locked ({error.strerror})") from None
-        # Only for people: whose line is there says nothing about who holds the lock.
-        lock.truncate(0)
-        lock.write(f"pid {os.getpid()} on {socket.gethostname()}, started {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
-        lock.flush()
-        return lock
+        self._about = (about or first_start()) | {"format": FORMAT, "kind": kind, "version": __version__}
+        self._write_about()
 
     def close(self) -> None:
-        """Release the directory; the LOCK file stays: after a removal two processes could each lock one."""
+        """Release the directory."""
         if self._lock is not None:
-            self._lock.close()
+            self._lock.release()
 
     @property
     def checkpoints(self) -> Path:
@@ -107,30 +92,20 @@ class RunDirectory:
         """Where the replay's saved states are."""
         return self.path / "replay"
 
-    def write_or_check_config(self, config: Config) -> dict[str, tuple[Any, Any]]:
-        """Write the configuration, after comparing it with the one of the checkpoints that are there, if any.
+    @property
+    def last_checkpoint(self) -> int | None:
+        """The number of the newest checkpoint that was ever committed, whether or not it is still there."""
+        number = self._about.get(_LAST_CHECKPOINT)
+        return number if isinstance(number, int) else None
 
-        Args:
-            config: of the run that is about to begin or resume.
-
-        Returns:
-            The settings that changed and may: key -> (old, new).
+    def note_checkpoint(self, number: int) -> None:
+        """Write down that a checkpoint was committed: should its manifest get lost, that isn't taken for a new run.
 
         Raises:
-            UserError: a setting changed that decides what the run's numbers mean.
-            StorageError: the file can't be written.
+            StorageError: the disk is full or can't be written.
         """
-        file = self.path / "config.yaml"
-        changes: dict[str, tuple[Any, Any]] = {}
-        # What was given before the first checkpoint decided nothing yet: a mistake in it may still be corrected.
-        if file.exists() and any(self.checkpoints.glob(f"*{MANIFEST_SUFFIX}")):
-            changes = changed_settings(load_config([file]), config)
-            for key, (old, new) in changes.items():
-                if not changeable_on_resume(key):
-                    expected = f"expected {old!r} as in {file}; another value needs a new --run-dir"
-                    raise UserError(f"{key} is {new!r}, {expected}")
-        self.write("config.yaml", to_yaml(config))
-        return changes
+        self._about[_LAST_CHECKPOINT] = number
+        self._write_about()
 
     def write(self, name: str, text: str) -> None:
         """Replace a file, atomically.
@@ -145,72 +120,35 @@ class RunDirectory:
         if self._writes:
             write_atomically(self.path / name, text)
 
-    def append(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Append objects to a line file.
-
-        Args:
-            name: of the file.
-            rows: the objects.
-
-        Raises:
-            StorageError: the disk is full or can't be written.
-        """
-        if not self._writes:
-            return
-        path = self.path / name
-        # Not synced, line by line: a checkpoint is what counts, and it syncs them all (`line_file_sizes`).
-        try:
-            fault_point(name)
-            with open(path, "a", encoding="utf-8") as file:
-                file.writelines(json.dumps(row) + "\n" for row in rows)
-        except OSError as error:
-            raise StorageError(f"{path}: can't be written ({error.strerror})") from None
+    def append(self, name: str, rows: Sequence[Mapping[str, Any]], *, durable: bool = False) -> None:
+        """Append objects to a line file; see `LineFiles.append`."""
+        if self._writes:
+            self._lines.append(name, rows, durable=durable)
 
     def read(self, name: str) -> Iterator[dict[str, Any]]:
-        """Yield the objects of a line file; nothing if there is none.
+        """Yield the objects of a line file; see `LineFiles.read`."""
+        return self._lines.read(name)
 
-        Raises:
-            StorageError: a line is damaged.
-        """
-        path = self.path / name
-        if not path.exists():
-            return
-        with open(path, "rb") as file:
-            # A line at a time: a long run's files are larger than what a reader wants in memory.
-            for number, line in enumerate(file, start=1):
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    raise StorageError(f"{path}:{number}: damaged, expected one JSON object a line") from None
+    def line_marks(self) -> dict[str, Mark]:
+        """Return how far the line files have grown; see `LineFiles.marks`."""
+        return self._lines.marks()
 
-    def line_file_sizes(self) -> dict[str, int]:
-        """Flush the line files to disk and return their sizes, to be stored with a checkpoint."""
-        sizes = {}
-        for name in LINE_FILES:
-            with open(self.path / name, "ab") as file:  # creates a file that has no lines yet
-                os.fsync(file.fileno())
-                sizes[name] = file.tell()
-        return sizes
+    def cut_line_files(self, marks: Mapping[str, Mark], say: Callable[[str], None]) -> None:
+        """Drop what was written after a checkpoint; see `LineFiles.cut`."""
+        if self._writes:
+            self._lines.cut(marks, say)
 
-    def truncate_line_files(self, sizes: Mapping[str, int]) -> None:
-        """Drop what was written after a checkpoint, so that a resumed run's files equal an uninterrupted one's.
-
-        Raises:
-            StorageError: a file is shorter than it was at the checkpoint.
-        """
-        if not self._writes:
-            return
-        for name in LINE_FILES:
-            path, size = self.path / name, sizes.get(name, 0)
-            found = path.stat().st_size if path.exists() else 0
-            # Shorter isn't repaired: lines of finished work are gone, and no resumed run writes them again.
-            if found < size:
-                raise StorageError(f"{path}: {found} bytes, expected at least the {size} of the last checkpoint")
-            if found > size:
-                os.truncate(path, size)
+    def _write_about(self) -> None:
+        self.write(KIND_FILE, json.dumps(self._about, indent=2) + "\n")
 
 
-def check_kind(path: Path, kind: str, *, may_be_empty: bool = False) -> None:
+def tell_who_died(left_by: str | None, say: Callable[[str], None]) -> None:
+    """Print who died with the directory's lock, if somebody did."""
+    if left_by is not None:
+        say(f"the process before this one died without giving the directory back: {left_by}")
+
+
+def check_kind(path: Path, kind: str, *, may_be_empty: bool = False) -> dict[str, Any]:
     """Refuse a folder that isn't a directory of this kind and format.
 
     Args:
@@ -218,29 +156,35 @@ def check_kind(path: Path, kind: str, *, may_be_empty: bool = False) -> None:
         kind: see `RunDirectory`.
         may_be_empty: let a folder pass that has nothing, or doesn't exist.
 
+    Returns:
+        What the kind file says; nothing for an empty folder.
+
     Raises:
         UserError: what is there instead.
     """
     file = path / KIND_FILE
     try:
+        if file.exists() and not file.is_file():  # a pipe would keep its reader waiting
+            raise UserError(f"{file}: isn't a regular file, expected the kind and format of a run")
         about = json.loads(file.read_text(encoding="utf-8"))
     except OSError:
         # A process that died before it wrote its first file leaves these.
-        if may_be_empty and all(name == "LOCK" or fnmatch(name, TEMPORARY) for name in _entries(path)):
-            return
+        if may_be_empty and all(name == LOCK_FILE or fnmatch(name, TEMPORARY) for name in _entries(path)):
+            return {}
         raise UserError(
             f"{path}: found no {KIND_FILE}, expected a directory of kind {kind!r} and format {FORMAT}; "
             "it is an earlier version's, or of something else"
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{file}: damaged ({first_line(error)}), expected the kind and format of a run") from None
-    found = (about.get("kind"), about.get("format")) if isinstance(about, dict) else (None, None)
+    about = about if isinstance(about, dict) else {}
+    found = about.get("kind"), about.get("format")
     if found != (kind, FORMAT):
-        version = about.get("version") if isinstance(about, dict) else None
         raise UserError(
-            f"{path}: is of kind {found[0]!r} and format {found[1]!r} (codeit_jax {version}), expected {kind!r} and "
-            f"{FORMAT}; give another --run-dir"
+            f"{path}: is of kind {shown(found[0])} and format {shown(found[1])} "
+            f"(codeit_jax {shown(about.get('version'))}), expected {kind!r} and {FORMAT}; give another --run-dir"
         )
+    return about
 
 
 def _entries(path: Path) -> set[str]:
@@ -248,3 +192,15 @@ def _entries(path: Path) -> set[str]:
         return set(os.listdir(path))
     except OSError:  # not there, or a file, of which taking the lock will complain
         return set()
+
+
+def _check_entries(path: Path) -> None:
+    """Refuse a directory in which one of our names is a link to somewhere else, a folder, or a device."""
+    for name in sorted(_entries(path)):
+        entry = path / name
+        if name in _FOLDERS:
+            # Links to folders are fine: people put checkpoints on a larger disk.
+            if not entry.is_dir():
+                raise StorageError(f"{entry}: isn't a folder, expected one that this run can write into")
+        elif any(fnmatch(name, pattern) for pattern in _FILES) and (entry.is_symlink() or not entry.is_file()):
+            raise StorageError(f"{entry}: isn't a regular file, expected one that this run wrote")

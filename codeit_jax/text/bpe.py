@@ -1,4 +1,4 @@
-"""The file-based tokenizer: a byte-level BPE over the paper's prompt text, in RoBERTa's frame `<s>` ... `</s>`."""
+"""The file-based tokenizer: a BPE over the paper's prompt text, in RoBERTa's frame `<s>` ... `</s>` or its own."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ from codeit_jax.config.schema import DemonstrationOrder
 from codeit_jax.programs import canonical_text
 from codeit_jax.text.prompt import format_prompt, order_demonstrations
 from codeit_jax.text.tokenizer import VARIABLES, EncodedPrompt, TokenIds, digest_of
-from codeit_jax.text.tokenizer_files import END, PAD, START, UNKNOWN, load_bpe, write_tokenizer
+from codeit_jax.text.tokenizer_files import START, UNKNOWN, load_bpe, write_tokenizer
 
 # Every kind of sign that a prompt has, to see that the vocabulary spells it.
 _PROMPT_SAMPLE = "12x30 background=0 4=5,6 7,8|1x1 background=9\n12x30 background=3"
@@ -23,7 +23,8 @@ _PROMPT_SAMPLE = "12x30 background=0 4=5,6 7,8|1x1 background=9\n12x30 backgroun
 class BpeTokenizer:
     """A BPE from files, such as CodeT5's; implements `Tokenizer`.
 
-    An encoded program is `<s>` text `</s>`, as the checkpoints were trained; the decoder starts from `<pad>`.
+    With CodeT5's, an encoded program is `<s>` text `</s>`, as the checkpoints were trained; the decoder starts from
+    `<pad>`. With that of a decoder alone it is the text and the end token, and follows the prompt on a new line.
     """
 
     name = "bpe"
@@ -39,15 +40,17 @@ class BpeTokenizer:
         Raises:
             UserError: a file is missing or damaged, a special token is missing, or programs can't be spelled.
         """
-        self._bpe = load_bpe(path)
+        self._bpe, self._special = load_bpe(path)
         self._prompt_end = prompt_end
         self._order = order
         vocabulary: dict[str, int] = self._bpe.get_vocab(with_added_tokens=True)
         self.vocabulary_size = len(vocabulary)
-        # T5's decoder starts from padding; CodeT5 keeps that beside RoBERTa's frame.
-        self.pad_id = self.start_id = vocabulary[PAD]
-        self.end_id = vocabulary[END]
-        self._first_id = vocabulary[START]
+        self.pad_id = vocabulary[self._special.pad]
+        self.start_id = vocabulary[self._special.start]
+        self.end_id = vocabulary[self._special.end]
+        self._first_ids = [] if self._special.first is None else [vocabulary[self._special.first]]
+        # A decoder alone reads prompt and program as one text, which has begun already.
+        self._program_frame = self._first_ids if self._special.first == START and self.start_id == self.pad_id else []
         # An id outside the vocabulary is read as this one: it spells something that no program contains.
         self._unknown_id = vocabulary.get(UNKNOWN, self.pad_id)
         # A vocabulary that loses blanks or case would train on other programs than it is shown: refused at the start.
@@ -63,10 +66,11 @@ class BpeTokenizer:
         """Return every id that a program can contain, int32 [A] ascending.
 
         Found by encoding each name of the language in each place where it can stand. The pre-tokenizer splits between
-        letters, digits and signs, so no token spans a name and its surroundings, save for a space before it.
+        letters, digits and signs, so no token spans a name and its surroundings, save for a space or sign before it. A
+        token that does so nevertheless is learned, but never drawn.
         `docs/prompts.md` compares their number with that of the released code.
         """
-        ids = [self._first_id, self.end_id]
+        ids = [*self._program_frame, self.end_id]
         for text in _programs_of_every_name():
             ids += self.piece_ids(text)
         return np.unique(np.array(ids, np.int32))
@@ -93,7 +97,7 @@ class BpeTokenizer:
         if not demonstrations or max_tokens < 4:
             raise ValueError(f"{len(demonstrations)} demonstrations in {max_tokens} tokens, expected 1 in 4 at least")
         inputs_text, outputs_text = format_prompt(order_demonstrations(demonstrations, self._order))
-        inputs = [self._first_id, *self.piece_ids(inputs_text)]
+        inputs = [*self._first_ids, *self.piece_ids(inputs_text)]
         outputs = self.piece_ids(outputs_text)
         window = max_tokens // 2
         # The frame counts as part of the halves: `<s>` is in the first, `</s>` takes the last place of the second.
@@ -112,7 +116,8 @@ class BpeTokenizer:
         Raises:
             ValueError: the text is outside the grammar.
         """
-        return np.array([self._first_id, *self.piece_ids(canonical_text(program_text)), self.end_id], np.int32)
+        pieces = self.piece_ids(canonical_text(program_text))
+        return np.array([*self._program_frame, *pieces, self.end_id], np.int32)
 
     def decode_program(self, token_ids: Iterable[int]) -> str:
         """Return the text before the first `</s>`, one `<s>` at its start removed; any ids give some text."""
@@ -121,17 +126,20 @@ class BpeTokenizer:
             if index == self.end_id:
                 break
             kept.append(int(index) if 0 <= index < self.vocabulary_size else self._unknown_id)
-        if kept and kept[0] == self._first_id:
+        if kept and kept[:1] == self._program_frame:
             del kept[0]
         text: str = self._bpe.decode(kept, skip_special_tokens=False)
         return text
 
     def save(self, folder: Path) -> None:
         """Write the files for transformers; they are this tokenizer again when read."""
-        roles = {"bos_token": START, "eos_token": END, "pad_token": PAD}
+        special = self._special
+        roles = {"eos_token": special.end, "pad_token": special.pad}
+        if special.first is not None:
+            roles["bos_token"] = special.first
         if self._bpe.token_to_id(UNKNOWN) is not None:
             roles["unk_token"] = UNKNOWN
-        write_tokenizer(folder, self._bpe, frame=f"{START} $A {END}", roles=roles)
+        write_tokenizer(folder, self._bpe, frame=f"{special.first or ''} $A {special.end}".strip(), roles=roles)
 
     def piece_ids(self, text: str) -> list[int]:
         """Return the ids of any text, without a frame."""

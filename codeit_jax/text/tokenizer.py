@@ -41,7 +41,7 @@ class Tokenizer(Protocol):
 
     Attributes:
         name: short name for logs, e.g. `native`.
-        vocabulary_size: ids are 0 to vocabulary_size - 1; fits uint16 for the native vocabulary and CodeT5's.
+        vocabulary_size: ids are 0 to vocabulary_size - 1; any; the replay keeps those above 65,536 in 32 bits.
         pad_id: fills rows of a batch.
         start_id: first input token of the decoder; never part of an encoded program.
         end_id: last token of every encoded program.

@@ -6,6 +6,7 @@ Every fault of a file is a `UserError` of one line.
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
@@ -22,8 +23,25 @@ _SPECIAL = (PAD, START, END, UNKNOWN, "<mask>")
 _EXTRA = tuple(f"<extra_id_{number}>" for number in reversed(range(100)))
 
 
-def load_bpe(path: Path) -> Tokenizer:
-    """Load a byte-level BPE with its special tokens.
+@dataclass(frozen=True, kw_only=True)
+class SpecialTokens:
+    """The tokens around programs and prompts.
+
+    Attributes:
+        pad: fills rows.
+        first: begins every text; None where texts begin by themselves.
+        end: ends programs.
+        start: what the decoder is given before a program.
+    """
+
+    pad: str
+    first: str | None
+    end: str
+    start: str
+
+
+def load_bpe(path: Path) -> tuple[Tokenizer, SpecialTokens]:
+    """Load a BPE with its special tokens: RoBERTa's, as CodeT5 has them, else those of `tokenizer_config.json`.
 
     Args:
         path: a `tokenizer.json`, or a folder with a `tokenizer.json`, or with `vocab.json`, `merges.txt` and perhaps
@@ -47,10 +65,42 @@ def load_bpe(path: Path) -> Tokenizer:
     tokenizer.no_truncation()  # a tokenizer.json may carry both; lengths are the caller's
     vocabulary = tokenizer.get_vocab(with_added_tokens=True)
     _check_ids(vocabulary, path)
-    for token in (PAD, START, END):
-        if token not in vocabulary:
-            raise UserError(f"{path}: the vocabulary has no {token}, expected {PAD}, {START} and {END}")
-    return tokenizer
+    return tokenizer, _special_tokens(path, tokenizer)
+
+
+def _special_tokens(path: Path, tokenizer: Tokenizer) -> SpecialTokens:
+    """Find the special tokens.
+
+    Raises:
+        UserError: there are none of either kind, or those named aren't in the vocabulary.
+    """
+    vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+    missing = [token for token in (PAD, START, END) if token not in vocabulary]
+    if not missing:
+        return SpecialTokens(pad=PAD, first=START, end=END, start=PAD)  # T5's decoder starts from padding
+    roles_path = (path if path.is_dir() else path.parent) / "tokenizer_config.json"
+    if not roles_path.is_file():
+        raise UserError(
+            f"{path}: the vocabulary has no {missing[0]}, expected {PAD}, {START} and {END}, or a {roles_path.name} "
+            "beside it that names the tokens"
+        )
+    roles = _read_roles(roles_path)
+    end, first = roles.get("eos_token"), roles.get("bos_token")
+    # A decoder alone reads the program after the prompt: on a new line. Some have no padding of their own.
+    pad, lines = roles.get("pad_token") or end, tokenizer.encode("\n", add_special_tokens=False).tokens
+    unknown = [token for token in (pad, first, end) if token is not None and token not in vocabulary]
+    if end is None or pad is None or unknown or not lines:
+        raise UserError(f"{roles_path}: eos_token is {end!r}, expected a token of the vocabulary, as of all it names")
+    return SpecialTokens(pad=pad, first=first, end=end, start=lines[-1])
+
+
+def _read_roles(path: Path) -> dict[str, str]:
+    """Return transformers' name of each special token -> the token."""
+    stored = read_json(path, max_bytes=MAX_FILE_BYTES)
+    found = stored if isinstance(stored, dict) else {}
+    # A token is a string, or an object that has it.
+    tokens = {name: value.get("content") if isinstance(value, dict) else value for name, value in found.items()}
+    return {name: value for name, value in tokens.items() if name.endswith("_token") and isinstance(value, str)}
 
 
 def write_tokenizer(folder: Path, tokenizer: Tokenizer, *, frame: str, roles: dict[str, str]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import optax
 from jax.sharding import NamedSharding
 
-from codeit_jax.model import T5Model
+from codeit_jax.model import Params, PolicyModel
 from codeit_jax.training.batches import Shape
 from codeit_jax.training.train_step import TrainBatch, TrainState, train_step
 
@@ -48,12 +48,13 @@ def compilations() -> Compilations:
 
 
 def compile_ahead(
-    model: T5Model,
+    model: PolicyModel,
     optimizer: optax.GradientTransformation,
     state: TrainState,
     shapes: Sequence[Shape],
     sharding: NamedSharding,
     key: jax.Array,
+    frozen: Params | None = None,
 ) -> None:
     """Compile the step for all shapes, in as many threads as there are cores; later calls find what they need.
 
@@ -64,16 +65,19 @@ def compile_ahead(
         shapes: of the batches to come; the largest first keeps the threads busy to the end.
         sharding: of a batch's arrays.
         key: any.
+        frozen: parameters that no step changes; only described.
     """
     # Descriptions with shardings stand for arrays: nothing is allocated, and the executable is the one that the arrays
     # themselves will look for.
-    described = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding), state)
+    described, frozen = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding), (state, frozen)
+    )
 
     def compile_shape(shape: Shape) -> None:
         batch = _describe_batch(shape, sharding)
         # The limit as a float32 scalar, as every step gives it: a Python float would be a weakly typed one, and the
         # step would be traced and compiled once more.
-        train_step.lower(model, optimizer, described, batch, key, np.float32(1)).compile()
+        train_step.lower(model, optimizer, described, batch, key, np.float32(1), frozen).compile()
 
     # XLA compiles without the interpreter lock, so threads suffice.
     with ThreadPoolExecutor(max_workers=os.cpu_count(), thread_name_prefix="compile") as workers:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +29,20 @@ class DrawRule:
     eps: float
     prioritized: frozenset[str]
 
-    def make_buffer(self, capacity: int, schema: Schema) -> PrioritizedReplayBuffer:
-        """Return an empty buffer for one partition; at capacity, the half of highest priority stays."""
+    def make_buffer(
+        self,
+        capacity: int,
+        schema: Schema,
+        *,
+        max_per_group: int | None = None,
+        on_duplicate: Literal["replace", "keep"] = "replace",
+    ) -> PrioritizedReplayBuffer:
+        """Return an empty buffer for one partition; at capacity, the half of highest priority stays.
+
+        Args:
+            capacity, schema, max_per_group, on_duplicate: the buffer's. By default a program that is found again has
+                its newest iteration, and is there once.
+        """
         return PrioritizedReplayBuffer(
             capacity,
             schema,
@@ -37,7 +50,8 @@ class DrawRule:
             eps=self.eps,
             zero="uniform",  # where no item has a priority, as at the start, an error would end the run
             eviction=LowestPriority(0.5),
-            on_duplicate="replace",  # a program found again has its newest iteration, and is there once
+            on_duplicate=on_duplicate,
+            max_per_group=max_per_group,
         )
 
     def priorities(self, partition: str, demonstration_performance: npt.ArrayLike) -> FloatArray:

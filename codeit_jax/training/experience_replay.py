@@ -23,7 +23,7 @@ from codeit_jax.text.tokenizer import Tokenizer
 from codeit_jax.training.draw_rules import DRAW_RULES
 
 _NO_TOKENS = np.empty(0, np.uint16)  # in place of a prompt that another process holds
-ORIGINS = ("seed", "mutant", "policy")  # the replay's files hold positions: only append
+ORIGINS = ("seed", "mutant", "policy", "guided")  # the replay's files hold positions: only append
 PARTITIONS = ("train", "policy")
 
 
@@ -67,17 +67,25 @@ class ExperienceReplay:
         self._text = text
         self._tokenizer = tokenizer
         self._hosts = hosts
+        # Half the bytes for every vocabulary but those of the large decoders.
+        tokens = Tokens(np.uint16 if tokenizer.vocabulary_size <= 1 << 16 else np.uint32)
         # Token rows, not experiences: encoded once, when they are added, however often they are drawn.
         schema: dict[str, Tokens | DTypeLike] = {
-            "prompt": Tokens(),
-            "program": Tokens(),
+            "prompt": tokens,
+            "program": tokens,
             "home": np.uint32,
             "origin": np.int8,
             "iteration": np.int32,
             "performance": np.float32,
         }
         self._rule = DRAW_RULES["uniform" if config.priority == "uniform" else config.draw]
-        self._mixture = ReplayMixture({name: self._rule.make_buffer(config.capacity, schema) for name in PARTITIONS})
+        policy = self._rule.make_buffer(
+            config.capacity,
+            schema,
+            max_per_group=config.max_per_task,
+            on_duplicate="replace" if config.distinct == "programs" else "keep",
+        )
+        self._mixture = ReplayMixture({"train": self._rule.make_buffer(config.capacity, schema), "policy": policy})
 
     def __getitem__(self, partition: str) -> PrioritizedReplayBuffer:
         """Return the buffer of a partition."""
@@ -85,6 +93,8 @@ class ExperienceReplay:
 
     def add(self, experiences: Sequence[Experience]) -> int:
         """Store experiences; one that is there already (same task and program) is replaced.
+
+        With `distinct: behaviors`, one of the same task and examples is left out.
 
         Returns:
             How many were left out because their program doesn't fit the decoder's window; none if it is truncated.
@@ -147,6 +157,10 @@ class ExperienceReplay:
             self._deal_prompts(partition, [shard[partition] for shard in shards])
 
     def _add_rows(self, partition: str, rows: Sequence[tuple[Experience, np.ndarray]]) -> None:
+        by_behavior = partition == "policy" and self._config.distinct == "behaviors"
+        if by_behavior:
+            # The first of equal ones stays. Sorting is stable, so that nothing but the order of finding breaks ties.
+            rows = sorted(rows, key=lambda row: len(row[0].program))
         experiences = [experience for experience, _ in rows]
         # A checksum, not hash(): all processes have to agree where a prompt lies, those of a later call too.
         homes = np.array([zlib.crc32(f"{e.task_id}\n{e.program}".encode()) for e in experiences], np.uint32)
@@ -164,7 +178,9 @@ class ExperienceReplay:
                 "performance": performance.astype(np.float32),
             },
             priority=self._rule.priorities(partition, performance),
-            key=[(e.task_id, e.program) for e in experiences],
+            key=[(e.task_id, repr(e.examples) if by_behavior else e.program) for e in experiences],
+            # Files keep what they have always had where no bound needs groups.
+            group=None if self._config.max_per_task is None else [e.task_id for e in experiences],
         )
 
     def _encode_prompt(self, experience: Experience) -> np.ndarray:

@@ -16,7 +16,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from codeit_jax.arc import Task
 from codeit_jax.config.schema import TextConfig, TrainingConfig
-from codeit_jax.model import Params, T5Model
+from codeit_jax.model import Params, PolicyModel
 from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards, put, replicated
 from codeit_jax.programs import SeedProgram
 from codeit_jax.replay import TokenRows
@@ -91,14 +91,14 @@ class HeldOut:
         programs: Sequence[SeedProgram],
         tasks: Sequence[Task],
         *,
-        model: T5Model,
+        model: PolicyModel,
         tokenizer: Tokenizer,
         config: TrainingConfig,
         text: TextConfig,
         mesh: Mesh,
     ) -> None:
-        encoded = TokenRows.from_rows([tokenizer.encode_program(str(seed.program)) for seed in programs])
-        prompts = TokenRows.from_rows([_encode_prompt(task, tokenizer, text) for task in tasks])
+        encoded = TokenRows.from_rows([tokenizer.encode_program(str(seed.program)) for seed in programs], np.uint32)
+        prompts = TokenRows.from_rows([_encode_prompt(task, tokenizer, text) for task in tasks], np.uint32)
         self._number = len(programs)
         # The program's own task first. All in one draw, so that all go through one compiled function.
         rows = np.arange(self._number)
@@ -126,7 +126,7 @@ class HeldOut:
         """Return what the programs cost now; all processes have to call it.
 
         Args:
-            params: the policy's; not donated.
+            params: all of the policy's; not donated.
         """
         found = [
             np.asarray(self._nll(params, batch)).reshape(-1)[: len(planned.rows)]
@@ -147,13 +147,12 @@ def _encode_prompt(task: Task, tokenizer: Tokenizer, text: TextConfig) -> np.nda
     return tokenizer.encode_prompt(shown, max_tokens=text.max_prompt_tokens).token_ids
 
 
-def _program_nll(model: T5Model, params: Params, batch: TrainBatch) -> jax.Array:
+def _program_nll(model: PolicyModel, params: Params, batch: TrainBatch) -> jax.Array:
     """Return the negative log-likelihood of each program, float32 [N, B]."""
 
     def part_nll(part: TrainBatch) -> jax.Array:
         network = model.bind(params)
-        encoded = network.encode(part.encoder_input_tokens, part.encoder_mask)  # [B, L, D]
-        hidden = network.decode(part.decoder_input_tokens, encoded, part.encoder_mask)  # [B, T, D]
+        hidden = network.program_states(part.encoder_input_tokens, part.encoder_mask, part.decoder_input_tokens, None)
         return target_nll(network.logits(hidden), part.decoder_target_tokens, part.loss_mask).sum(axis=1)  # [B]
 
     nll: jax.Array = jax.lax.map(part_nll, batch)  # [N, B]

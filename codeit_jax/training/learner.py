@@ -12,7 +12,7 @@ import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from codeit_jax.config.schema import TextConfig, TrainingConfig
-from codeit_jax.model import T5Model
+from codeit_jax.model import Params, PolicyModel
 from codeit_jax.parallel.mesh import batch_sharding, num_batch_shards, put
 from codeit_jax.text.tokenizer import Tokenizer
 from codeit_jax.training.batches import BatchSizes, PlannedBatch, collate, plan_batches, prefetch
@@ -57,17 +57,19 @@ class Learner:
         text: bucket lengths.
         mesh: batches are split over its `data` and `fsdp` axes.
         trace: of some steps for the profiler.
+        frozen: parameters that no step changes, beside those that are learned.
     """
 
     def __init__(
         self,
-        model: T5Model,
+        model: PolicyModel,
         optimizer: optax.GradientTransformation,
         tokenizer: Tokenizer,
         config: TrainingConfig,
         text: TextConfig,
         mesh: Mesh,
         trace: StepTrace | None = None,
+        frozen: Params | None = None,
     ) -> None:
         self._model = model
         self._optimizer = optimizer
@@ -83,6 +85,7 @@ class Learner:
             num_shards=num_batch_shards(mesh),
         )
         self._trace = trace
+        self._frozen = frozen or None  # an empty dict would be another tree than none, compiled for again
         self._compiled = False  # once a process: all stages have the same shapes
 
     def describe(self) -> str:
@@ -151,7 +154,7 @@ class Learner:
                 # float32, not a Python float: that is weakly typed, and would have the step traced once more.
                 limit = np.float32(self._loss_limit(steps, number))
                 step_key = jax.random.fold_in(key, number)
-                state, metrics = train_step(self._model, self._optimizer, state, batch, step_key, limit)
+                state, metrics = train_step(self._model, self._optimizer, state, batch, step_key, limit, self._frozen)
                 steps.append(metrics)
                 # Read the step before while this one computes: the device always has one to continue with.
                 self._read(steps, number - 1, len(taken))
@@ -184,7 +187,8 @@ class Learner:
     def _compile(self, state: TrainState, key: jax.Array) -> None:
         if not self._compiled:
             shapes = self._sizes.shapes(self._text)
-            compile_ahead(self._model, self._optimizer, state, shapes, self._sharding, jax.random.fold_in(key, 0))
+            step_key = jax.random.fold_in(key, 0)
+            compile_ahead(self._model, self._optimizer, state, shapes, self._sharding, step_key, self._frozen)
             self._compiled = True
 
     def _load(self, draw: Draw, batch: PlannedBatch) -> TrainBatch:

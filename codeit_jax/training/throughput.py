@@ -13,7 +13,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from codeit_jax.config.schema import HardwareConfig
-from codeit_jax.model import T5Model
+from codeit_jax.model import PolicyModel
 from codeit_jax.training.batches import PlannedBatch
 from codeit_jax.training.compilation import compilations
 from codeit_jax.training.experience_replay import Draw
@@ -61,7 +61,7 @@ class LearningTimes:
     t_peak_bytes: int | None
 
 
-def row_flops(model: T5Model, prompt_length: Any, program_length: Any) -> Any:
+def row_flops(model: PolicyModel, prompt_length: Any, program_length: Any) -> Any:
     """Return the operations that training on one row takes, a multiplication and an addition counted as two.
 
     Only matrix products count: projections, attention, feed-forward and the output head over the whole vocabulary.
@@ -71,21 +71,9 @@ def row_flops(model: T5Model, prompt_length: Any, program_length: Any) -> Any:
         prompt_length: of the row, or NumPy arrays of lengths, which give an array.
         program_length: the same, end token included.
     """
-    config = model.config
-    length, target_length = 1.0 * prompt_length, 1.0 * program_length
-    heads = config.num_heads * config.d_kv
-    projection = config.d_model * heads  # of one position, by one of the four matrices
-    feed_forward = (3 if config.feed_forward == "gated-gelu" else 2) * config.d_model * config.d_ff
-
-    def attention(queries: Any, keys: Any) -> Any:
-        # Scores and weighted values; query and output projections; key and value projections.
-        return 2 * queries * keys * heads + 2 * queries * projection + 2 * keys * projection
-
-    encoder = attention(length, length) + length * feed_forward
-    decoder = attention(target_length, target_length) + attention(target_length, length) + target_length * feed_forward
-    head = target_length * config.d_model * model.vocabulary_size
-    products = config.num_encoder_layers * encoder + config.num_decoder_layers * decoder + head
-    return 2 * FORWARD_AND_BACKWARD * products
+    # Through frozen matrices the gradient of the activations is needed, but not their own.
+    passes = FORWARD_AND_BACKWARD - 1 if model.config.lora_rank else FORWARD_AND_BACKWARD
+    return 2 * passes * model.multiplications(prompt_length, program_length)
 
 
 def peak_flops(device_kinds: Sequence[str]) -> float | None:
@@ -95,7 +83,7 @@ def peak_flops(device_kinds: Sequence[str]) -> float | None:
     return sum(known) if len(known) == len(peaks) else None
 
 
-def useful_flops(model: T5Model, draw: Draw, plan: Sequence[PlannedBatch]) -> float:
+def useful_flops(model: PolicyModel, draw: Draw, plan: Sequence[PlannedBatch]) -> float:
     """Return the operations that a plan's rows would take without padding.
 
     Args:
@@ -107,13 +95,13 @@ def useful_flops(model: T5Model, draw: Draw, plan: Sequence[PlannedBatch]) -> fl
     return sum(float(flops[batch.rows].sum()) for batch in plan)
 
 
-def padded_flops(model: T5Model, plan: Sequence[PlannedBatch]) -> float:
+def padded_flops(model: PolicyModel, plan: Sequence[PlannedBatch]) -> float:
     """Return the operations that a plan takes."""
     shapes = np.array([batch.shape for batch in plan], np.float64).reshape(-1, 4)  # [batches, 4]: N, B, L, T
     return float((shapes[:, 0] * shapes[:, 1] * row_flops(model, shapes[:, 2], shapes[:, 3])).sum())
 
 
-def useful_share(model: T5Model, draw: Draw, plan: Sequence[PlannedBatch]) -> float:
+def useful_share(model: PolicyModel, draw: Draw, plan: Sequence[PlannedBatch]) -> float:
     """Return the share of a plan's operations that is spent on real tokens, the rest on padding.
 
     Args:
@@ -150,7 +138,7 @@ class Stopwatch:
                 return
             yield batch
 
-    def report(self, model: T5Model, mesh: Mesh, draw: Draw, done: Sequence[PlannedBatch]) -> LearningTimes:
+    def report(self, model: PolicyModel, mesh: Mesh, draw: Draw, done: Sequence[PlannedBatch]) -> LearningTimes:
         """Return the times.
 
         Args:

@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 
-from codeit_jax.model import Params, T5Model
+from codeit_jax.model import Params, PolicyModel
+from codeit_jax.model.adapters import join, split_frozen
 from codeit_jax.parallel.mesh import replicated
 from codeit_jax.parallel.sharding_rules import param_shardings
 
@@ -27,7 +28,7 @@ class TrainState:
 
     Attributes:
         step: int32 scalar, optimizer steps taken.
-        params: nested dict of float32 arrays.
+        params: nested dict of float32 arrays, those that are learned.
         opt_state: the optimizer's state.
     """
 
@@ -78,7 +79,7 @@ class StepMetrics:
     skipped: jax.Array
 
 
-def init_state(model: T5Model, optimizer: optax.GradientTransformation, mesh: Mesh, key: jax.Array) -> TrainState:
+def init_state(model: PolicyModel, optimizer: optax.GradientTransformation, mesh: Mesh, key: jax.Array) -> TrainState:
     """Create the state with fresh parameters, every array born with its sharding.
 
     Args:
@@ -119,7 +120,7 @@ def init_opt_state(optimizer: optax.GradientTransformation, mesh: Mesh, params: 
     return jax.jit(optimizer.init, out_shardings=shardings)(params)
 
 
-def abstract_state(model: T5Model, optimizer: optax.GradientTransformation, mesh: Mesh) -> TrainState:
+def abstract_state(model: PolicyModel, optimizer: optax.GradientTransformation, mesh: Mesh) -> TrainState:
     """Describe the state by `jax.ShapeDtypeStruct` leaves with shardings, without computing anything.
 
     Args:
@@ -137,8 +138,8 @@ def abstract_state(model: T5Model, optimizer: optax.GradientTransformation, mesh
     return described
 
 
-def _create_state(model: T5Model, optimizer: optax.GradientTransformation, key: jax.Array) -> TrainState:
-    params = model.init(key)
+def _create_state(model: PolicyModel, optimizer: optax.GradientTransformation, key: jax.Array) -> TrainState:
+    params, _ = split_frozen(model.init(key))
     return TrainState(step=jnp.zeros((), jnp.int32), params=params, opt_state=optimizer.init(params))
 
 
@@ -146,12 +147,13 @@ def _create_state(model: T5Model, optimizer: optax.GradientTransformation, key: 
 # The state is donated: parameters and moments are updated in place, else both would be in memory twice.
 @partial(jax.jit, static_argnames=("model", "optimizer"), donate_argnames=("state",))
 def train_step(
-    model: T5Model,
+    model: PolicyModel,
     optimizer: optax.GradientTransformation,
     state: TrainState,
     batch: TrainBatch,
     key: jax.Array,
     loss_limit: jax.Array,
+    frozen: Params | None = None,
 ) -> tuple[TrainState, StepMetrics]:
     """Take one optimizer step.
 
@@ -159,17 +161,18 @@ def train_step(
     skipped.
 
     Args:
-        model: static; its parameters are the state's.
+        model: static; its parameters are the state's, and those that are frozen.
         optimizer: static.
         state: donated.
         batch: its mean loss is over the targets of all parts.
         key: for dropout, folded by the part's number.
         loss_limit: float32 scalar, in nats; infinity for none.
+        frozen: parameters that stay as they are; not donated.
 
     Returns:
         The new state, and the metrics of the step.
     """
-    loss, num_tokens, gradient = batch_gradient(model, state.params, batch, key)
+    loss, num_tokens, gradient = batch_gradient(model, state.params, batch, key, frozen)
     grad_norm = optax.tree.norm(gradient)
     updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
     stepped = TrainState(step=state.step + 1, params=optax.apply_updates(state.params, updates), opt_state=opt_state)
@@ -182,7 +185,7 @@ def train_step(
 
 
 def batch_gradient(
-    model: T5Model, params: Params, batch: TrainBatch, key: jax.Array
+    model: PolicyModel, params: Params, batch: TrainBatch, key: jax.Array, frozen: Params | None = None
 ) -> tuple[jax.Array, jax.Array, Params]:
     """Return a batch's mean loss, its number of targets and its gradient, summed part by part.
 
@@ -191,6 +194,7 @@ def batch_gradient(
         params: float32 leaves; the gradient is like them, whatever type the network computes in.
         batch: see `train_step`.
         key: for dropout.
+        frozen: parameters that stay as they are, of any type; None where all are learned.
 
     Returns:
         Float32 scalar, int32 scalar, and a tree like `params`.
@@ -200,15 +204,9 @@ def batch_gradient(
     num_targets = jnp.maximum(jnp.sum(batch.loss_mask), 1).astype(jnp.float32)
 
     def loss_fn(params: Params, part: TrainBatch, number: jax.Array) -> tuple[jax.Array, jax.Array]:
-        network = model.bind(params)
-        encoder_key, decoder_key = None, None
         # Without dropout no key enters the graph. Folded by number: parts must not share their masks.
-        if model.config.dropout:
-            encoder_key, decoder_key = jax.random.split(jax.random.fold_in(key, number))
-        encoded = network.encode(part.encoder_input_tokens, part.encoder_mask, encoder_key)  # [B, L, D]
-        hidden = network.decode(part.decoder_input_tokens, encoded, part.encoder_mask, decoder_key)  # [B, T, D]
-        logits = network.logits(hidden)  # float32 [B, T, V]
-        nll, count = token_nll(logits, part.decoder_target_tokens, part.loss_mask)
+        drops = model.config.dropout or (model.config.lora_rank and model.config.lora_dropout)
+        nll, count = part_nll(model, join(params, frozen), part, jax.random.fold_in(key, number) if drops else None)
         return nll / num_targets, count
 
     def part_gradient(part: TrainBatch, number: jax.Array) -> tuple[jax.Array, jax.Array, Params]:
@@ -229,6 +227,15 @@ def batch_gradient(
     total, _ = jax.lax.scan(add_part, zeros, (batch, jnp.arange(num_parts, dtype=jnp.int32)))
     loss, num_tokens, gradient = total
     return loss, num_tokens, gradient
+
+
+def part_nll(
+    model: PolicyModel, params: Params, part: TrainBatch, key: jax.Array | None
+) -> tuple[jax.Array, jax.Array]:
+    """Return the summed negative log-likelihood of a part's targets, and how many there are; arguments as elsewhere."""
+    network = model.bind(params)
+    hidden = network.program_states(part.encoder_input_tokens, part.encoder_mask, part.decoder_input_tokens, key)
+    return token_nll(network.logits(hidden), part.decoder_target_tokens, part.loss_mask)  # of float32 [B, T, V]
 
 
 def token_nll(logits: jax.Array, targets: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -93,6 +93,12 @@ class InterpreterPool:
         self._pending: list[Pending] = []
         self._sequence = count()
         self._deaths_at_start = 0
+        self._ended_core_seconds = 0.0
+
+    @property
+    def core_seconds(self) -> float:
+        """Processor time that the workers have used so far, those that ended too; 0 on systems other than Linux."""
+        return self._ended_core_seconds + sum(worker.core_seconds for worker in self.workers)
 
     def __enter__(self) -> Self:
         self._start_workers(self.num_workers)
@@ -182,6 +188,7 @@ class InterpreterPool:
 
     def _remove(self, worker: WorkerProcess) -> str:
         self.workers.remove(worker)
+        self._ended_core_seconds += worker.core_seconds
         self._selector.unregister(worker.stdout)
         if worker.stdin in self._selector.get_map():
             self._selector.unregister(worker.stdin)

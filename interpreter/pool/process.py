@@ -87,6 +87,14 @@ class WorkerProcess:
         return self._process.pid
 
     @property
+    def core_seconds(self) -> float:
+        """Processor time that it has used; 0 where the system doesn't show another process's clock."""
+        # The number of a process's clock, as Linux's clock_getcpuclockid(3) makes it: /proc has only hundredths.
+        with suppress(OSError):
+            return time.clock_gettime(~self._process.pid << 3 | 2)
+        return 0.0
+
+    @property
     def takes_more(self) -> bool:
         """Whether it may be given another chunk while it is at others."""
         if not self.in_flight:

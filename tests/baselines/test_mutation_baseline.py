@@ -10,7 +10,7 @@ from codeit_jax.baselines import mutation_baseline
 from codeit_jax.baselines.mutation_baseline import LIMITS, MutationJob, run_mutation_baseline
 from codeit_jax.config.errors import UserError
 from codeit_jax.evaluation import solve_report
-from codeit_jax.evaluation.screening import screen_programs
+from codeit_jax.evaluation.screening import screen_tasks
 from codeit_jax.mutation import generate_mutants
 from codeit_jax.programs import SeedProgram
 from codeit_jax.reporting.progress import Reporter
@@ -75,7 +75,9 @@ def test_the_result_is_that_of_running_everything_at_once(whole, pool):
         SEEDS, TASKS, num_programs=NUM_PROGRAMS, seed=0, pool=pool, method="dinf", limits=LIMITS
     ).mutants
     # Each text once for a task, at its first position; the positions are those of all mutants.
-    screened = screen_programs([mutant.program for mutant in mutants], TASKS, ["mutant"] * len(mutants), pool=pool)
+    programs = [mutant.program for mutant in mutants]
+    tasks = screen_tasks(programs, TASKS, ["mutant"] * len(mutants), pool=pool)
+    screened = [candidate for _, found in tasks for candidate in found.values()]
     first = {(c.task_id, c.program): c for c in reversed(screened)}
     found = [(c.work - 1, c) for c in screened if first[c.task_id, c.program] == c]
     assert summary["programs"] == len(mutants) == NUM_PROGRAMS
@@ -153,7 +155,10 @@ def test_a_job_that_grows_equals_one_that_was_large_at_once(tmp_path, whole, poo
 def test_seconds_go_on_where_they_were(tmp_path, pool):
     run(tmp_path, pool)
     before = json.loads((tmp_path / "summary.json").read_text())["stages"]
-    (tmp_path / "times.jsonl").write_text('{"stage": "run", "t_seconds": 1000.0}\n')
+    (tmp_path / "times.jsonl").unlink()
+    settings = json.loads((tmp_path / "settings.json").read_text())
+    with JobDirectory(tmp_path, "mutate", settings) as directory:
+        directory.append("times.jsonl", [{"stage": "run", "t_seconds": 1000.0}])
     run(tmp_path, pool)
     after = json.loads((tmp_path / "summary.json").read_text())["stages"]
     assert after["run"] == 1000.0

@@ -88,6 +88,55 @@ def test_a_killed_mutate_goes_on_to_the_same_result(folder, capsys):
         assert (folder / "killed" / name).read_bytes() == (folder / "whole" / name).read_bytes()
 
 
+def test_guided_mutation_reports_rows_and_work(folder, capsys):
+    arguments = ["mutate", "--seeds", str(folder / "programs.txt"), "--tasks", str(folder / "tasks"), "--json"]
+    arguments += ["--method", "guided", "--num-programs", "60", "--budget", "30m", "--run-dir", str(folder / "out")]
+    assert main([*arguments, "--workers", "1"]) == 0
+    summary = last_json(capsys)
+    assert list(summary["solved"]) == [*COLUMNS, "seeds", "guided", "cumulative"]
+    assert summary["solved"]["oracle"] == 2
+    assert {name: summary["solved"][name] for name in COLUMNS} == summary["solved"]["cumulative"]
+    assert summary["programs"] == summary["unique"] == 60
+    assert summary["curve"][-1] == [60, summary["solved"]["pass@3"]]
+    assert summary["work"]["programs"]["seed"] == 2  # both seed programs are the same one, on two tasks
+    assert 60 < summary["work"]["programs"]["guided"] <= 120
+    assert 0 < summary["work"]["core_seconds"] == summary["curve_of_core_seconds"][-1][0]
+    assert json.loads((folder / "out" / "summary.json").read_text()) == summary
+
+
+def test_a_guided_search_that_is_killed_goes_on_to_the_same_bytes(folder):
+    arguments = ["mutate", "--seeds", str(folder / "programs.txt"), "--tasks", str(folder / "tasks"), "--json"]
+    arguments += ["--method", "guided", "--num-programs", "60"]
+    assert main([*arguments, "--run-dir", str(folder / "whole"), "--workers", "2"]) == 0
+    command = [sys.executable, "-m", "codeit_jax", *arguments, "--run-dir", str(folder / "killed"), "--workers", "1"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    for fault, code in [("guided.jsonl:2", -9), ("guided.jsonl:2:int", 75)]:
+        ended = subprocess.run(command, env=environment | {"CODEIT_JAX_FAULT": fault}, capture_output=True, text=True)
+        assert ended.returncode == code, ended.stderr
+    subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    for name in ("guided.jsonl", "solutions.jsonl"):
+        assert (folder / "killed" / name).read_bytes() == (folder / "whole" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "needle"),
+    [
+        (["--method", "guided"], "expected --num-programs N or --budget 30m or both"),
+        (["--method", "guided", "--budget", "9programs"], "--budget 9programs, expected a time as in 30m"),
+        (["--method", "guided", "--budget", "soon"], "budget is 'soon', expected"),
+        (["--method", "guided", "--budget", "5m", "--recipe", "paper"], "--recipe paper with --method guided"),
+        (["--method", "guided", "--budget", "5m", "--candidates", "all"], "--candidates all with --method guided"),
+        (["--num-programs", "5", "--budget", "5m"], "--budget 5m with --method d1, expected --method guided"),
+        (["--method", "dinf"], "--method dinf without --num-programs"),
+    ],
+)
+def test_options_of_mutate_that_do_not_go_together_are_named(folder, capsys, options, needle):
+    assert main(["mutate", "--tasks", str(folder / "tasks"), *options]) == 2
+    error = capsys.readouterr().err
+    assert (error.startswith("error: "), error.count("\n")) == (True, 1)
+    assert needle in error
+
+
 @pytest.mark.parametrize(
     ("arguments", "needle"),
     [

@@ -37,6 +37,10 @@ def test_a_preset_leaves_its_recipe_where_it_says_so(name):
     more = {
         "smoke": {"num_meta_iterations": (100, 2)},
         "tiny_cpu": {"num_meta_iterations": (100, 6), "sampling.grammar": ("off", "typed")},
+        "llama_tiny": {"num_meta_iterations": (100, 6), "sampling.grammar": ("off", "typed")},
+        # A decoder alone reads the program after the prompt, on a new line.
+        "qwen_0_5b_lora": {"text.prompt_end": (True, False)},
+        "mistral_7b_lora": {"text.prompt_end": (True, False)},
     }.get(name, {})
     assert config.recipe == "paper"
     assert departures(config) == DEPARTURES | more

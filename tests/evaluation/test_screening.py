@@ -5,7 +5,7 @@ import pytest
 
 import interpreter
 from codeit_jax.arc import Example, Task, TaskSet, area
-from codeit_jax.evaluation.screening import screen_programs, screen_tasks
+from codeit_jax.evaluation.screening import screen_tasks
 from codeit_jax.mutation import random_program
 
 SMALL, LARGE, TEST = ((1, 2),), ((0, 3, 0), (4, 4, 0)), ((5, 0), (0, 5), (5, 5))
@@ -65,22 +65,17 @@ def test_screening_equals_running_everything(pool, screen):
     random = [random_program(np.random.default_rng(seed)) for seed in range(300)]
     programs = [*map(interpreter.parse, TEXTS), *filter(None, random)]
     origins = ["seed"] * len(TEXTS) + ["mutant"] * (len(programs) - len(TEXTS))
-    found = [
-        (position, (c.task_id, c.program, c.demonstrations, c.tests))
-        for _, candidates in screen_tasks(programs, TASKS, origins, pool=pool, screen=screen)
-        for position, c in candidates.items()
-    ]
+    screened = screen_tasks(programs, TASKS, origins, pool=pool, screen=screen)
+    placed = [(position, c) for _, candidates in screened for position, c in candidates.items()]
+    found = [(position, (c.task_id, c.program, c.demonstrations, c.tests)) for position, c in placed]
     assert found == list(slowly_screened(programs, screen))
     assert {task_id for _, (task_id, *_) in found} == {"flip", "turn"}
     larger_only = TEXTS.index(LARGER_ONLY)
     assert (larger_only in [position for position, _ in found]) == (screen == "all")
-    flat = screen_programs(programs, TASKS, origins, pool=pool, screen=screen)
-    assert [(c.program, c.origin, c.work) for c in flat] == [
-        (row[1], origins[position], position + 1) for position, row in found
+    assert all((c.origin, c.work) == (origins[position], position + 1) for position, c in placed)
+
+
+def test_no_program_finds_nothing(pool):
+    assert [(task.id, found) for task, found in screen_tasks([], TASKS, [], pool=pool)] == [
+        (task.id, {}) for task in TASKS
     ]
-
-
-def test_progress_ends_with_all_tasks_and_no_program_finds_nothing(pool):
-    calls = []
-    assert screen_programs([], TASKS, [], pool=pool, on_progress=lambda *call: calls.append(call)) == []
-    assert calls[-1] == (3, 3)

@@ -14,7 +14,8 @@ from codeit_jax.config.schema import Config, DataConfig, MutationConfig
 from codeit_jax.hindsight import Experience
 from codeit_jax.hindsight.augmentation import SYMMETRIES, Transformation, augment, draw_transformations, fixed_colors
 from codeit_jax.programs import load_programs
-from codeit_jax.run.initial_data import initial_experiences
+from codeit_jax.run.first_stage import mutant_generator
+from codeit_jax.run.initial_data import initial_experiences, seed_experiences
 
 GRIDS = (((1, 2, 0), (3, 3, 8)), ((0, 0, 5, 4), (0, 5, 0, 1)), ((7,), (9,)))
 TEXTS = [
@@ -138,7 +139,8 @@ def test_nothing_else_in_a_run_s_data_changes_and_off_is_the_default(pool):
             num_meta_iterations=0,
         )
         bench = SimpleNamespace(config=config, seeds=seeds, training_tasks=tasks, search_tasks=tasks[:20], pool=pool)
-        return initial_experiences(bench, lambda line: None)
+        [mutants] = mutant_generator(bench).batches(10, 200)
+        return initial_experiences(bench, seed_experiences(bench), mutants)
 
     plain, programs = data(fresh_inputs=1.0)
     both, same_programs = data(fresh_inputs=1.0, augment=2.0)

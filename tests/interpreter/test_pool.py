@@ -101,7 +101,7 @@ def test_the_number_of_workers_defaults_to_the_cpus():
 
 
 def test_workers_and_the_package_need_no_numpy_and_no_jax():
-    code = "import sys, interpreter; print([m for m in ('numpy', 'jax', 'ast') if m in sys.modules and m != 'ast'])"
+    code = "import interpreter, sys; print([m for m in ('numpy', 'jax', 'ast') if m in sys.modules and m != 'ast'])"
     folder = str(Path(interpreter.__file__).parent.parent)
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

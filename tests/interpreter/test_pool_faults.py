@@ -172,7 +172,7 @@ sys.argv[1:] = [sys.argv[1], sys.argv[3], sys.argv[2]]
 sys.path.append(sys.argv[1])
 sys.path.append(sys.argv[3].rpartition("/")[0])
 from interpreter.pool import worker
-from tests.interpreter import misbehaving_worker
+import misbehaving_worker
 worker.Worker = misbehaving_worker.MisbehavingWorker
 worker.main(sys.argv[2])
 """

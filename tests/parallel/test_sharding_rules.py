@@ -9,7 +9,7 @@ from jax.sharding import PartitionSpec
 
 from codeit_jax.config.errors import UserError
 from codeit_jax.config.schema import HardwareConfig, ModelConfig, TrainingConfig
-from codeit_jax.model import T5Model
+from codeit_jax.model import T5Model, build_model
 from codeit_jax.parallel import make_mesh, param_shardings
 from codeit_jax.parallel.mesh import num_batch_shards
 from codeit_jax.parallel.sharding_rules import RULES, param_path, param_spec
@@ -41,7 +41,12 @@ def test_every_parameter_matches_exactly_one_rule_of_its_rank(model):
 
 
 def test_every_rule_is_used():
-    paths = {path for config in CONFIGS.values() for path in leaves(T5Model(config, 20).abstract_params())}
+    matrices = ("query", "key", "value", "output", "inner", "gate", "outer")
+    decoder = ModelConfig(
+        family="llama", attention_bias=True, feed_forward_bias=True, lora_rank=2, lora_targets=matrices, **SMALL
+    )
+    configs = (*CONFIGS.values(), decoder)
+    paths = {path for config in configs for path in leaves(build_model(config, 20).abstract_params())}
     for pattern, _ in RULES:
         assert any(re.fullmatch(pattern, path) for path in paths), pattern
 

@@ -44,6 +44,7 @@ def watched():
 
 def test_a_failure_message_ends_the_others_with_their_code_and_line(watched):
     watched.watches[1].send_failure(4, "process 1 of 3: the disk is full")
+    watched.wait_for(0, 2)  # the first process, whose end ends the store, gives the failed one time to end itself
     assert watched.ends == dict.fromkeys((0, 2), (4, "process 1 of 3: the disk is full"))
 
 

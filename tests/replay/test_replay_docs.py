@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.replay.make_reports_page import page
+
 TEXT = (Path(__file__).parents[2] / "docs" / "replay.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python(?: torch)?\n(.*?)```", TEXT, re.DOTALL)
 
@@ -24,7 +26,7 @@ def run(tmp_path, monkeypatch):
 
 
 def test_dqn_example(run):
-    namespace = run("alpha=0.6")
+    namespace = run("for step in range(200)")
     assert len(namespace["buffer"]) == 200
     assert namespace["batch"].weights.max() == 1.0
 
@@ -40,7 +42,9 @@ def test_group_example(run):
     assert (len(namespace["buffer"]), namespace["num_expired"]) == (2, 0)
 
 
-@pytest.mark.parametrize("text", ["journal.checkpoint()", "SegmentLog(", "ShardedSampler("])
+@pytest.mark.parametrize(
+    "text", ["journal.checkpoint()", "SegmentLog(", "ShardedSampler(", "StepReplay(", "decay=0.999", "SharedReader("]
+)
 def test_examples_that_assert_for_themselves(run, text):
     run(text)
 
@@ -57,5 +61,11 @@ def test_torch_example(run):
 
 
 def test_no_example_is_left_out():
-    assert len(BLOCKS) == 8
+    assert len(BLOCKS) == 11
     assert all(code.strip() for code in BLOCKS)
+
+
+def test_the_page_of_reports_is_up_to_date():
+    made = page()
+    assert (Path(__file__).parents[2] / "docs" / "replay_reports.md").read_text(encoding="utf-8") == made
+    assert made.count("\n| ") >= 40

@@ -171,19 +171,24 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
 
 def test_a_cut_at_every_byte_loses_nothing_acknowledged(tmp_path):
     log = SegmentLog(tmp_path)
-    contents, ends = [b"first", b"", b"third record"], []
+    [path] = log.segment_paths()
+    contents, ends = [b"first", b"", b"third record"], [path.stat().st_size]
     for content in contents:
         log.append(content)
-        ends.append(log.segment_paths()[0].stat().st_size)
-    image = log.segment_paths()[0].read_bytes()
+        ends.append(path.stat().st_size)
+    image = path.read_bytes()
     for length in range(len(image) + 1):
-        log.segment_paths()[0].write_bytes(image[:length])
-        whole = sum(end <= length for end in ends)
-        if length in (0, *ends):
+        path.write_bytes(image[:length])
+        if length < ends[0]:  # its head, which no crash leaves unfinished
+            with pytest.raises(CorruptFileError, match="the head is damaged"):
+                SegmentLog(tmp_path)
+            continue
+        if length in ends:
             reopened = SegmentLog(tmp_path)
         else:
             with pytest.warns(TornTailWarning, match="unfinished record"):
                 reopened = SegmentLog(tmp_path)
+        whole = sum(end <= length for end in ends[1:])
         assert list(reopened.records()) == contents[:whole]
         reopened.append(b"next")
         assert list(SegmentLog(tmp_path).records()) == [*contents[:whole], b"next"]

@@ -110,6 +110,16 @@ def test_processes_that_do_not_find_each_other_end(tiny, tmp_path):
 
 
 @pytest.mark.dist
+def test_a_process_that_fails_ends_with_its_own_code_and_the_other_with_the_same(tiny, tmp_path):
+    for index in (0, 1):
+        ended = run_all(tiny, tmp_path / str(index), 2, faults={index: "replay:2:enospc"})
+        assert [each.code for each in ended] == [4, 4]
+        assert ended[0].err == ended[1].err
+        assert ended[0].err.startswith(f"error: process {index} of 2: ")
+        assert ended[0].err.count("\n") == 1
+
+
+@pytest.mark.dist
 def test_processes_that_died_or_were_stopped_go_on_together_or_alone(tiny, whole_process, tmp_path):
     first, second = run_all(tiny, tmp_path, 2, faults={1: "learn:23"}, heartbeat=HEARTBEAT)
     assert (first.code, second.code) == (6, -signal.SIGKILL)

@@ -63,6 +63,7 @@ def test_a_run_never_learns_from_test_outputs(tiny, junk_tasks, tmp_path, recipe
     settings = [f"recipe={recipe}", *RECIPE_SETTINGS[recipe]]
     # Whatever is sampled has to be a program, or there would be little to leak.
     settings += ["sampling.grammar=typed", "sampling.vocabulary=program", "interpreter.mode=native"]
+    settings += ["search.guided_programs=20"]
     results = {}
     for name, tasks in (("true", tasks_of(tiny)), ("junk", junk_tasks)):
         done = tiny(tmp_path / name, *settings, f"data.search_tasks={tasks}")
@@ -104,4 +105,22 @@ def test_the_mutation_baseline_never_uses_test_outputs(tiny, junk_tasks, tmp_pat
         k: v for k, v in without_scores(true).items() if k not in other
     }
     assert [count for count, _ in junk["curve"]] == [count for count, _ in true["curve"]]
+    assert sum(scores(junk)) == 0 < sum(scores(true))
+
+
+def test_guided_mutation_never_uses_test_outputs(tiny, junk_tasks, tmp_path):
+    results = {}
+    for name, tasks in (("true", tasks_of(tiny)), ("junk", junk_tasks)):
+        folder = tmp_path / name
+        words = ["--seeds", str(tiny.config.parent / "programs.py"), "--tasks", str(tasks)]
+        words += ["--num-programs", "60", "--method", "guided", "--workers", "1"]
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert main(["mutate", *words, "--run-dir", str(folder)]) == 0
+        summary = read_json((folder / "summary.json").read_text())
+        # The lines hold the parents and all that was tried.
+        results[name] = summary, [rows_of(folder, file) for file in ("guided.jsonl", "solutions.jsonl")]
+    (true, true_lines), (junk, junk_lines) = results["true"], results["junk"]
+    assert without_scores(junk_lines) == without_scores(true_lines)
+    assert len(true_lines[1]) > 6
+    assert (junk["programs"], junk["work"]["programs"]) == (true["programs"], true["work"]["programs"])
     assert sum(scores(junk)) == 0 < sum(scores(true))

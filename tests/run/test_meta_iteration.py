@@ -61,7 +61,14 @@ class FakeSampler:
     def sample(self, params, prompts, key):
         for task_id, _ in prompts:
             yield [
-                SampledProgram(task_id=task_id, sample=n, text=text, log_prob=-float(n), finished=text != BROKEN)
+                SampledProgram(
+                    task_id=task_id,
+                    sample=n,
+                    text=text,
+                    log_prob=-float(n),
+                    num_tokens=5 + 4 * n,
+                    finished=text != BROKEN,
+                )
                 for n, text in enumerate(SAMPLES[task_id])
             ]
 
@@ -173,17 +180,20 @@ def test_every_stage_counts_what_it_did(pool):
     assert all((row["origin"], row["iteration"]) == ("policy", 0) for row in found)
     # A seed program, and four samples of each task.
     assert [(row["work"], row["copy_of"], row["constant"]) for row in found] == [(5, "seed", False), (5, None, False)]
-    assert bench.row("sample") == {"programs": 8, "unique": 6, "finished_share": 0.625, "mean_log_prob": -1.5}
+    shares = {"finished_share": 0.625, "mean_log_prob": -1.5}
+    # Lengths 5, 9, 13 and 17 twice each, in bins of eight tokens.
+    assert bench.row("sample") == {"programs": 8, "unique": 6, **shares, "token_histogram": [2, 4, 2]}
     # flip: 3 programs on 2 demonstrations, one a syntax error; none: 3 on one, one a syntax error and one that fails.
     shares = {"ok_share": 0.5556, "syntax_share": 0.3333, "error_share": 0.1111}
-    assert bench.row("execute") == {"programs": 6, "executions": 9, **shares}
+    faults = {"syntax_faults": {"form": 2}, "primitives": {"first": 1, "hmirror": 2, "rot180": 1}}
+    assert bench.row("execute") == {"programs": 6, "executions": 9, **shares, **faults}
     assert bench.row("relabel") == {"experiences": 3, "solving": 2}
     assert bench.row("find") == {"solving": 2, "new": 2}
     assert bench.row("replay") == {"added": 3, "too_long": 0, "size": 3}
     one, none = dict.fromkeys(COLUMNS, 1), dict.fromkeys(COLUMNS, 0)
     assert bench.row("score") == {
         **{"seeds": none, "mutants": none, "policy": one, "policy_new": none},  # what solves `flip` is a copy
-        **{"cumulative": one, "policy_last": one},
+        **{"cumulative": one, "policy_last": one, "policy_last_tasks": ["flip"]},
     }
     learnt = bench.row("learn")
     assert (learnt["experiences"], learnt["policy_experiences"], learnt["num_steps"]) == (3, 3, 4)

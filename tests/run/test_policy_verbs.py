@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -28,8 +29,12 @@ COUNTS = set(COLUMNS)
 
 
 @pytest.fixture(autouse=True)
-def _one_device_for_the_policy(monkeypatch):
+def _one_device_for_the_policy(tiny, monkeypatch):
     monkeypatch.setattr(policy, "make_mesh", lambda config: make_mesh(config, jax.devices()[:1]))
+    # The user's own cache is the one that the runs of these tests share.
+    cache = load_config([tiny.config]).hardware.compilation_cache
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", cache)
+    jax.config.update("jax_compilation_cache_dir", cache)
 
 
 def call(capsys, *arguments):
@@ -212,13 +217,22 @@ def solved_task(whole):
     return next(row["task_id"] for row in rows_of(whole, "solutions.jsonl") if all(row["demonstrations"]))
 
 
-def test_solve_predicts_by_the_selection_rule(whole, tasks, capsys):
+def test_solve_predicts_by_vote_and_says_what_the_papers_rule_chooses(whole, tasks, capsys):
     task = tasks[solved_task(whole)]
     every = call(capsys, "sample", whole, task.id, "--num", 24, "--workers", 1)
     result = call(capsys, "solve", whole, task.id, "--num", 24, "--workers", 1)
     held = [program for program in every["programs"] if any(program["demonstrations"])]
-    assert result["programs"] == held[:3]
-    assert result["predictions"] == [program["predictions"] for program in held[:3]]
+    assert result["paper_rule"]["programs"] == held[:3]
+    assert result["paper_rule"]["predictions"] == [program["predictions"] for program in held[:3]]
+    # The vote, written out: equal predictions are one guess.
+    groups: dict[str, list] = {}
+    for program in held:
+        if None not in program["predictions"]:
+            groups.setdefault(json.dumps(program["predictions"]), []).append(program)
+    best = sorted(groups.values(), key=lambda group: (-sum(group[0]["demonstrations"]), -len(group)))[:3]
+    assert result["programs"] == [group[0] for group in best]
+    assert result["predictions"] == [group[0]["predictions"] for group in best]
+    assert len({json.dumps(prediction) for prediction in result["predictions"]}) == len(result["predictions"]) >= 1
     assert result["solved"] == every["solved"]
     assert result["solved"]["demonstrations"] == 1
     assert result["task_id"] == task.id
@@ -327,6 +341,21 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(whole, tmp_path
     assert "no checkpoint is whole" in refused(capsys, "solve", run, "task0", code=4)
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_no_cache_that_a_run_names_is_used(whole, tmp_path, capsys, monkeypatch, given):
+    # A compilation cache holds code: the user's own is used, be it given or the default.
+    run, planted, home = shutil.copytree(whole, tmp_path / "run"), tmp_path / "planted", tmp_path / "home"
+    config = (run / "config.yaml").read_text()
+    cache = load_config([run / "config.yaml"]).hardware.compilation_cache
+    (run / "config.yaml").write_text(config.replace(cache, str(planted)))
+    monkeypatch.setenv("HOME", str(home))
+    if not given:
+        monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
+    call(capsys, "export", run, tmp_path / "policy")
+    assert jax.config.jax_compilation_cache_dir == (cache if given else f"{home}/.cache/codeit_jax/xla")
+    assert not planted.exists()
+
+
 VERBS = (["sample", "RUN", "task0"], ["solve", "RUN", "task0"], ["show", "RUN", "task0"], ["export", "RUN", "DIR"])
 
 
@@ -386,7 +415,11 @@ def exported(whole, tmp_path, capsys):
 
 def test_an_export_has_the_weights_of_the_newest_checkpoint(whole, exported):
     names = {"config.json", "generation_config.json", "model.safetensors", "special_tokens_map.json"}
-    assert {path.name for path in exported.iterdir()} == names | {"tokenizer.json", "tokenizer_config.json"}
+    assert {path.name for path in exported.iterdir()} == names | {
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "README.md",
+    }
     assert [path.name for path in exported.parent.iterdir()] == ["policy"]
     config = load_config([whole / "config.yaml"])
     native = build_tokenizer("native")
@@ -447,6 +480,10 @@ def test_an_export_that_fails_leaves_nothing(whole, tmp_path, capsys, monkeypatc
     monkeypatch.setattr(exporting, "fault_point", full)
     assert "No space left on device" in refused(capsys, "export", whole, tmp_path / "out", code=4)
     assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    # What a killed one leaves stops nobody, whatever its process was called.
+    (tmp_path / f".out-{os.getpid()}").mkdir()
+    call(capsys, "export", whole, tmp_path / "out")
     (tmp_path / "file").write_text("")
     refused(capsys, "export", whole, tmp_path / "file" / "below", code=4)
 

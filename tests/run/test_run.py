@@ -6,6 +6,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
+import interpreter
 from codeit_jax.arc import load_tasks
 from codeit_jax.config.loading import load_config
 from codeit_jax.evaluation import COLUMNS, solve_report
@@ -42,7 +43,7 @@ def check_contract(directory, tasks, samples, iterations):
     assert {path.name for path in directory.iterdir()} == files | more
     summary = read_json((directory / "summary.json").read_text())
     keys = {"tasks", "meta_iterations", "programs_sampled", "programs_unique", "solved", "policy_last", "snapshot"}
-    assert set(summary) == keys | {"seed", "t_seconds", "solved_tasks", "screen", "work"}
+    assert set(summary) == keys | {"seed", "t_seconds", "solved_tasks", "screen", "work", "parameters"}
     assert set(summary["solved"]) == ROWS
     assert all(set(counts) == COUNTS for counts in summary["solved"].values())
     assert summary["solved"]["policy_last"] == summary["policy_last"]
@@ -53,7 +54,7 @@ def check_contract(directory, tasks, samples, iterations):
     assert summary["programs_sampled"] == tasks * samples * iterations
 
     rows = [read_json(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
-    expected = [(-1, stage) for stage in ("mutate", "screen", "learn")]
+    expected = [(-1, stage) for stage in ("prompts", "mutate", "screen", "learn")]
     expected += [(iteration, stage) for iteration in range(iterations) for stage in STAGES]
     assert [(row["iteration"], row["stage"]) for row in rows] == expected
     assert all(isinstance(row["t_seconds"], float) for row in rows)
@@ -63,6 +64,16 @@ def check_contract(directory, tasks, samples, iterations):
     assert summary["t_seconds"] == {stage: round(value, 1) for stage, value in seconds.items()}
     score = next(row for row in reversed(rows) if row["stage"] == "score")
     assert {key: score[key] for key in summary["solved"]} == summary["solved"]
+    # What the report needs is recorded as it happens: the sizes agree with each other.
+    assert len(rows[0]["token_counts"]) == tasks >= rows[0]["truncated"]
+    for row in rows:
+        if row["stage"] == "sample":
+            assert sum(row["token_histogram"]) == row["programs"] == tasks * samples
+        if row["stage"] == "execute":
+            assert sum(row["syntax_faults"].values()) <= row["programs"]
+            assert set(row["primitives"]) <= set(interpreter.PRIMITIVES)
+        if row["stage"] == "score":
+            assert len(row["policy_last_tasks"]) == row["policy_last"]["pass@3"]
 
     initial = rows_of(directory, "initial_programs.jsonl")
     screened = {origin: sum(row["origin"] == origin for row in initial) for origin in ("seed", "mutant")}
@@ -210,8 +221,8 @@ def test_without_policy_experiences_only_seeds_and_mutants_are_learnt(tiny, tmp_
 
 def test_without_mutants_the_seeds_are_the_training_partition(tiny, tmp_path):
     assert tiny(tmp_path, "mutation.num_programs=0", "num_meta_iterations=1").code == 0
-    first = rows_of(tmp_path, "metrics.jsonl")[0]
-    assert (first["stage"], first["experiences"], first["programs"]) == ("mutate", 6, 6)
+    [first] = [row for row in rows_of(tmp_path, "metrics.jsonl") if row["stage"] == "mutate"]
+    assert (first["experiences"], first["programs"]) == (6, 6)
     assert learning_rows(tmp_path)[0]["experiences"] == 6
 
 

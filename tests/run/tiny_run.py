@@ -49,15 +49,23 @@ class Tiny:
             code = main(self._arguments(run_dir, settings))
         return Ended(code, out.getvalue(), err.getvalue())
 
+    def command(self, run_dir: Path, *settings: str) -> list[str]:
+        """Return the command as a user gives it."""
+        return [sys.executable, "-m", "codeit_jax", *self._arguments(run_dir, settings)]
+
+    def environment(self, **environment: str) -> dict[str, str]:
+        """Return the variables with which it compiles as little as runs in this process do."""
+        options = {option.upper(): str(int(value)) for option, value in COMPILING.items()}
+        return {**options, "PYTHONPATH": os.pathsep.join(sys.path), **environment}
+
     def start(self, run_dir: Path, *settings: str, **environment: str) -> "subprocess.Popen[str]":
         """Start the command as a user does."""
-        options = {option.upper(): str(int(value)) for option, value in COMPILING.items()}
         return subprocess.Popen(
-            [sys.executable, "-m", "codeit_jax", *self._arguments(run_dir, settings)],
+            self.command(run_dir, *settings),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, **options, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+            env={**os.environ, **self.environment(**environment)},
         )
 
     def process(self, run_dir: Path, *settings: str, **environment: str) -> Ended:

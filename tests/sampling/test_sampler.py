@@ -67,7 +67,7 @@ def collect(sampler, params, prompts):
     ],
 )
 def test_names_of_variables_tell_no_programs_apart(dialect, text, canonical):
-    program = SampledProgram(task_id="t", sample=0, text=text, log_prob=-1.0, finished=True)
+    program = SampledProgram(task_id="t", sample=0, text=text, log_prob=-1.0, num_tokens=1, finished=True)
     [found] = with_canonical_texts([program], dialect)
     assert found == dataclasses.replace(program, text=canonical)
 

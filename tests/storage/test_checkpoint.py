@@ -1,6 +1,8 @@
 """Exact and fault tests of checkpoints: what is saved comes back bit for bit, what is damaged is passed over."""
 
+import hashlib
 import json
+import os
 import shutil
 
 import jax
@@ -9,7 +11,8 @@ import pytest
 
 from codeit_jax.config.errors import StorageError
 from codeit_jax.storage import checkpoint
-from codeit_jax.storage.run_directory import LINE_FILES, RunDirectory
+from codeit_jax.storage.line_files import LINE_FILES
+from codeit_jax.storage.run_directory import RunDirectory
 
 
 def make_state(number):
@@ -86,10 +89,9 @@ def directory(two_saved, tmp_path):
 def test_a_saved_tree_comes_back_bit_for_bit(directory):
     saved, said = find(directory)
     assert said == []
-    assert saved.meta == {
-        "iteration": 2,
-        "batches_done": None,
-        "line_files": dict.fromkeys(LINE_FILES, 0) | {"metrics.jsonl": 9},
+    assert saved.meta == {"iteration": 2, "batches_done": None}
+    assert {name: mark.size for name, mark in saved.line_marks.items()} == dict.fromkeys(LINE_FILES, 0) | {
+        "metrics.jsonl": 9
     }
     assert_restores(saved, 2)
 
@@ -152,6 +154,109 @@ def test_a_damaged_manifest_is_found(directory, damage):
     assert said[0].startswith("checkpoint 2 is damaged: ")
     assert "\n" not in said[0]
     assert_restores(saved, 1)
+
+
+@pytest.mark.parametrize("content", ["[]", "1", '{"metrics.jsonl": 9}', "[" * 100_000, "{}"])
+def test_a_manifest_of_another_form_is_a_damage(directory, content):
+    (directory.checkpoints / "2.sha256").write_text(content)
+    saved, said = find(directory)
+    assert saved.number == 1
+    assert len(said) == 1
+    assert said[0].startswith("checkpoint 2 is damaged: ")
+
+
+def test_a_line_file_that_changed_after_the_newest_checkpoint_takes_the_one_before(directory):
+    directory.cut_line_files(find(directory)[0].line_marks, print)
+    directory.append("solutions.jsonl", [{"n": 1}])
+    save(directory, 3)
+    assert find(directory)[0].number == 3
+    for hurt in (DAMAGES["flip the first bit"], DAMAGES["cut the last byte"], DAMAGES["delete"]):
+        whole = (directory.path / "solutions.jsonl").read_bytes()
+        hurt(directory.path / "solutions.jsonl")
+        assert checkpoint.newest_whole(directory, print).number == 3  # whoever only reads parameters needs none
+        saved, said = find(directory)
+        assert (saved.number, said) == (2, ["checkpoint 3 is damaged: solutions.jsonl isn't as it was written"])
+        (directory.path / "solutions.jsonl").write_bytes(whole)
+        (directory.checkpoints / "3.corrupt").rename(directory.checkpoints / "3.sha256")
+
+
+def test_what_something_else_writes_into_a_line_file_is_in_no_checkpoint(directory):
+    directory.cut_line_files(find(directory)[0].line_marks, print)
+    with open(directory.path / "metrics.jsonl", "a") as file:
+        file.write("{}\n")
+    with pytest.raises(StorageError, match=r"metrics.jsonl: 12 bytes, expected the 9 of this run; something else"):
+        save(directory, 3)
+    assert_restores(find(directory)[0], 2)
+
+
+def test_the_newest_manifest_s_loss_is_told(directory):
+    (directory.checkpoints / "2.sha256").unlink()
+    saved, said = find(directory)
+    manifest = directory.checkpoints / "2.sha256"
+    assert said == [f"checkpoint 2, the last one that was saved, is gone: {manifest} doesn't exist"]
+    assert_restores(saved, 1)
+
+
+def test_without_any_manifest_a_run_is_refused_and_nothing_is_removed(directory):
+    for number in (1, 2):
+        (directory.checkpoints / f"{number}.sha256").unlink()
+    again = RunDirectory(directory.path, "train", writes=False)
+    directory.close()
+    again = RunDirectory(directory.path, "train")
+    before = sorted(again.path.rglob("*"))
+    with pytest.raises(StorageError) as caught:
+        checkpoint.latest(again, lambda line: None)
+    again.close()
+    [line] = str(caught.value).splitlines()
+    assert "found no checkpoint, expected number 2" in line
+    assert sorted(again.path.rglob("*")) == before
+
+
+def test_what_an_interrupted_removal_left_is_removed_by_the_next_start(directory, monkeypatch):
+    def killed(path, **_):
+        raise KilledError
+
+    monkeypatch.setattr(checkpoint.shutil, "rmtree", killed)
+    (directory.checkpoints / "1.sha256").unlink()  # the first step of a removal
+    monkeypatch.undo()
+    assert_restores(find(directory)[0], 2)
+    assert sorted(path.name for path in directory.checkpoints.iterdir()) == ["2", "2.sha256"]
+    assert sorted(path.name for path in directory.replay.iterdir()) == ["2"]
+
+
+def test_no_checkpoint_is_removed_before_the_next_is_on_the_disk(directory, monkeypatch):
+    events = []
+    fsync, unlink = os.fsync, type(directory.path).unlink
+    monkeypatch.setattr(
+        checkpoint.os, "fsync", lambda file: (events.append(os.readlink(f"/proc/self/fd/{file}")), fsync(file))
+    )
+    monkeypatch.setattr(
+        type(directory.path), "unlink", lambda path, **options: (events.append(f"-{path}"), unlink(path, **options))
+    )
+    save(directory, 3, keep=1)
+    first_removal = events.index(f"-{directory.checkpoints}/1.sha256")
+    durable = set(events[:first_removal])
+    assert {str(file) for file in files_of(directory, 3) if file.name != "meta.json"} <= durable
+    assert str(directory.checkpoints) in durable
+
+
+def test_a_directory_that_cannot_be_tidied_up_is_a_storage_error(directory, monkeypatch):
+    DAMAGES["empty"](directory.replay / "2" / "replay.bin")
+
+    def refused(path, target):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(type(directory.path), "rename", refused)
+    with pytest.raises(StorageError, match=r"can't be tidied up \(Read-only file system\)$"):
+        find(directory)
+
+
+def test_numbers_that_json_does_not_have_are_not_written(directory):
+    with pytest.raises(StorageError, match="can't be written"):
+        checkpoint.save(
+            directory, 3, state=make_state(3), save_replay=lambda folder: None, meta={"x": float("nan")}, keep=9
+        )
+    assert_restores(find(directory)[0], 2)
 
 
 def test_a_foreign_file_in_a_checkpoint_is_a_damage(directory):
@@ -238,7 +343,9 @@ def test_a_full_disk_is_one_line_and_leaves_older_ones_whole(directory):
 def test_the_manifest_names_every_file_with_size_and_digest(directory):
     manifest = json.loads((directory.checkpoints / "2.sha256").read_text())
     files = files_of(directory, 2)
-    assert sorted(manifest) == [str(file.relative_to(directory.path)) for file in files]
+    assert sorted(manifest) == sorted([*LINE_FILES, *(str(file.relative_to(directory.path)) for file in files)])
+    content = (directory.path / "metrics.jsonl").read_bytes()
+    assert manifest["metrics.jsonl"] == [len(content), hashlib.sha256(content).hexdigest()]
     for file in files:
         size, digest = manifest[str(file.relative_to(directory.path))]
         assert (size, len(digest)) == (file.stat().st_size, 64)

@@ -27,9 +27,42 @@ def test_a_line_without_an_end_is_dropped_and_the_file_continues(tmp_path, torn)
 
 def test_a_damaged_line_in_the_middle_is_an_error(tmp_path):
     with JobDirectory(tmp_path, "search", SETTINGS) as directory:
-        (tmp_path / "lines.jsonl").write_text('{"number": 1}\n{"num\n{"number": 3}\n')
+        directory.append("lines.jsonl", [{"number": 1}])
+        with open(tmp_path / "lines.jsonl", "a") as file:
+            file.write('{"num\n{"number": 3}\n')
         with pytest.raises(StorageError, match=r"lines.jsonl:2: damaged"):
             list(directory.rows("lines.jsonl"))
+
+
+CHANGES = {
+    "a flipped digit": lambda lines: [lines[0], lines[1].replace(b"2", b"3", 1), lines[2]],
+    "a missing line": lambda lines: [lines[0], lines[2]],
+    "a missing first line": lambda lines: lines[1:],
+    "two lines in another order": lambda lines: [lines[1], lines[0], lines[2]],
+    "a line twice": lambda lines: [lines[0], lines[0], *lines[1:]],
+    "a line of another file": lambda lines: [*lines, b'{"number": 4}\n'],
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_finished_work_never_changes_unnoticed(tmp_path, change):
+    with JobDirectory(tmp_path, "search", SETTINGS) as directory:
+        directory.append("lines.jsonl", [{"number": number} for number in range(1, 4)])
+    file = tmp_path / "lines.jsonl"
+    file.write_bytes(b"".join(CHANGES[change](file.read_bytes().splitlines(keepends=True))))
+    problem = r"lines.jsonl:\d: isn't as it was written, or a line before it"
+    with JobDirectory(tmp_path, "search", SETTINGS) as directory, pytest.raises(StorageError, match=problem):
+        list(directory.rows("lines.jsonl"))
+
+
+def test_a_long_torn_line_is_dropped_and_what_lacks_a_line_end_altogether(tmp_path):
+    with JobDirectory(tmp_path, "search", SETTINGS) as directory:
+        directory.append("lines.jsonl", ROWS)
+        whole = (tmp_path / "lines.jsonl").read_bytes()
+        for kept in (whole, b""):
+            (tmp_path / "lines.jsonl").write_bytes(kept + b"x" * 200_000)
+            assert len(list(directory.rows("lines.jsonl"))) == (2 if kept else 0)
+            assert (tmp_path / "lines.jsonl").read_bytes() == kept
 
 
 def test_a_directory_keeps_the_settings_that_it_began_with(tmp_path):
@@ -40,9 +73,10 @@ def test_a_directory_keeps_the_settings_that_it_began_with(tmp_path):
     assert json.loads((tmp_path / "new" / "settings.json").read_text()) == SETTINGS
     # The refused job holds no lock.
     JobDirectory(tmp_path / "new", "search", SETTINGS).close()
-    (tmp_path / "new" / "settings.json").write_text("{")
-    with pytest.raises(StorageError, match="settings.json: damaged"):
-        JobDirectory(tmp_path / "new", "search", SETTINGS)
+    for damaged in ("{", "[]", "1", "[" * 100_000):
+        (tmp_path / "new" / "settings.json").write_text(damaged)
+        with pytest.raises(StorageError, match="settings.json: damaged"):
+            JobDirectory(tmp_path / "new", "search", SETTINGS)
 
 
 def test_one_process_at_a_time(tmp_path):

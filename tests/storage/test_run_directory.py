@@ -12,15 +12,8 @@ from pathlib import Path
 import pytest
 
 from codeit_jax.config.errors import LockedError, StorageError, UserError
-from codeit_jax.config.loading import load_config
-from codeit_jax.storage.run_directory import FORMAT, LINE_FILES, RunDirectory
-
-
-def commit_checkpoint(directory):
-    """Pretend that there is a checkpoint."""
-    directory.checkpoints.mkdir()
-    (directory.checkpoints / "1.sha256").touch()
-
+from codeit_jax.storage import run_directory
+from codeit_jax.storage.run_directory import FORMAT, RunDirectory
 
 HOLDER = """
 import sys
@@ -81,7 +74,11 @@ def test_another_process_is_refused_with_the_holders_name_until_it_dies(tmp_path
         process.wait()
     again = RunDirectory(tmp_path, "train")
     assert (tmp_path / "LOCK").read_text().startswith(f"pid {os.getpid()} on ")
+    assert again.left_by.startswith(f"pid {process.pid} on ")
     again.close()
+    third = RunDirectory(tmp_path, "train")
+    assert third.left_by is None  # the second one gave it back
+    third.close()
 
 
 def test_a_second_one_in_the_same_process_is_refused_too(directory):
@@ -109,110 +106,84 @@ def test_a_home_directory_is_expanded(tmp_path, monkeypatch):
     assert (run.checkpoints, run.replay) == (run.path / "checkpoints", run.path / "replay")
 
 
-def test_a_changed_model_is_refused_and_the_file_stays(directory):
-    assert directory.write_or_check_config(load_config([], ["model.d_model=32"])) == {}
-    commit_checkpoint(directory)
-    before = (directory.path / "config.yaml").read_text()
-    with pytest.raises(UserError) as caught:
-        directory.write_or_check_config(load_config([], ["model.d_model=64", "num_meta_iterations=7"]))
-    found = f"model.d_model is 64, expected 32 as in {directory.path}/config.yaml"
-    assert one_line(caught) == f"{found}; another value needs a new --run-dir"
-    assert (directory.path / "config.yaml").read_text() == before
-
-
-def test_what_may_change_is_returned_and_written(directory):
-    directory.write_or_check_config(load_config([], ["seed=3"]))
-    commit_checkpoint(directory)
-    longer = load_config([], ["seed=3", "num_meta_iterations=7", "checkpoint.keep=1", "hardware.data=8"])
-    assert directory.write_or_check_config(longer) == {
-        "num_meta_iterations": (100, 7),
-        "checkpoint.keep": (3, 1),
-        "hardware.data": (-1, 8),
-    }
-    assert load_config([directory.path / "config.yaml"]) == longer
-    assert directory.write_or_check_config(longer) == {}
-
-
-def test_before_the_first_checkpoint_anything_may_be_corrected(directory):
-    directory.write_or_check_config(load_config([], ["model.d_model=32"]))
-    corrected = load_config([], ["model.d_model=64"])
-    assert directory.write_or_check_config(corrected) == {}
-    assert load_config([directory.path / "config.yaml"]) == corrected
-
-
-@pytest.mark.parametrize("content", [b"seed: [1", b"\xff\xfe\x00", b"sede: 1\n", b"seed: 1\nseed: 1\n"])
-def test_a_damaged_configuration_is_an_error_that_names_the_file(directory, content):
-    commit_checkpoint(directory)
-    (directory.path / "config.yaml").write_bytes(content)
-    with pytest.raises(UserError) as caught:
-        directory.write_or_check_config(load_config())
-    assert f"{directory.path}/config.yaml" in one_line(caught)
-    assert (directory.path / "config.yaml").read_bytes() == content
-
-
-def test_line_files_are_cut_back_to_a_checkpoint(directory):
-    for name in LINE_FILES:
-        directory.append(name, [{"n": 1}, {"n": 2}])
-    sizes = directory.line_file_sizes()
-    assert sizes == {name: len('{"n": 1}\n') * 2 for name in LINE_FILES}
-    directory.append(LINE_FILES[0], [{"n": 3}])
-    with open(directory.path / LINE_FILES[1], "a") as file:
-        file.write('{"n": 3, "to')
-    directory.truncate_line_files(sizes)
-    for name in LINE_FILES:
-        assert list(directory.read(name)) == [{"n": 1}, {"n": 2}]
-    assert directory.line_file_sizes() == sizes
-
-
-def test_without_a_checkpoint_line_files_start_empty(directory):
-    directory.truncate_line_files({})
-    assert list(directory.read(LINE_FILES[0])) == []
-    directory.append(LINE_FILES[0], [{"n": 1}])
-    directory.truncate_line_files({})
-    assert directory.line_file_sizes() == dict.fromkeys(LINE_FILES, 0)
-
-
-@pytest.mark.parametrize("missing", [True, False])
-def test_a_line_file_shorter_than_at_the_checkpoint_is_a_storage_error(directory, missing):
-    directory.append("solutions.jsonl", [{"n": 1}])
-    sizes = directory.line_file_sizes()
-    path = directory.path / "solutions.jsonl"
-    path.unlink() if missing else os.truncate(path, 3)
-    with pytest.raises(StorageError) as caught:
-        directory.truncate_line_files(sizes)
-    assert one_line(caught) == f"{path}: {0 if missing else 3} bytes, expected at least the 9 of the last checkpoint"
-
-
-@pytest.mark.parametrize("damage", [b"{]\n", b'{"n": \xff}\n', b"\n"])
-def test_a_damaged_line_is_a_storage_error_that_names_it(directory, damage):
-    directory.append("solutions.jsonl", [{"n": 1}])
-    with open(directory.path / "solutions.jsonl", "ab") as file:
-        file.write(damage)
-    rows = directory.read("solutions.jsonl")
-    assert next(rows) == {"n": 1}
-    with pytest.raises(StorageError) as caught:
-        next(rows)
-    assert one_line(caught) == f"{directory.path}/solutions.jsonl:2: damaged, expected one JSON object a line"
-
-
-def test_a_name_with_any_character_comes_back_from_a_line_file(directory):
-    rows = [{"program": "a\u2028b\x85c\nd\udc80", "x": [None, 1.5, True]}]
-    directory.append("solutions.jsonl", rows)
-    assert list(directory.read("solutions.jsonl")) == rows
-    assert (directory.path / "solutions.jsonl").read_bytes().count(b"\n") == 1
-
-
-def test_a_file_that_refuses_lines_is_a_storage_error(directory):
-    (directory.path / "metrics.jsonl").mkdir()
-    with pytest.raises(StorageError, match=r"metrics\.jsonl: can't be written \(Is a directory\)$"):
-        directory.append("metrics.jsonl", [{"n": 1}])
-
-
-def test_the_lock_says_who_holds_it_after_another_one_left(tmp_path):
-    (tmp_path / "LOCK").write_text("pid 1 on elsewhere, started long ago, and a longer line than the next\n")
-    RunDirectory(tmp_path, "train").close()
+def test_a_stale_lock_is_taken_over_and_told(tmp_path):
+    left = "pid 1 on elsewhere, started long ago, and a longer line than the next"
+    (tmp_path / "LOCK").write_text(left + "\n")
+    run = RunDirectory(tmp_path, "train")
+    assert run.left_by == left
     [line] = (tmp_path / "LOCK").read_text().splitlines()
     assert line.startswith(f"pid {os.getpid()} on {socket.gethostname()}, started ")
+    run.close()
+    assert (tmp_path / "LOCK").read_text() == ""
+
+
+def test_what_a_lock_says_reaches_no_terminal_as_it_is(tmp_path):
+    (tmp_path / "LOCK").write_text("\x1b[2Jpid \u202e1\n")
+    run = RunDirectory(tmp_path, "train")
+    assert run.left_by.isprintable()
+    run.close()
+
+
+def test_a_removed_lock_file_lets_no_second_one_in(directory):
+    (directory.path / "LOCK").unlink()
+    with pytest.raises(LockedError):
+        RunDirectory(directory.path, "train")
+
+
+@pytest.mark.parametrize("name", ["LOCK", "log.txt", "metrics.jsonl", "config.yaml", "run.json", "checkpoints"])
+@pytest.mark.parametrize("kind", ["link", "dangling link", "other kind", "pipe"])
+def test_a_file_of_ours_that_is_something_else_is_refused(tmp_path, name, kind):
+    path = tmp_path / "run"
+    RunDirectory(path, "train").close()
+    target, entry = tmp_path / "target", path / name
+    target.write_bytes((path / "run.json").read_bytes())
+    entry.unlink(missing_ok=True)
+    if "link" in kind:
+        entry.symlink_to(target if kind == "link" else tmp_path / "nowhere")
+    elif kind == "pipe":
+        os.mkfifo(entry)
+    elif name == "checkpoints":
+        entry.write_text("")
+    else:
+        entry.mkdir()
+    before = target.read_bytes()
+    with pytest.raises((StorageError, UserError)) as caught:
+        RunDirectory(path, "train")
+    assert str(path) in one_line(caught)
+    assert target.read_bytes() == before
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_checkpoints_may_be_on_another_disk(tmp_path):
+    (tmp_path / "large").mkdir()
+    (tmp_path / "run").mkdir()
+    RunDirectory(tmp_path / "run", "train").close()
+    (tmp_path / "run" / "checkpoints").symlink_to(tmp_path / "large")
+    RunDirectory(tmp_path / "run", "train").close()
+
+
+def test_the_kind_is_looked_at_under_the_lock_as_well(tmp_path, monkeypatch):
+    lock = run_directory.DirectoryLock
+
+    def another_command_was_faster(path):
+        (path / "run.json").write_text('{"format": 3, "kind": "mutate"}')
+        return lock(path)
+
+    monkeypatch.setattr(run_directory, "DirectoryLock", another_command_was_faster)
+    with pytest.raises(UserError, match="is of kind 'mutate'"):
+        RunDirectory(tmp_path, "train")
+    monkeypatch.undo()
+    RunDirectory(tmp_path, "mutate").close()  # the refused one holds no lock
+
+
+def test_the_last_checkpoint_is_remembered(tmp_path):
+    run = RunDirectory(tmp_path, "train")
+    assert run.last_checkpoint is None
+    run.note_checkpoint(7)
+    run.close()
+    again = RunDirectory(tmp_path, "train")
+    assert again.last_checkpoint == 7
+    again.close()
 
 
 def test_a_process_that_shares_the_directory_reads_and_never_writes(directory):
@@ -221,7 +192,7 @@ def test_a_process_that_shares_the_directory_reads_and_never_writes(directory):
     other = RunDirectory(directory.path, "train", writes=False)
     other.append("metrics.jsonl", [{"n": 2}])
     other.write("summary.json", "{}")
-    other.truncate_line_files({})
+    other.cut_line_files({}, print)
     assert list(other.read("metrics.jsonl")) == [{"n": 1}]
     other.close()
     assert before == {path: path.read_bytes() for path in directory.path.rglob("*")}
@@ -233,8 +204,8 @@ def test_a_process_that_shares_the_directory_reads_and_never_writes(directory):
         ({"notes.txt": "mine"}, "found no run.json"),
         ({"config.yaml": "seed: 1", "solutions.jsonl": ""}, "found no run.json"),  # before directories had a format
         (
-            {"run.json": '{"format": 2, "kind": "mutate", "version": "9"}'},
-            "is of kind 'mutate' and format 2 (codeit_jax 9)",
+            {"run.json": '{"format": 3, "kind": "mutate", "version": "9"}'},
+            "is of kind 'mutate' and format 3 (codeit_jax '9')",
         ),
         ({"run.json": '{"format": 1, "kind": "train"}'}, "is of kind 'train' and format 1 (codeit_jax None)"),
         ({"run.json": "[]"}, "is of kind None"),

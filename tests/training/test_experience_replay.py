@@ -114,7 +114,7 @@ def test_the_same_program_for_the_same_task_is_replaced():
 
 def test_before_the_first_meta_iteration_each_seed_and_mutant_comes_once():
     draw = filled([1.0] * 5, num_train_experiences=3).draw(rng(), train_only=True)
-    assert counts(draw) == {"seed": 4, "mutant": 6, "policy": 0}
+    assert counts(draw) == {"seed": 4, "mutant": 6, "policy": 0, "guided": 0}
     programs = [row.tobytes() for row in draw.programs]
     prompts = [row.tobytes() for row in draw.prompts]
     assert len(set(zip(prompts, programs, strict=True))) == len(draw) == 10
@@ -185,3 +185,35 @@ def test_a_saved_replay_draws_and_grows_as_before(tmp_path):
             assert [row.tobytes() for row in rows_a] == [row.tobytes() for row in rows_b]
         assert a.origins.tobytes() == b.origins.tobytes()
         assert a.performance.tobytes() == b.performance.tobytes()
+
+
+def test_of_one_behavior_the_first_and_shortest_program_stays_when_told_so():
+    long, short = (replace(make(1), program=text) for text in ("x1 = rot90(I)\nO = rot90(x1)", "O = rot180(I)"))
+    other = replace(make(1), program="O = rot90(I)", examples=make(2).examples)
+
+    def programs(replay):
+        replay.add([long, other, short])
+        replay.add([replace(long, iteration=3)])
+        rows = replay["policy"].items().data["program"]
+        return sorted(TOKENIZER.decode_program(list(row)) for row in rows)
+
+    text = replace(TEXT, program_buckets=(32,))
+    assert programs(filled(text=text)) == sorted([long.program, other.program, short.program])
+    assert programs(filled(text=text, distinct="behaviors")) == [other.program, short.program]
+    # The same grids for another task are another behavior, and seeds and mutants stay as they are.
+    replay = filled(distinct="behaviors")
+    replay.add([make(1), replace(make(1), task_id="another")])
+    assert (len(replay["train"]), len(replay["policy"])) == (10, 2)
+
+
+def test_a_task_has_at_most_so_many_experiences_when_told_so(tmp_path):
+    replay = filled(max_per_task=2)
+    replay.add([replace(make(n, performance=n / 10), task_id="one") for n in (3, 1, 7, 5)])
+    replay.add([make(n) for n in (1, 2)])
+    assert sorted(replay["policy"].items().data["performance"].round(1).tolist()) == pytest.approx([0, 0, 0.5, 0.7])
+    replay.save(tmp_path)
+    loaded = ExperienceReplay(ReplayConfig(capacity=256, max_per_task=2), TEXT, TOKENIZER)
+    loaded.load(tmp_path)
+    loaded.add([replace(make(4, performance=0.9), task_id="one")])
+    assert sorted(loaded["policy"].items().data["performance"].round(1).tolist()) == pytest.approx([0, 0, 0.7, 0.9])
+    assert len(loaded["train"]) == 10

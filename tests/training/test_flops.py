@@ -1,11 +1,13 @@
 """Twin and exact tests of the count of operations: against XLA's own count, and by hand."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
 
 from codeit_jax.config.schema import ModelConfig
-from codeit_jax.model import T5Model
+from codeit_jax.model import T5Model, build_model
 from codeit_jax.training.throughput import peak_flops, row_flops
 from codeit_jax.training.train_step import token_nll
 
@@ -26,6 +28,25 @@ def test_the_forward_pass_takes_the_operations_that_xla_counts(feed_forward):
     arrays = [jax.ShapeDtypeStruct((1, n), np.int32) for n in (length, target_length)]
     counted = jax.jit(loss).lower(model.abstract_params(), *arrays).cost_analysis()["flops"]
     assert counted == pytest.approx(row_flops(model, length, target_length) / 3, rel=0.15)
+
+
+def test_a_decoder_alone_takes_the_operations_that_xla_counts():
+    """One layer, as above; the head over the program's tokens alone. Adapters save the gradients of the matrices."""
+    config = ModelConfig(**SIZES, family="llama", num_kv_heads=1, dropout=0.0)
+    model = build_model(config, 500)
+    length, target_length = 96, 32
+
+    def loss(params, tokens, targets):
+        network, mask = model.bind(params), np.ones((1, length), bool)
+        logits = network.logits(network.program_states(tokens, mask, targets, None))
+        return token_nll(logits, targets, np.ones((1, target_length), bool))
+
+    arrays = [jax.ShapeDtypeStruct((1, n), np.int32) for n in (length, target_length)]
+    counted = jax.jit(loss).lower(model.abstract_params(), *arrays).cost_analysis()["flops"]
+    flops = row_flops(model, length, target_length)
+    assert counted == pytest.approx(flops / 3, rel=0.15)
+    adapted = build_model(replace(config, lora_rank=2), 500)
+    assert row_flops(adapted, length, target_length) == pytest.approx(flops * 2 / 3)
 
 
 def test_operations_of_published_sizes():

@@ -29,6 +29,8 @@ class Groups:
 
     def clear(self, slots: IntArray) -> None:
         """Take distinct slots out of their groups, where they have one."""
+        if not len(self._counts):
+            return
         known = slots[slots < len(self._group_of)]
         numbers = self._group_of[known]
         # Not `counts[numbers] -= 1`, which counts a group that occurs twice once.

@@ -85,6 +85,8 @@ class KeyIndex:
 
     def remove_slots(self, slots: IntArray) -> None:
         """Forget the keys of distinct slots, where they have one."""
+        if not self._size:
+            return
         keyed = slots[slots < len(self._digests)]
         keyed = keyed[self._digests[keyed].any(axis=1)]
         # Where each key is, not where it would go: between, others may have been removed.

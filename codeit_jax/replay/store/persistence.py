@@ -16,6 +16,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from codeit_jax.replay.store.chunked_array import ChunkedArray, in_chunks
+from codeit_jax.replay.store.dtypes import dtype_from_state, dtype_state
+
 FORMAT_VERSION = 1
 _MAGIC = b"PRIOREPL"
 _PREFIX = struct.Struct("<8sIIQ")  # magic, format version, CRC-32 of the header, length of the header
@@ -48,18 +51,22 @@ def load_state(path: str | Path, *, mmap: bool = False, allow_pickle: bool = Fal
     `verify` checks every array's checksum, which reads the whole file. Raises CorruptFileError.
     """
     with Path(path).open("rb") as file:
-        # Mode "c", copy on write: changes go to memory, never to the file.
-        image = np.memmap(file, np.uint8, "c") if mmap else np.frombuffer(bytearray(file.read()), np.uint8)
-    return read_state(image, str(path), allow_pickle=allow_pickle, verify=verify)
+        if os.fstat(file.fileno()).st_size < _PREFIX.size:
+            raise CorruptFileError(f"{path}: {os.fstat(file.fileno()).st_size} bytes are no replay state")
+        # Mode "c", copy on write: changes go to memory, never to the file. Without `mmap` whoever takes an array copies
+        # it, and through a map the bytes are in memory once, not twice.
+        image: npt.NDArray[np.uint8] = np.memmap(file, np.uint8, "c")
+    return read_state(image if mmap else image.view(np.ndarray), str(path), allow_pickle=allow_pickle, verify=verify)
 
 
 def write_state(file: BinaryIO, state: Mapping[str, Any]) -> None:
-    """Write a nested dict of arrays and JSON values."""
-    arrays: list[npt.NDArray[Any]] = []  # in the order in which they come in the file
-    tree = _detach_arrays(state, arrays)
-    pickled = [array.dtype == object for array in arrays]
-    arrays = [_as_bytes(array) for array in arrays]
-    entries = [{**_describe(array), "pickled": flag} for array, flag in zip(arrays, pickled, strict=True)]
+    """Write a nested dict of arrays and JSON values; no array is copied as a whole."""
+    found: list[npt.NDArray[Any] | ChunkedArray] = []  # in the order in which they come in the file
+    tree = _detach_arrays(state, found)
+    arrays = [_as_chunks(array) for array in found]
+    entries = [
+        {**_describe(array), "pickled": original.dtype == object} for array, original in zip(arrays, found, strict=True)
+    ]
     offset = 0  # of the next array, from the end of the header
     for entry in entries:
         entry["offset"] = offset
@@ -70,7 +77,8 @@ def write_state(file: BinaryIO, state: Mapping[str, Any]) -> None:
     file.write(_PREFIX.pack(_MAGIC, FORMAT_VERSION, zlib.crc32(header), len(header)))
     file.write(header)
     for array, entry in zip(arrays, entries, strict=True):
-        file.write(array.data if array.size else b"")
+        for chunk in array.chunks():
+            file.write(_bytes_of(chunk))
         file.write(b"\0" * (-entry["nbytes"] % _ALIGNMENT))
 
 
@@ -105,11 +113,20 @@ def fsync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _detach_arrays(value: Any, arrays: list[npt.NDArray[Any]]) -> Any:
+def empty_directory(path: str | Path) -> Path:
+    """Return a directory, made if it isn't there; raises ValueError if anything is in it."""
+    directory = Path(path)
+    directory.mkdir(parents=True, exist_ok=True)
+    if any(directory.iterdir()):
+        raise ValueError(f"directory {directory} is not empty: it is for the columns of one new buffer")
+    return directory
+
+
+def _detach_arrays(value: Any, arrays: list[npt.NDArray[Any] | ChunkedArray]) -> Any:
     """Return JSON values; arrays go to the list."""
     if isinstance(value, Mapping):
         return {key: _detach_arrays(inner, arrays) for key, inner in value.items()}
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | ChunkedArray):
         # A number in its place, so the header stays small and the arrays in one piece.
         arrays.append(value)
         return {_ARRAY_MARK: len(arrays) - 1}
@@ -128,21 +145,27 @@ def _attach_arrays(value: Any, arrays: list[npt.NDArray[Any]]) -> Any:
     return value
 
 
-def _as_bytes(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return a contiguous array; objects as the bytes of their pickle."""
+def _as_chunks(array: npt.NDArray[Any] | ChunkedArray) -> ChunkedArray:
+    """Return an array in chunks; objects as the bytes of their pickle."""
+    if isinstance(array, ChunkedArray):
+        return array
     if array.dtype == object:
         # Written like any other array, with a checksum of its own.
-        return np.frombuffer(pickle.dumps(array, protocol=5), np.uint8)
-    return np.ascontiguousarray(array)
+        return in_chunks(np.frombuffer(pickle.dumps(array, protocol=5), np.uint8))
+    return in_chunks(array)
 
 
-def _describe(array: npt.NDArray[Any]) -> dict[str, Any]:
-    return {
-        "dtype": array.dtype.str,
-        "shape": list(array.shape),
-        "nbytes": array.nbytes,
-        "crc32": zlib.crc32(array.data if array.size else b""),
-    }
+def _describe(array: ChunkedArray) -> dict[str, Any]:
+    checksum = 0
+    for chunk in array.chunks():
+        checksum = zlib.crc32(_bytes_of(chunk), checksum)
+    state = dtype_state(array.dtype)
+    return {"dtype": state, "shape": list(array.shape), "nbytes": array.nbytes, "crc32": checksum}
+
+
+def _bytes_of(chunk: npt.NDArray[Any]) -> memoryview:
+    """Return the bytes of a contiguous array; buffers of times and of types from elsewhere Python can't read."""
+    return chunk.reshape(-1).view(np.uint8).data if chunk.size else memoryview(b"")
 
 
 def _read_array(
@@ -157,5 +180,5 @@ def _read_array(
     if entry["pickled"]:
         objects: npt.NDArray[Any] = pickle.loads(content.tobytes())
         return objects
-    array: npt.NDArray[Any] = content.view(np.dtype(entry["dtype"])).reshape(entry["shape"])
+    array: npt.NDArray[Any] = content.view(dtype_from_state(entry["dtype"])).reshape(entry["shape"])
     return array

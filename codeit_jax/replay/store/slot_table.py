@@ -19,14 +19,14 @@ class SlotTable:
     key: the age.
     """
 
-    def __init__(self, capacity: int) -> None:
-        """Make empty slots."""
+    def __init__(self, capacity: int, generation: IntArray | None = None, inserted: IntArray | None = None) -> None:
+        """Make empty slots; the stamps may lie in zeros that others can see."""
         self.capacity = capacity
         self.size = 0
         self.end = 0  # slots from here on were never used
         self.clock = 0  # the last stamp; int64 counts to 9e18, so it never wraps
-        self.generation = np.zeros(capacity, np.int64)
-        self.inserted = np.zeros(capacity, np.int64)
+        self.generation = np.zeros(capacity, np.int64) if generation is None else generation
+        self.inserted = np.zeros(capacity, np.int64) if inserted is None else inserted
         self._holes: IntArray = np.empty(0, np.int64)
         self._ring_position = 0
 
@@ -40,6 +40,17 @@ class SlotTable:
         if self.size == self.end:
             return np.arange(self.end)
         return np.flatnonzero(self.generation[: self.end])
+
+    def by_age(self) -> IntArray:
+        """Return the taken slots, int64 [size], the oldest first."""
+        taken = self.occupied()
+        inserted = self.inserted.take(taken)
+        # A ring that is full starts anywhere, but goes on from there.
+        start = int(inserted.argmin()) if len(taken) else 0
+        taken, inserted = np.roll(taken, -start), np.roll(inserted, -start)
+        if not (inserted[1:] > inserted[:-1]).all():
+            taken = taken[inserted.argsort(kind="stable")]
+        return taken
 
     def ages(self, slots: IntArray) -> IntArray:
         """Return how many items were added since each of the given slots was filled."""
@@ -68,11 +79,32 @@ class SlotTable:
         self.clock += len(slots)
         return stamps
 
+    def unstamp(self, slots: IntArray, generations: IntArray) -> None:
+        """Undo the last `stamp`."""
+        self.generation[slots] = generations
+        self.clock -= len(slots)
+
     def free(self, slots: IntArray) -> None:
         """Make distinct taken slots empty."""
         self.generation[slots] = 0
         self.size -= len(slots)
         self._holes = np.concatenate([self._holes, slots])
+
+    def replace_next(self) -> int:
+        """Fill the slot at which a ring goes on, of a table without empty slots, with a new item; return it."""
+        slot = self._ring_position
+        self._ring_position = (slot + 1) % self.capacity
+        self.clock += 1
+        self.generation[slot] = self.inserted[slot] = self.clock
+        return slot
+
+    def rearrange(self, slots: IntArray) -> None:
+        """Move the content of all taken slots to the first ones, in the order given."""
+        generation, inserted = self.generation[slots], self.inserted[slots]
+        self.generation[: self.end] = 0
+        self.size = self.end = len(slots)
+        self.generation[: self.end], self.inserted[: self.end] = generation, inserted
+        self._holes, self._ring_position = np.empty(0, np.int64), 0
 
     def next_in_ring(self, count: int) -> IntArray:
         """Return the next taken slots in circular order and move on; there have to be enough."""
@@ -83,6 +115,11 @@ class SlotTable:
         if len(slots):
             self._ring_position = int(slots[-1] + 1) % self.capacity
         return slots
+
+    def in_ring(self) -> IntArray:
+        """Return the taken slots in the order in which a ring would empty them."""
+        taken = self.occupied()
+        return np.roll(taken, -int(taken.searchsorted(self._ring_position)))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the whole state."""

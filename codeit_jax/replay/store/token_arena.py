@@ -1,17 +1,19 @@
 """Token rows of different lengths in one flat array, instead of a Python list each (23 times the memory)."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from codeit_jax.replay.store.chunked_array import ChunkedArray
 from codeit_jax.replay.store.slot_table import grown
-from codeit_jax.replay.tree.arrays import IntArray
+from codeit_jax.replay.tree.arrays import IntArray, checked_slots
 
 _MIN_TOKENS = 1024
 _GROWTH = 1.5
+_ROWS_AT_A_TIME = 4096
 
 
 class TokenRows:
@@ -65,6 +67,11 @@ class TokenRows:
         source = np.repeat(self._starts - (ends - self.lengths), self.lengths)  # [tokens]
         source += np.arange(int(ends[-1]))
         return self._tokens.take(source)
+
+    def chunks(self) -> Iterator[npt.NDArray[Any]]:
+        """Yield the tokens that `flat` returns, some rows at a time: their places take four times their memory."""
+        for start in range(0, len(self), _ROWS_AT_A_TIME):
+            yield self[start : start + _ROWS_AT_A_TIME].flat()
 
     def pad(
         self,
@@ -144,17 +151,18 @@ class TokenArena:
 
     def __getitem__(self, numbers: npt.ArrayLike) -> TokenRows:
         """Return a batch of rows: views, valid forever."""
-        index = np.asarray(numbers, dtype=np.int64)
+        index = checked_slots(numbers, self._num_rows)[0]
         return TokenRows(self._tokens, self._starts[index], self._lengths[index].astype(np.int64))
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return the live tokens and the length of every row."""
+    def state_dict(self, copy: bool = True) -> dict[str, Any]:
+        """Return the live tokens and the length of every row; without `copy`, chunks, valid until the next change."""
         rows = self[np.arange(len(self))]
-        return {"tokens": rows.flat(), "lengths": self._lengths[: self._num_rows].copy()}
+        tokens = rows.flat() if copy else ChunkedArray(self._tokens.dtype, (int(rows.lengths.sum()),), rows.chunks)
+        return {"tokens": tokens, "lengths": self._lengths[: self._num_rows].copy()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore a state; arrays are used as they are, memory maps included."""
-        tokens = np.asarray(state["tokens"])
+        """Restore a state; a memory map is used as it is."""
+        tokens = state["tokens"] if isinstance(state["tokens"], np.memmap) else np.array(state["tokens"])
         if tokens.dtype != self._tokens.dtype:
             raise ValueError(f"state has {tokens.dtype} tokens: this arena holds {self._tokens.dtype}")
         self._tokens = tokens

@@ -1,6 +1,6 @@
 """Array types, and the few array operations that tree and store share."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,3 +33,33 @@ def check_priorities(priorities: FloatArray) -> None:
     least, greatest = priorities.min(), priorities.max()
     if not (least >= 0.0 and greatest < np.inf):  # what passes has a -0.0
         raise ValueError(f"priorities span [{least}, {greatest}]: must be finite and not negative")
+
+
+def checked_size(name: str, size: Any, least: int = 1) -> int:
+    """Return a size that a setting gives as an int, also where it is written 1e6; raises ValueError for others."""
+    whole = isinstance(size, int | np.integer) or (isinstance(size, float | np.floating) and size % 1 == 0)
+    if not whole or isinstance(size, bool) or size < least:
+        raise ValueError(f"{name} is {size!r}: one can be made of a whole number only, at least {least}")
+    return int(size)
+
+
+def checked_slots(indices: npt.ArrayLike, capacity: int) -> tuple[IntArray, int]:
+    """Return indices as int64, of the same shape (a mask of [capacity] as positions), and one more than the largest.
+
+    Raises IndexError for a fraction, a mask of another shape, or an index outside [0, capacity).
+    """
+    index = np.asarray(indices)
+    if index.dtype == bool:
+        if index.shape != (capacity,):
+            raise IndexError(f"mask has shape {index.shape}: must be ({capacity},)")
+        index = np.flatnonzero(index)  # [capacity] bool -> [n]
+    if index.size == 0:
+        return np.empty(index.shape, np.int64), 0
+    if index.dtype.kind not in "iu":
+        raise IndexError(f"indices are {index.dtype}: must be integers")
+    index = np.asarray(index, dtype=np.int64, order="C")
+    bits = index.view(np.uint64)  # where a negative index looks huge: one pass finds both ends
+    largest = int(bits.item() if index.size == 1 else np.maximum.reduce(bits, axis=None))
+    if largest >= capacity:
+        raise IndexError(f"indices span [{index.min()}, {index.max()}]: must be in [0, {capacity})")
+    return index, largest + 1

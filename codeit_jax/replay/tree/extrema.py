@@ -37,8 +37,23 @@ class Extrema:
 
     def note(self, positions: IntArray) -> None:
         """Account for changed positions, int64 [n], after the change."""
-        self._largest_at = self._after(positions, self._largest_at, _argmax)
-        self._smallest_at = self._after(positions, self._smallest_at, _argmin_positive)
+        if self._largest_at != _UNKNOWN and len(positions):
+            self._largest_at = self._after(positions, self._largest_at, _argmax)
+        if self._smallest_at != _UNKNOWN and len(positions):
+            self._smallest_at = self._after(positions, self._smallest_at, _argmin_positive)
+
+    def note_one(self, position: int, value: float) -> None:
+        """Account for one position that now has a value."""
+        largest_at, smallest_at = self._largest_at, self._smallest_at
+        if largest_at == position:
+            self._largest_at = _UNKNOWN
+        # Of equal ones the last written: in a ring, it is the last to be overwritten.
+        elif largest_at != _UNKNOWN and value >= self._values[largest_at]:
+            self._largest_at = position
+        if smallest_at == position:
+            self._smallest_at = _UNKNOWN
+        elif smallest_at != _UNKNOWN and 0.0 < value < (self._values[smallest_at] or np.inf):
+            self._smallest_at = position
 
     def forget(self) -> None:
         """Account for a change anywhere."""
@@ -46,11 +61,11 @@ class Extrema:
 
     def _after(self, positions: IntArray, known: int, best: Callable[[FloatArray], int]) -> int:
         # Where the extremum itself was written, anything may be the new one.
-        if known == _UNKNOWN or (positions == known).any():
+        if np.count_nonzero(positions == known):
             return _UNKNOWN
         # What is stored is compared, not what was given: of equal positions only the last one counts.
-        contenders = np.append(positions, known)
-        return int(contenders[best(self._values.take(contenders))])
+        contender = int(positions[best(self._values.take(positions))])
+        return contender if best(self._values[[contender, known]]) == 0 else known
 
 
 def _argmax(values: FloatArray) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from codeit_jax.replay.tree.arrays import FloatArray, IntArray, check_priorities
+from codeit_jax.replay.tree.arrays import FloatArray, IntArray, check_priorities, checked_size, checked_slots
 from codeit_jax.replay.tree.extrema import Extrema
 from codeit_jax.replay.tree.tree_draws import Method, draw_targets, draw_without_replacement, race_keys
 from codeit_jax.replay.tree.tree_levels import TreeLevels
@@ -16,6 +16,7 @@ from codeit_jax.replay.tree.tree_walk import TreeWalk
 Indices = int | np.integer[Any] | slice | npt.ArrayLike
 
 STATE_VERSION = 1
+_LEAST_TOTAL = 2.0**-960  # below, targets would be rounded: numbers under 2 ** -1022 have fewer bits
 
 
 class SumTree:
@@ -31,10 +32,8 @@ class SumTree:
         """Make a tree of zeros; `rng` is used by draws that get none (default: seeded with 0)."""
         if np.dtype(dtype) != np.float64:
             raise ValueError(f"dtype is {np.dtype(dtype)}: only float64, float32 sums skew draws from 1e7 slots on")
-        if capacity < 1:
-            raise ValueError(f"capacity is {capacity}: must be at least 1")
         self.rng = np.random.default_rng(0) if rng is None else rng
-        self._allocate(int(capacity))
+        self._allocate(checked_size("capacity", capacity))
 
     def __len__(self) -> int:
         """Return the capacity."""
@@ -46,6 +45,9 @@ class SumTree:
         Raises IndexError for an index outside [0, capacity) and ValueError for a priority that is negative, NaN or
         infinite.
         """
+        plain = type(indices) is int and type(priorities) is float
+        if plain and 0 <= indices < self._capacity and 0.0 <= priorities < math.inf:  # type: ignore[operator]
+            return self.write_one(indices, priorities)  # type: ignore[arg-type]
         values = np.asarray(priorities, dtype=np.float64)
         # All at once: check and sums in one pass over the values.
         if isinstance(indices, slice) and indices == slice(None):
@@ -59,10 +61,20 @@ class SumTree:
             values = np.broadcast_to(values, slots.shape)
         if slots.ndim != 1:
             slots, values = slots.reshape(-1), values.reshape(-1)
+        self.write(slots, values, end)
+
+    def write(self, slots: IntArray, priorities: FloatArray, end: int) -> None:
+        """Set slots, int64 [n] below `end`, to priorities, [n], all of which the caller has checked."""
         if len(slots):
             self._end = max(self._end, end)
-            self.levels.write(slots, values)
+            self.levels.write(slots, priorities)
             self._extrema.note(slots)
+
+    def write_one(self, slot: int, priority: float) -> None:
+        """Set one slot to a priority, both checked: plain numbers beat array calls."""
+        self._end = max(self._end, slot + 1)
+        self.levels.write_one(slot, priority)
+        self._extrema.note_one(slot, priority)
 
     def __getitem__(self, indices: Indices) -> FloatArray:
         """Return the priorities of the given slots."""
@@ -125,6 +137,8 @@ class SumTree:
             return np.empty(0, np.int64), np.empty(0)
         if total == 0.0:
             raise ValueError("all priorities are zero: nothing can be drawn")
+        if total < _LEAST_TOTAL:
+            return self._draw_scaled(n, method, sort, rng)
         # One target alone: array calls would cost 5x as much.
         if n == 1:
             leaf = self._walk.find_one(rng.random() * total)
@@ -144,6 +158,17 @@ class SumTree:
     def race_keys(self, k: int, rng: np.random.Generator | None = None) -> tuple[FloatArray, IntArray]:
         """Return the k smallest race keys, ascending, and their slots; mergeable across shards."""
         return race_keys(self.priorities, k, self.rng if rng is None else rng)
+
+    def resize(self, capacity: int) -> None:
+        """Change the capacity; raises ValueError if a slot that would go has a priority."""
+        capacity = checked_size("capacity", capacity)
+        kept, gone = self.priorities[:capacity].copy(), self.priorities[capacity:]
+        if gone.any():
+            raise ValueError(
+                f"capacity is {capacity}: slot {capacity + int((gone > 0.0).argmax())} beyond it has a priority"
+            )
+        self._capacity = capacity
+        self.load_priorities(kept)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that later results depend on: priorities and random state."""
@@ -178,6 +203,13 @@ class SumTree:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.load_state_dict(state)
 
+    def _draw_scaled(self, n: int, method: Method, sort: bool, rng: np.random.Generator) -> tuple[IntArray, FloatArray]:
+        """Draw in proportion to priorities so small that their sum is; as powers of two, factors round nothing."""
+        scaled = SumTree(max(self._end, 1), rng=rng)
+        scaled.load_priorities(self.priorities * 2.0**900)
+        slots = scaled.draw(n, method, sort, rng)[0]
+        return slots, self._leaves.take(slots)
+
     def _allocate(self, capacity: int) -> None:
         self._capacity = capacity
         self._end = 0  # slots from here on were never set
@@ -187,19 +219,5 @@ class SumTree:
         self._extrema: Extrema = Extrema(self._leaves)
 
     def _checked_slots(self, indices: Indices) -> tuple[IntArray, int]:
-        """Return indices as int64 and one more than the largest."""
-        index = np.arange(self._capacity)[indices] if isinstance(indices, slice) else np.asarray(indices)
-        if index.dtype == bool:
-            if index.shape != (self._capacity,):
-                raise IndexError(f"mask has shape {index.shape}: must be ({self._capacity},)")
-            index = np.flatnonzero(index)  # [capacity] bool -> [n]
-        if index.size == 0:
-            return np.empty(index.shape, np.int64), 0
-        if index.dtype.kind not in "iu":
-            raise IndexError(f"indices are {index.dtype}: must be integers")
-        index = np.asarray(index, dtype=np.int64, order="C")
-        bits = index.view(np.uint64)  # where a negative index looks huge: one pass finds both ends
-        largest = int(bits.item() if index.size == 1 else np.maximum.reduce(bits, axis=None))
-        if largest >= self._capacity:
-            raise IndexError(f"indices span [{index.min()}, {index.max()}]: must be in [0, {self._capacity})")
-        return index, largest + 1
+        index = np.arange(self._capacity)[indices] if isinstance(indices, slice) else indices
+        return checked_slots(index, self._capacity)

@@ -69,7 +69,7 @@ class TreeLevels:
     def write(self, leaves: IntArray, values: FloatArray) -> None:
         """Set leaves (int64 [n], valid) to values (float64 [n], valid); of equal indices the last one wins."""
         if len(leaves) == 1:
-            self._write_one(int(leaves[0]), float(values[0]))
+            self.write_one(int(leaves[0]), float(values[0]))
             return
         self.flat[0][leaves] = values
         if self._pending is None:
@@ -92,7 +92,7 @@ class TreeLevels:
             self._recompute_pending(self._pending[0] if len(self._pending) == 1 else np.concatenate(self._pending))
         return self.views[-1][0]
 
-    def _write_one(self, leaf: int, value: float) -> None:
+    def write_one(self, leaf: int, value: float) -> None:
         """Set one leaf and its ancestors at once: plain floats beat array calls for a single path."""
         children = self.views[0]
         children[leaf] = value

@@ -1,11 +1,12 @@
-"""What a policy's programs are worth on tasks: counts, verdicts by task and concept, and predictions to submit."""
+"""What programs are worth on tasks: counts, verdicts by task and concept, and predictions to submit."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from codeit_jax.arc import Grid, Task
-from codeit_jax.evaluation import Candidate, report_by_test, solve_report, vote
-from codeit_jax.inference.ranked_programs import RankedProgram, rank
+from codeit_jax.evaluation.candidates import Candidate
+from codeit_jax.evaluation.program_ranking import RankedProgram, rank
+from codeit_jax.evaluation.selection_rule import report_by_test, solve_report, vote
 
 Counts = dict[str, int | None]
 Programs = Mapping[str, Sequence[RankedProgram]]
@@ -81,7 +82,7 @@ def _program_row(program: RankedProgram, task: Task) -> dict[str, Any]:
     return {
         "program": candidate.program,
         "count": program.count,
-        "log_prob": round(program.log_prob, 4),
+        "log_prob": program.rounded_log_prob,
         "demonstrations": candidate.demonstrations,
         "tests": candidate.tests if task.has_outputs else None,
         "guess": candidate.guess,

@@ -1,0 +1,1 @@
+"""Charts as data, and drawn: SVG for pages, PNG, CSV."""
