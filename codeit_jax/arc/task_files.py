@@ -1,11 +1,11 @@
 """Checked reading of task JSON: whatever is wrong with a file is one line that names the place."""
 
 import json
-import stat
 from pathlib import Path
 
 from codeit_jax.arc.task import MAX_SIDE, NUM_COLORS, UNKNOWN_OUTPUT, Example, Grid, Task
-from codeit_jax.config.errors import UserError, first_line
+from codeit_jax.config.errors import UserError, shown
+from codeit_jax.config.input_files import read_json
 
 MAX_FILE_BYTES = 64 << 20
 """The largest file that is read; a published collection has about 4 MB."""
@@ -24,7 +24,7 @@ def read_tasks(path: Path, *, scored: bool) -> list[Task]:
     Raises:
         UserError: the file can't be read, or something in it is malformed.
     """
-    raw = read_json(path)
+    raw = read_task_json(path)
     solutions = _partner(path, "challenges", "solutions")
     # One of the two keys is enough to mean a task: then what is missing is said of a task, not of a set.
     if not isinstance(raw, dict) or not raw or {"train", "test"} & set(raw):
@@ -32,13 +32,13 @@ def read_tasks(path: Path, *, scored: bool) -> list[Task]:
     elif all(isinstance(value, list) and value for value in raw.values()):
         raise UserError(f"{path}: test outputs only, expected tasks, e.g. the file of challenges that belongs to it")
     elif solutions is not None and solutions.exists():
-        raw = _with_outputs(raw, read_json(solutions), where=str(solutions))
+        raw = _with_outputs(raw, read_task_json(solutions), where=str(solutions))
     tasks = [parse_task(task, task_id=task_id, where=str(path)) for task_id, task in raw.items()]
     for task in tasks if scored else ():
         if not task.has_outputs:
             index = [example.output for example in task.tests].index(UNKNOWN_OUTPUT)
             hint = f", or outputs in {solutions.name} beside the file" if solutions else ""
-            place = f"{path}: task {task.id!r}, test[{index}]"
+            place = f"{path}: task {shown(task.id)}, test[{index}]"
             raise UserError(f"{place}: no output, expected the keys input and output{hint}")
     return tasks
 
@@ -49,38 +49,9 @@ def is_solutions_file(path: Path) -> bool:
     return challenges is not None and challenges.exists()
 
 
-def read_json(path: Path) -> object:
-    """Read a JSON file.
-
-    Raises:
-        UserError: the file is missing, unreadable, too large or not JSON.
-    """
-    try:
-        # Bytes, of which the decoder finds out the encoding: editors on Windows write byte order marks, and UTF-16.
-        return json.loads(read_bytes(path), object_pairs_hook=_unique_keys)
-    # Bad UTF-8 and bad JSON are ValueErrors; brackets nested some thousand deep exhaust the decoder's stack.
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a JSON file ({first_line(error)})") from None
-
-
-def read_bytes(path: Path) -> bytes:
-    """Read a regular file of bounded size.
-
-    Raises:
-        UserError: it is missing, unreadable, too large, or a folder, pipe or device.
-    """
-    try:
-        # Before reading: a pipe may never end, and a path given by mistake may be a checkpoint of gigabytes.
-        about = path.stat()
-        if not stat.S_ISREG(about.st_mode):
-            raise UserError(f"{path}: not a regular file")
-        if about.st_size > MAX_FILE_BYTES:
-            raise UserError(f"{path}: the file has {about.st_size} bytes, expected at most {MAX_FILE_BYTES}")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except OSError as error:
-        raise UserError(f"{path}: can't be read ({error.strerror})") from None
+def read_task_json(path: Path) -> object:
+    """Read a JSON file of tasks; see `read_json`."""
+    return read_json(path, max_bytes=MAX_FILE_BYTES, pairs_hook=_unique_keys)
 
 
 def parse_task(raw: object, *, task_id: str, where: str) -> Task:
@@ -94,12 +65,12 @@ def parse_task(raw: object, *, task_id: str, where: str) -> Task:
     Raises:
         UserError: a key is missing, a grid is ragged, too small or too large, or a cell is not a color 0..9.
     """
-    name = f"{where}: task {task_id!r}"
+    name = f"{where}: task {shown(task_id)}"
     if not isinstance(raw, dict):
         raise UserError(f"{name} is {_kind(raw)}, expected an object with the keys train and test")
     # Further keys are allowed: collections add names, comments or ids of their own.
     if not {"train", "test"} <= raw.keys():
-        found = ", ".join(map(repr, sorted(raw)[:5])) or "no keys"
+        found = ", ".join(map(shown, sorted(raw)[:5])) or "no keys"
         raise UserError(f"{name} has {found}, expected the keys train and test")
     return Task(
         id=task_id,
@@ -126,7 +97,7 @@ def _with_outputs(tasks: dict[str, object], outputs: object, *, where: str) -> d
         grids = outputs.get(task_id)
         if not isinstance(grids, list) or len(grids) != len(tests):
             found = "nothing" if grids is None else len(grids) if isinstance(grids, list) else _kind(grids)
-            raise UserError(f"{where}: task {task_id!r} has {found}, expected a list of {len(tests)} outputs")
+            raise UserError(f"{where}: task {shown(task_id)} has {found}, expected a list of {len(tests)} outputs")
         filled[task_id] = task | {"test": [{"output": g} | test for g, test in zip(grids, tests, strict=True)]}
     return filled
 
@@ -161,8 +132,15 @@ def _parse_grid(raw: object, where: str) -> Grid:
         for cell in row:
             # `isinstance` would let `true` pass for 1.
             if type(cell) is not int or not 0 <= cell < NUM_COLORS:
-                raise UserError(f"{where}: row {number} has the cell {json.dumps(cell)[:20]}, expected a color 0 to 9")
+                raise UserError(f"{where}: row {number} has the cell {_cell(cell)}, expected a color 0 to 9")
     return tuple(map(tuple, raw))
+
+
+def _cell(raw: object) -> str:
+    try:
+        return json.dumps(raw)[:20]
+    except RecursionError:  # the decoder goes deeper than the encoder
+        return _kind(raw)
 
 
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -171,7 +149,7 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(result) != len(pairs):
         seen: set[str] = set()
         repeated = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"the key {repeated!r} is given twice, expected unique keys")
+        raise ValueError(f"the key {shown(repeated)} is given twice, expected unique keys")
     return result
 
 

@@ -3,9 +3,8 @@
 import argparse
 import importlib
 import json
-from pathlib import Path
 
-from codeit_jax.commands.cli_options import add_json_argument, positive
+from codeit_jax.commands.cli_options import add_json_argument, file_path, positive
 from codeit_jax.commands.console import text_stream
 
 _TOKENIZER_HELP = "BPE files for the lengths (default: the native tokenizer)"
@@ -21,13 +20,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _finish(replay, _run_replay, repeats=25)
     training = verbs.add_parser("training", help="a training step beside torch's; what length buckets are worth")
     training.add_argument("--preset", choices=("tiny", "60m", "220m"), help="one size instead of 60m and 220m")
-    training.add_argument("--tokenizer-path", type=Path, metavar="DIR", help=_TOKENIZER_HELP)
+    training.add_argument("--tokenizer-path", type=file_path, metavar="DIR", help=_TOKENIZER_HELP)
     _finish(training, _run, repeats=3)
     sampling = verbs.add_parser("sampling", help="drawing programs beside torch's generate and CTranslate2")
     sampling.add_argument("--preset", default="codet5_small", metavar="NAME", help="default: codet5_small")
     for name, number in (("prompts", 1), ("prompt-tokens", 1024), ("samples", 24), ("tokens", 32)):
         sampling.add_argument(f"--{name}", type=positive, default=number, metavar="N", help=f"default: {number}")
-    sampling.add_argument("--tokenizer-path", type=Path, metavar="DIR", help=_TOKENIZER_HELP)
+    sampling.add_argument("--tokenizer-path", type=file_path, metavar="DIR", help=_TOKENIZER_HELP)
     _finish(sampling, _run, repeats=3)
     interpreter = verbs.add_parser("interpreter", help="programs alone, in batches and through the pool")
     interpreter.add_argument("--programs", default="builtin", metavar="FILE", help="run once each; default: builtin")

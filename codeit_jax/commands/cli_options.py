@@ -4,6 +4,7 @@ import argparse
 import math
 from pathlib import Path
 
+from codeit_jax.config import MAX_WORKERS
 from codeit_jax.config.errors import UserError
 
 
@@ -15,6 +16,14 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="short for seed=N")
     # argparse fills this list in one go; `cli.main` adds the settings that follow a later option.
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings, e.g. sampling.temperature=0.8")
+
+
+def file_path(text: str) -> Path:
+    """Parse the path of a file or folder."""
+    # Path("") is the current folder, which nobody means by an empty variable of a script.
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a path")
+    return Path(text)
 
 
 def positive(text: str) -> int:
@@ -31,6 +40,14 @@ def not_negative(text: str) -> int:
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"found {value}, expected 0 or a positive integer")
+    return value
+
+
+def workers(text: str) -> int:
+    """Parse a number of worker processes."""
+    value = not_negative(text)
+    if value > MAX_WORKERS:
+        raise argparse.ArgumentTypeError(f"found {value}, expected at most {MAX_WORKERS}")
     return value
 
 
@@ -61,14 +78,14 @@ def add_json_argument(parser: argparse.ArgumentParser) -> None:
 def add_workers_argument(parser: argparse.ArgumentParser) -> None:
     """Add `--workers` of verbs that run programs without a run's configuration."""
     parser.add_argument(
-        "--workers", type=not_negative, default=0, metavar="N", help="worker processes (default: one per core)"
+        "--workers", type=workers, default=0, metavar="N", help="worker processes (default: one per core)"
     )
 
 
 def add_run_argument(parser: argparse.ArgumentParser) -> None:
     """Add the run directory of verbs that read one."""
     # These verbs take no lock: they work while a run is training, and on a read-only disk.
-    parser.add_argument("run_directory", type=Path, metavar="RUN", help="run directory; it is only read")
+    parser.add_argument("run_directory", type=file_path, metavar="RUN", help="run directory; it is only read")
 
 
 def add_policy_arguments(parser: argparse.ArgumentParser) -> None:

@@ -37,11 +37,10 @@ def run_show(arguments: argparse.Namespace) -> int:
     """
     import json
 
-    import yaml
-
     from codeit_jax.config.loading import changed_settings, load_config, to_yaml
     from codeit_jax.config.recipes import departures
     from codeit_jax.config.schema import Config
+    from codeit_jax.config.yaml_values import parse_yaml
 
     overrides = [*arguments.overrides, *([] if arguments.seed is None else [f"seed={arguments.seed}"])]
     config = load_config(arguments.config, overrides)
@@ -55,7 +54,7 @@ def run_show(arguments: argparse.Namespace) -> int:
         result = {"recipe": config.recipe, "differences": differences}
     else:
         lines = to_yaml(config).splitlines()
-        result = yaml.safe_load("\n".join(lines))
+        result = parse_yaml("\n".join(lines))
     for line in [json.dumps(result)] if arguments.json else lines:
         print(line)
     return 0

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TextIO
 
+from codeit_jax.config.errors import printable
+
 
 def text_stream(*, as_json: bool) -> TextIO:
     """Return where a verb's text goes: standard output, or standard error if that is for a JSON object."""
@@ -16,8 +18,10 @@ def text_stream(*, as_json: bool) -> TextIO:
 
 
 def print_result(text: str, result: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print the text and, with `as_json`, the result as one line of standard output."""
-    print(text, file=text_stream(as_json=as_json))
+    """Print the lines of a text and, with `as_json`, the result as one line of standard output."""
+    # Names of tasks, concepts and files are in them.
+    for line in text.split("\n"):
+        print(printable(line), file=text_stream(as_json=as_json))
     if as_json:
         print(json.dumps(result))
 

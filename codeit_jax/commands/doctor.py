@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from codeit_jax.commands.cli_options import add_json_argument
+from codeit_jax.commands.cli_options import add_json_argument, file_path
 from codeit_jax.commands.console import text_stream
-from codeit_jax.config.errors import first_line
+from codeit_jax.config.errors import first_line, printable
 
 # As in setup.cfg; doctor can't read that, which isn't installed with the package.
 TRIED = {
@@ -50,7 +50,7 @@ class Check(NamedTuple):
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb `doctor`."""
     parser = subparsers.add_parser("doctor", help="is this machine fit for a run? exits with 2 if not")
-    parser.add_argument("--run-dir", type=Path, default=Path("runs"), metavar="DIR", help="(default: runs)")
+    parser.add_argument("--run-dir", type=file_path, default=Path("runs"), metavar="DIR", help="(default: runs)")
     add_json_argument(parser)
     parser.set_defaults(run=run)
 
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     for check in checks:
         for result in check():
             # Flushed: a broken driver may take the process down in the middle of the next check.
-            print(f"{result.status:<6}{result.name:<16}{result.detail}", file=stream, flush=True)
+            print(f"{result.status:<6}{result.name:<16}{printable(result.detail)}", file=stream, flush=True)
             found.append(result)
     fit = all(result.status != "bad" for result in found)
     if arguments.json:

@@ -3,10 +3,9 @@
 import argparse
 import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codeit_jax.commands.cli_options import add_policy_arguments, add_run_argument, check_targets
+from codeit_jax.commands.cli_options import add_policy_arguments, add_run_argument, check_targets, file_path
 from codeit_jax.commands.console import print_result
 from codeit_jax.commands.policy_session import sample_and_run
 
@@ -20,9 +19,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_run_argument(parser)
     parser.add_argument("--tasks", required=True, metavar="SOURCE", help="e.g. arc1/evaluation, a folder, a JSON file")
     add_policy_arguments(parser)
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the JSON object of --json, too")
+    parser.add_argument("--output", type=file_path, metavar="FILE", help="write the JSON object of --json, too")
     parser.add_argument(
-        "--submission", type=Path, metavar="FILE", help="write two predictions for each test, in Kaggle's form"
+        "--submission", type=file_path, metavar="FILE", help="write two predictions for each test, in Kaggle's form"
     )
     parser.set_defaults(run=run)
 

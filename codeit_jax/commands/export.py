@@ -1,9 +1,8 @@
 """`codeit-jax export RUN DIR [--merge]`: a trained policy as a folder that transformers, or PEFT, loads."""
 
 import argparse
-from pathlib import Path
 
-from codeit_jax.commands.cli_options import add_json_argument, add_run_argument
+from codeit_jax.commands.cli_options import add_json_argument, add_run_argument, file_path
 from codeit_jax.commands.console import print_result
 
 
@@ -11,7 +10,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the verb `export`."""
     parser = subparsers.add_parser("export", help="write a trained policy for transformers")
     add_run_argument(parser)
-    parser.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
+    parser.add_argument("folder", type=file_path, metavar="DIR", help="a new folder")
     parser.add_argument("--merge", action="store_true", help="write all weights, adapters added")
     add_json_argument(parser)
     parser.set_defaults(run=run)

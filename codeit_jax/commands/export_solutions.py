@@ -2,10 +2,9 @@
 
 import argparse
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from codeit_jax.commands.cli_options import add_json_argument, add_run_argument, add_workers_argument
+from codeit_jax.commands.cli_options import add_json_argument, add_run_argument, add_workers_argument, file_path
 from codeit_jax.commands.console import print_result
 
 
@@ -13,7 +12,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the verb `export-solutions`."""
     parser = subparsers.add_parser("export-solutions", help="write the programs that a run found as a data set")
     add_run_argument(parser)
-    parser.add_argument("file", type=Path, metavar="FILE", help="a new .jsonl or .parquet file")
+    parser.add_argument("file", type=file_path, metavar="FILE", help="a new .jsonl or .parquet file")
     parser.add_argument(
         "--experiences", action="store_true", help="the replay's relabeled examples instead: what programs really do"
     )

@@ -3,9 +3,8 @@
 import argparse
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
-from codeit_jax.commands.cli_options import add_json_argument
+from codeit_jax.commands.cli_options import add_json_argument, file_path
 from codeit_jax.commands.console import print_result
 
 _ONE_FILE = "solvers.py"
@@ -18,7 +17,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the verb `fetch`."""
     parser = subparsers.add_parser("fetch", help="download a published checkpoint, or arc-dsl's solvers.py")
     parser.add_argument("name", choices=_NAMES, metavar="NAME", help=", ".join(_NAMES))
-    parser.add_argument("folder", type=Path, metavar="DIR", help="where to put it; created if missing")
+    parser.add_argument("folder", type=file_path, metavar="DIR", help="where to put it; created if missing")
     # For another commit than the lock file's a new folder is needed; see `fetching`.
     parser.add_argument("--revision", metavar="R", help="branch, tag or commit (default: the lock file's, or main)")
     parser.add_argument(

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codeit_jax.commands.cli_options import add_json_argument, add_workers_argument, not_negative, positive
+from codeit_jax.commands.cli_options import add_json_argument, add_workers_argument, file_path, not_negative, positive
 from codeit_jax.commands.console import print_result, signals_interrupt
 from codeit_jax.config.errors import PreemptedError
 
@@ -41,7 +41,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_workers_argument(parser)
     parser.add_argument(
         "--run-dir",
-        type=Path,
+        type=file_path,
         metavar="DIR",
         help="keeps mutants.jsonl, solutions.jsonl and summary.json; the same command resumes from there after a kill, "
         "and with a larger N after the end",

@@ -12,6 +12,7 @@ from codeit_jax.commands.cli_options import (
     add_json_argument,
     add_workers_argument,
     check_targets,
+    file_path,
     not_negative,
     positive,
     temperature,
@@ -37,12 +38,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _add_asking_arguments(parser)
     parser.add_argument(
         "--run-dir",
-        type=Path,
+        type=file_path,
         metavar="DIR",
         help="keeps the answers; the same command resumes (default: runs/predict-MODEL)",
     )
     parser.add_argument(
-        "--submission", type=Path, metavar="FILE", help="write two guesses for each test, in Kaggle's form"
+        "--submission", type=file_path, metavar="FILE", help="write two guesses for each test, in Kaggle's form"
     )
     add_workers_argument(parser)
     add_json_argument(parser)

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from codeit_jax.config.errors import printable
+
 if TYPE_CHECKING:
     from codeit_jax.arc import Example, Grid, Task
     from codeit_jax.evaluation import Candidate
@@ -63,10 +65,9 @@ def print_program(
     from codeit_jax.reporting.terminal_grids import format_grids
 
     held = sum(candidate.demonstrations)
-    print(f"  {held} of {len(task.demonstrations)} demonstrations hold; {source}", file=stream)
+    print(f"  {held} of {len(task.demonstrations)} demonstrations hold; {printable(source)}", file=stream)
     for line in candidate.program.split("\n"):
-        # A file edited by hand may hold anything; no control character of it reaches the terminal.
-        print("    " + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line), file=stream)
+        print(f"    {printable(line)}", file=stream)  # a file edited by hand may hold anything
     # A fixed width where there is no terminal, so that redirected output doesn't depend on the window.
     width = shutil.get_terminal_size((100, 24)).columns if stream.isatty() else 100
     panels = list(_panels(candidate, outcomes, task))

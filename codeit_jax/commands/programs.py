@@ -39,11 +39,13 @@ def run_check(arguments: argparse.Namespace) -> int:
     from codeit_jax.arc import load_tasks
     from codeit_jax.programs import check_programs, load_programs
 
-    seeds = load_programs(arguments.file)
+    # One malformed program among hundreds is a finding, and no reason to check none.
+    faults: dict[str, str] = {}
+    seeds = load_programs(arguments.file, faults=faults)
     tasks = load_tasks(arguments.tasks)
     # The default limits, not a run's: a programs file is checked alike for everybody.
     with interpreter.InterpreterPool(arguments.workers, interpreter.Limits()) as pool:
-        report = check_programs(seeds, tasks, pool=pool)
+        report = check_programs(seeds, tasks, pool=pool, faults=faults)
     print_result(report.to_text(), report.to_json(), as_json=arguments.json)
     return 0
 

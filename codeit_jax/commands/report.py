@@ -1,9 +1,8 @@
 """`codeit-jax report RUN... | SWEEP`: one HTML page with the paper's tables and figures from some runs."""
 
 import argparse
-from pathlib import Path
 
-from codeit_jax.commands.cli_options import add_json_argument, add_workers_argument
+from codeit_jax.commands.cli_options import add_json_argument, add_workers_argument, file_path
 from codeit_jax.commands.console import print_result
 
 
@@ -11,15 +10,22 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Add the verb `report`."""
     parser = subparsers.add_parser("report", help="write one HTML page about runs: tables, figures, solved tasks")
     parser.add_argument(
-        "run_directories", nargs="+", type=Path, metavar="RUN", help="run directory, or a folder of some, as of a sweep"
+        "run_directories",
+        nargs="+",
+        type=file_path,
+        metavar="RUN",
+        help="run directory, or a folder of some, as of a sweep",
     )
-    parser.add_argument("--output", type=Path, metavar="FILE", help="(default: report.html in the first RUN)")
+    parser.add_argument("--output", type=file_path, metavar="FILE", help="(default: report.html in the first RUN)")
     parser.add_argument(
-        "--figures", type=Path, metavar="DIR", help="write each figure as SVG and CSV, and as PNG with the extra `plot`"
+        "--figures",
+        type=file_path,
+        metavar="DIR",
+        help="write each figure as SVG and CSV, and as PNG with the extra `plot`",
     )
     parser.add_argument(
         "--evaluation",
-        type=Path,
+        type=file_path,
         action="append",
         default=[],
         metavar="FILE",

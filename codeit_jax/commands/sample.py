@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from codeit_jax.commands.cli_options import add_policy_arguments, add_run_argument
 from codeit_jax.commands.policy_session import sample_and_run, tasks_named
 from codeit_jax.commands.program_view import people, print_ranked, ranked_json
+from codeit_jax.config.errors import printable
 
 if TYPE_CHECKING:
     from codeit_jax.evaluation.program_ranking import RankedProgram
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     for task in session.tasks:
         programs = session.programs[task.id]
         best = rank(programs, len(programs))
-        print(f"{task.id}: {_counts(programs)}, {len(best)} reproduce a demonstration", file=stream)
+        print(f"{printable(task.id)}: {_counts(programs)}, {len(best)} reproduce a demonstration", file=stream)
         for program in best[:_SHOWN]:
             print_ranked(program, task, stream)
         # What reproduces no demonstration has no rank; it follows in the order of sampling.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codeit_jax.commands.cli_options import add_json_argument, add_workers_argument, positive
+from codeit_jax.commands.cli_options import add_json_argument, add_workers_argument, file_path, positive
 from codeit_jax.commands.console import print_result, signals_interrupt
 from codeit_jax.config.errors import PreemptedError
 
@@ -39,7 +39,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument(
         "--run-dir",
-        type=Path,
+        type=file_path,
         metavar="DIR",
         help="keeps what was done; the same command, also with a larger budget, resumes from there",
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from codeit_jax.commands.cli_options import add_json_argument, add_run_argument, positive
 from codeit_jax.commands.program_view import people, print_program, program_json
+from codeit_jax.config.errors import printable
 
 if TYPE_CHECKING:
     from codeit_jax.arc import Task
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     # solutions.jsonl has what programs reproduce, not their grids, so they run again.
     outcomes = _run_again(best, task, config)
     stream = people(arguments)
-    print(f"{task.id}: programs found: {len({candidate.program for candidate in found})}", file=stream)
+    print(f"{printable(task.id)}: programs found: {len({candidate.program for candidate in found})}", file=stream)
     for candidate, row in zip(best, outcomes, strict=True):
         print_program(candidate, row, task, found_by(candidate), stream)
     if arguments.json:

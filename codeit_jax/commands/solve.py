@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from codeit_jax.commands.cli_options import add_policy_arguments, add_run_argument
 from codeit_jax.commands.policy_session import sample_and_run, tasks_named
 from codeit_jax.commands.program_view import people, print_ranked, ranked_json
+from codeit_jax.config.errors import printable
 
 if TYPE_CHECKING:
     from codeit_jax.arc import Task
@@ -41,14 +42,15 @@ def run(arguments: argparse.Namespace) -> int:
     stream = people(arguments)
     # Both take only programs that reproduce a demonstration: a guess without any support is no prediction.
     if not by_rule:
-        print(f"{task.id}: none of {session.num_sampled} programs reproduces a demonstration; try --num", file=stream)
+        counted = f"none of {session.num_sampled} programs"
+        print(f"{printable(task.id)}: {counted} reproduces a demonstration; try --num", file=stream)
     for place, program in enumerate(chosen, start=1):
-        print(f"{task.id}: prediction {place} of {len(chosen)}", file=stream)
+        print(f"{printable(task.id)}: prediction {place} of {len(chosen)}", file=stream)
         print_ranked(program, task, stream)
     if by_rule:
         guesses = _guesses(chosen)
         places = [guesses.index(guess) + 1 if guess in guesses else "another" for guess in _guesses(by_rule)]
-        print(f"{task.id}: the paper's rule (pass@3) predicts {', '.join(map(str, places))}", file=stream)
+        print(f"{printable(task.id)}: the paper's rule (pass@3) predicts {', '.join(map(str, places))}", file=stream)
     if arguments.json:
         result = _predicted(chosen, task) | {"paper_rule": _predicted(by_rule, task)}
         result |= {"solved": session.report(), "task_id": task.id}

@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from codeit_jax.commands.cli_options import add_json_argument, positive
+from codeit_jax.commands.cli_options import add_json_argument, file_path, positive
 from codeit_jax.commands.console import signals_interrupt
-from codeit_jax.config.errors import PreemptedError
+from codeit_jax.config.errors import PreemptedError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--config", action="append", default=[], metavar="FILE", help="YAML file or preset for all runs"
     )
     parser.add_argument(
-        "--runs", type=Path, default=Path("runs/sweep"), metavar="DIR", help="folder of the run directories"
+        "--runs", type=file_path, default=Path("runs/sweep"), metavar="DIR", help="folder of the run directories"
     )
     parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="runs at the same time")
     parser.add_argument("--print", action="store_true", help="print the runs' commands instead, for a scheduler")
@@ -87,7 +87,10 @@ def _run_all(points: "list[Point]", runs: Path, jobs: int, interrupt_if_asked: "
                 # Errors stay visible; results are read from summary.json, and standard output is the sweep's own.
                 # Ctrl-C goes to the sweep alone: with the signal below it would be a run's second, which doesn't save.
                 running[point.name] = subprocess.Popen(command, stdout=subprocess.DEVNULL, process_group=0)
-                print(f"{point.name}: started, progress in {runs / point.name / 'log.txt'}", file=sys.stderr)
+                print(
+                    f"{point.name}: started, progress in {printable(str(runs / point.name / 'log.txt'))}",
+                    file=sys.stderr,
+                )
             for name, process in list(running.items()):
                 if process.poll() is not None:
                     # One that fails doesn't stop the others: the sweep's exit code and table tell.

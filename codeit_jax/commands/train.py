@@ -4,14 +4,16 @@ import argparse
 import json
 from pathlib import Path
 
-from codeit_jax.commands.cli_options import add_config_arguments
+from codeit_jax.commands.cli_options import add_config_arguments, file_path
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb `train`."""
     parser = subparsers.add_parser("train", help="the main job: meta-iterations of sampling, executing, learning")
     add_config_arguments(parser)
-    parser.add_argument("--run-dir", type=Path, metavar="DIR", help="created, or resumed (default: runs/CONFIG-seedN)")
+    parser.add_argument(
+        "--run-dir", type=file_path, metavar="DIR", help="created, or resumed (default: runs/CONFIG-seedN)"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress on the terminal; log.txt has it")
     parser.add_argument("--json", action="store_true", help="print summary.json as the last line of standard output")
     parser.set_defaults(run=run)

@@ -17,12 +17,13 @@ from typing import Any, get_args
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from codeit_jax.config.errors import UserError, first_line, shown
+from codeit_jax.config.errors import UserError, shown
 from codeit_jax.config.presets import find_config_file
 from codeit_jax.config.recipes import recipe_settings
 from codeit_jax.config.schema import CHANGEABLE_ON_RESUME, Config, Recipe
+from codeit_jax.config.yaml_values import Dumper, YamlError, compose_file, parse_yaml, value_of
 
-_MAX_BASES = 16
+_MAX_FILES = 64
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,13 @@ def load_config(files: Sequence[str | Path] = (), overrides: Sequence[str] = ())
     """
     settings: dict[str, _Setting] = {}
     for file in files:
-        settings.update(_read_file(find_config_file(file), ()))
+        settings.update(_read_file(find_config_file(file), (), []))
     for override in overrides:
         settings.update(_read_override(override))
     return _validate(_settings_of_recipe(settings) | settings)
 
 
-class _BlockDumper(yaml.SafeDumper):
+class _BlockDumper(Dumper):
     """Writes mappings as a tree and lists in one line, so that each setting has a line of its own."""
 
 
@@ -69,7 +70,7 @@ def to_yaml(config: Config) -> str:
 
 def from_yaml(text: str) -> Config:
     """Read what `to_yaml` returned."""
-    return TypeAdapter(Config).validate_python(yaml.safe_load(text))
+    return TypeAdapter(Config).validate_python(parse_yaml(text))
 
 
 def changed_settings(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
@@ -91,35 +92,30 @@ def _settings_of_recipe(given: dict[str, _Setting]) -> dict[str, _Setting]:
     return {key: _Setting(value, f"recipe {recipe}") for key, value in recipe_settings(recipe).items()}
 
 
-def _read_file(path: Path, below: tuple[Path, ...]) -> dict[str, _Setting]:
-    """Read a file and, first, its bases; `below` are the files that led here."""
-    path = path.resolve()
+def _read_file(path: Path, below: tuple[Path, ...], read: list[Path]) -> dict[str, _Setting]:
+    """Read a file and, first, its bases; `below` are the files that led here, `read` all that were read."""
+    path = Path(os.path.realpath(path))  # unlike Path.resolve, which raises for links that form a loop
     if path in below:
         chain = " -> ".join(p.name for p in (*below, path))
         raise UserError(f"{path}: base files form a cycle ({chain}), expected none")
-    if len(below) >= _MAX_BASES:
-        raise UserError(f"{path}: more than {_MAX_BASES} levels of base files, expected fewer")
+    read.append(path)
+    # In all, not in depth: files that each name the next one twice would be read for years.
+    if len(read) > _MAX_FILES:
+        raise UserError(f"{path}: more than {_MAX_FILES} base files, expected fewer")
     own = _own_settings(path)
     settings: dict[str, _Setting] = {}
     for base in _bases(own.pop("base", None)):
-        file = (path.parent / base).resolve()
-        if not os.path.isfile(file):
+        file = path.parent / base
+        if not os.path.isfile(file):  # also for what the system refuses, such as a NUL
             raise UserError(f"{path}: base file {shown(base)} not found; expected a path relative to {path.parent}")
-        settings.update(_read_file(file, (*below, path)))
+        settings.update(_read_file(file, (*below, path), read))
     settings.update(own)
     return settings
 
 
 def _own_settings(path: Path) -> dict[str, _Setting]:
     """Read one file's settings, `base` among them, without those of its bases."""
-    try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: can't be read ({error})") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f":{mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{place}: not valid YAML ({_yaml_problem(error)})") from None
+    root = compose_file(path)
     if root is None:
         return {}
     if not isinstance(root, yaml.MappingNode):
@@ -144,16 +140,16 @@ def _flatten(node: yaml.MappingNode, *, prefix: str, file: Path, seen: set[str])
             raise UserError(f"{place}: a key is a list or a mapping, expected a name")
         key = f"{prefix}{key_node.value}"
         if key in seen:
-            raise UserError(f"{place}: the key {key!r} is given twice, expected once")
+            raise UserError(f"{place}: the key {shown(key)} is given twice, expected once")
         seen.add(key)
         is_section = not prefix and isinstance(value_node, yaml.MappingNode) and value_node.value
         if is_section:
             yield from _flatten(value_node, prefix=f"{key}.", file=file, seen=seen)
             continue
         try:
-            value = yaml.constructor.SafeConstructor().construct_document(value_node)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise UserError(f"{place}: the value of {key!r} can't be read ({_yaml_problem(error)})") from None
+            value = value_of(value_node)
+        except YamlError as error:
+            raise UserError(f"{place}: the value of {shown(key)} can't be read ({error})") from None
         yield key, _Setting(value, place)
 
 
@@ -162,14 +158,9 @@ def _read_override(override: str) -> Iterator[tuple[str, _Setting]]:
     if not equals or not key:
         raise UserError(f"override {shown(override)} (command line), expected section.field=value")
     try:
-        yield key, _Setting(yaml.safe_load(text) if text else None, "command line")
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UserError(f"override {shown(override)} (command line): not valid YAML ({_yaml_problem(error)})") from None
-
-
-def _yaml_problem(error: Exception) -> str:
-    """Return what PyYAML found wrong, without its excerpts of the file."""
-    return getattr(error, "problem", None) or first_line(error)
+        yield key, _Setting(parse_yaml(text), "command line")
+    except YamlError as error:
+        raise UserError(f"override {shown(override)} (command line): not valid YAML ({error})") from None
 
 
 def _validate(settings: dict[str, _Setting]) -> Config:

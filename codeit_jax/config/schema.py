@@ -19,6 +19,7 @@ from codeit_jax.config.value_types import (
     Grammar,
     NonNegativeFloat,
     NonNegativeInt,
+    NumWorkers,
     PositiveFloat,
     PositiveInt,
     Probability,
@@ -183,7 +184,7 @@ class SearchConfig:
 class InterpreterConfig:
     """The pool of worker processes and its deterministic limits."""
 
-    num_workers: NonNegativeInt = 0
+    num_workers: NumWorkers = 0
     """Processes that run programs; 0 is one a core."""
     mode: Dialect = "native"
     """Our language, or the released code's dialect of it with its quirks."""

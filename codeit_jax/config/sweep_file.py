@@ -2,18 +2,23 @@
 
 import itertools
 import json
+import math
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from codeit_jax.config.errors import UserError, first_line
+from codeit_jax.config.errors import UserError, printable, shown
 from codeit_jax.config.loading import load_config
 from codeit_jax.config.presets import find_config_file
+from codeit_jax.config.yaml_values import YamlError, compose_file, parse_yaml, value_of
 
+MAX_RUNS = 1000
+"""The largest sweep: each of its configurations is checked before the first run begins."""
+
+_MAX_NAME_BYTES = 255  # of a file or folder, on every file system in use
 _EXPECTED_AXES = "expected `axes:` with a mapping of labels to settings for each axis"
 
 
@@ -51,16 +56,21 @@ def read_sweep(file: str | Path) -> tuple[list[str], list[Axis]]:
         UserError: the file is missing or isn't built as a sweep.
     """
     path = find_config_file(file)
+    root = compose_file(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: can't be read as YAML ({first_line(error)})") from None
+        content = None if root is None else value_of(root)
+    except YamlError as error:
+        raise UserError(f"{path}: not valid YAML ({error})") from None
     if not isinstance(content, dict) or not content.keys() <= {"base", "axes"}:
-        found = f"the keys {', '.join(map(str, content))}" if isinstance(content, dict) else "no mapping"
+        found = (
+            f"the keys {', '.join(printable(str(key)) for key in content)}"
+            if isinstance(content, dict)
+            else "no mapping"
+        )
         raise UserError(f"{path}: has {found}, expected `base:` and `axes:`")
     axes = content.get("axes", {})
     if not isinstance(axes, dict):
-        raise UserError(f"{path}: axes is {axes!r}, {_EXPECTED_AXES}")
+        raise UserError(f"{path}: axes is {shown(axes)}, {_EXPECTED_AXES}")
     return _files(path, content.get("base", [])), [_axis(path, name, values) for name, values in axes.items()]
 
 
@@ -72,11 +82,11 @@ def read_axis(override: str) -> Axis:
     """
     key, equals, text = override.partition("=")
     try:
-        values = yaml.safe_load(f"[{text}]")
-    except yaml.YAMLError:
+        values = parse_yaml(f"[{text}]")
+    except YamlError:
         values = None
     if not (equals and key and values):
-        raise UserError(f"{override!r} (command line), expected section.field=value,value,...")
+        raise UserError(f"{shown(override)} (command line), expected section.field=value,value,...")
     if len(values) == 1:
         return [Point("", overrides=(_override(key, values[0]),))]
     name = key.rpartition(".")[2]
@@ -89,11 +99,16 @@ def expand(files: Sequence[str], axes: Sequence[Axis]) -> list[Point]:
     Raises:
         UserError: two points of one name, or a configuration that isn't valid.
     """
+    num_points = math.prod(map(len, axes))
+    if num_points > MAX_RUNS:
+        raise UserError(f"the sweep has {num_points} runs, expected at most {MAX_RUNS}")
     points = [_combine(files, values) for values in itertools.product(*axes)]
-    names = [point.name for point in points]
+    names = Counter(point.name for point in points)
     for point in points:
-        if names.count(point.name) > 1:
-            raise UserError(f"two runs of the sweep would be called {point.name!r}, expected labels that differ")
+        if names[point.name] > 1:
+            raise UserError(f"two runs of the sweep would be called {shown(point.name)}, expected labels that differ")
+        if len(point.name.encode()) > _MAX_NAME_BYTES or not point.name.strip("."):
+            raise UserError(f"a run of the sweep would be called {shown(point.name)}, expected the name of a folder")
         load_config(point.files, point.overrides)
     return points
 
@@ -108,7 +123,7 @@ def _combine(files: Sequence[str], values: Sequence[Point]) -> Point:
 
 def _axis(path: Path, name: Any, values: Any) -> Axis:
     if not isinstance(values, dict) or not values or not all(isinstance(value, dict) for value in values.values()):
-        raise UserError(f"{path}: axis {name} is {values!r}, {_EXPECTED_AXES}")
+        raise UserError(f"{path}: axis {printable(str(name))} is {shown(values)}, {_EXPECTED_AXES}")
     return [_value(path, label, dict(settings)) for label, settings in values.items()]
 
 
@@ -120,7 +135,7 @@ def _value(path: Path, label: Any, settings: dict[str, Any]) -> Point:
 def _files(path: Path, base: Any) -> list[str]:
     names = base if isinstance(base, list) else [base]
     if not all(isinstance(name, str) for name in names):
-        raise UserError(f"{path}: base is {base!r}, expected a file name or a list of them")
+        raise UserError(f"{path}: base is {shown(base)}, expected a file name or a list of them")
     return [os.path.normpath(path.parent / name) for name in names]
 
 

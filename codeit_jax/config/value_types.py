@@ -1,8 +1,10 @@
-"""The types that settings have: numbers with their range, and the two values that YAML would read otherwise."""
+"""The types that settings have: numbers with their range, and words."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
+
+from codeit_jax.config import MAX_WORKERS
 
 
 def _refuse_boolean(value: Any) -> Any:
@@ -21,6 +23,7 @@ def _check_ascending(lengths: tuple[int, ...]) -> tuple[int, ...]:
 _Number = BeforeValidator(_refuse_boolean)
 
 PositiveInt = Annotated[int, Field(gt=0), _Number]
+NumWorkers = Annotated[int, Field(ge=0, le=MAX_WORKERS), _Number]
 NonNegativeInt = Annotated[int, Field(ge=0), _Number]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False), _Number]
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False), _Number]
@@ -35,7 +38,4 @@ AxisSize = Annotated[int, Field(ge=-1), _Number]
 Buckets = Annotated[tuple[PositiveInt, ...], AfterValidator(_check_ascending)]
 """Padded lengths in ascending order; the last is the longest that there is."""
 
-Grammar = Annotated[
-    Literal["off", "released", "syntax", "typed"],
-    BeforeValidator(lambda value: "off" if value is False else value),  # YAML reads a bare `off` as false
-]
+Grammar = Literal["off", "released", "syntax", "typed"]

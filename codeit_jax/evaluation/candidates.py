@@ -89,6 +89,7 @@ class Candidate:
         Raises:
             KeyError, TypeError: it isn't one.
         """
+        _check_types(row)
         return cls(
             task_id=row["task_id"],
             program=row["program"],
@@ -128,6 +129,22 @@ class Candidate:
     def solves_tests(self) -> bool:
         """Return whether every test is reproduced."""
         return all(self.tests)
+
+
+def _check_types(row: Mapping[str, Any]) -> None:
+    """Raise TypeError for a row with a value of another type: a file that was edited, or is another program's."""
+    truths = [row["demonstrations"], row["tests"]]
+    words = [row["task_id"], row["program"], row["origin"], row.get("guess"), row.get("copy_of")]
+    numbers = [row["iteration"], row.get("work")]
+    if not (
+        all(isinstance(truth, list | tuple) and all(type(value) is bool for value in truth) for truth in truths)
+        and all(isinstance(word, str) for word in words[:3])
+        and all(word is None or isinstance(word, str) for word in words[3:])
+        and type(numbers[0]) is int
+        and (numbers[1] is None or type(numbers[1]) is int)
+        and type(row.get("constant", False)) is bool
+    ):
+        raise TypeError("not the fields of a found program")
 
 
 def _is_constant(task: Task, outcomes: Sequence[Outcome]) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from codeit_jax.config.errors import StorageError, UserError, first_line
+from codeit_jax.config.input_files import read_json
 from codeit_jax.fetching.download import discard, download, keep
 from codeit_jax.fetching.publishers import PUBLISHED, RemoteFile
 from codeit_jax.storage.files import sha256_of_file, write_atomically
@@ -19,6 +20,7 @@ from codeit_jax.storage.files import sha256_of_file, write_atomically
 LOCK_FILE = "fetch.lock.json"
 """Name of the lock file."""
 
+_MAX_LOCK_BYTES = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -160,13 +162,13 @@ def _check_lock(lock: Fetched, name: str, revision: str | None, folder: Path) ->
 
 
 def _read_lock(path: Path) -> Fetched | None:
-    try:
-        lock = Fetched(**json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    if os.path.lexists(path.parent) and not os.path.isdir(path.parent):
+        raise UserError(f"{path.parent}: isn't a folder, expected one or a new path")
+    if not os.path.lexists(path):
         return None
-    except NotADirectoryError:
-        raise UserError(f"{path.parent}: isn't a folder, expected one or a new path") from None
-    except (OSError, ValueError, TypeError) as error:
+    try:
+        lock = Fetched(**read_json(path, max_bytes=_MAX_LOCK_BYTES))
+    except TypeError as error:
         raise UserError(f"{path}: can't be read ({first_line(error)}), expected a lock file") from None
     # A lock file may come from somebody else with the folder: its file names are joined to paths, so none may lead out.
     digests = lock.sha256 if isinstance(lock.sha256, dict) else {}

@@ -1,15 +1,16 @@
 """Figure 8 of the paper: ConceptARC by concept, from the files that `evaluate --output` writes."""
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from codeit_jax.charts.chart import Axis, Chart, Series
 from codeit_jax.config.errors import UserError
+from codeit_jax.config.input_files import read_json
 from codeit_jax.laboratory.figure import Figure
 from codeit_jax.laboratory.published import FIGURE_8
 
+_MAX_FILE_BYTES = 256 << 20
 _TITLE = "Figure 8: ConceptARC by concept"
 
 
@@ -21,10 +22,7 @@ def read_evaluations(paths: Iterable[Path]) -> list[tuple[str, dict[str, Any]]]:
     """
     evaluations = []
     for path in paths:
-        try:
-            content = json.loads(path.expanduser().read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            content = None
+        content = read_json(path.expanduser(), max_bytes=_MAX_FILE_BYTES)
         if not isinstance(content, dict) or not isinstance(content.get("concepts"), dict):
             raise UserError(f"{path}: can't be read, expected a file that `codeit-jax evaluate --output` wrote")
         evaluations.append((path.stem, content))

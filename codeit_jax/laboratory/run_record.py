@@ -221,7 +221,12 @@ def _is_stage(row: dict[str, Any]) -> bool:
         return False
     if row["stage"] == "score":
         return all(
-            isinstance(row.get(key), dict) and isinstance(row[key].get("pass@3"), int)
+            isinstance(row.get(key), dict) and _is_count(row[key].get("pass@3"))
             for key in ("policy", "cumulative", "policy_last")
         )
     return all(isinstance(row.get(key), int | float) for key in ("t_seconds", *_NUMBERS.get(row["stage"], ())))
+
+
+def _is_count(value: Any) -> bool:
+    # Bounded, since the places of a curve are floats.
+    return type(value) is int and 0 <= value < 1 << 53

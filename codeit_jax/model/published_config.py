@@ -1,12 +1,14 @@
 """`config.json` of published checkpoints: read, and compared with what a run wants."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codeit_jax.config.errors import UserError, first_line
+from codeit_jax.config.errors import UserError, shown
+from codeit_jax.config.input_files import read_json
+
+_MAX_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +48,7 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         UserError: the file can't be read, or holds something else.
     """
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        problem = first_line(error)
-        raise UserError(f"{path}: can't be read ({problem}), expected the checkpoint's configuration") from None
+    stored = read_json(path, max_bytes=_MAX_BYTES)
     if not isinstance(stored, dict):
         raise UserError(f"{path}: holds no object, expected the checkpoint's configuration")
     return stored
@@ -74,4 +72,4 @@ def compare(
     for key, value in wanted.items():
         found = stored.get(key, defaults.get(key))
         if found != value:
-            raise UserError(f"{path}: {key} is {repr(found)[:80]}, expected {value!r} {where}")
+            raise UserError(f"{path}: {key} is {shown(found)}, expected {value!r} {where}")

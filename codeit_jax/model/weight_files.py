@@ -1,6 +1,6 @@
 """The weights in a checkpoint's folder: safetensors or torch, in one file or in shards with an index."""
 
-import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from codeit_jax.config.errors import UserError, first_line
+from codeit_jax.config.errors import UserError, first_line, shown
+from codeit_jax.config.input_files import read_json
 from codeit_jax.model.torch_file import read_torch_file
 
 SAFETENSORS_FILE = "model.safetensors"
 TORCH_FILE = "pytorch_model.bin"
 INDEX_SUFFIX = ".index.json"
+_MAX_INDEX_BYTES = 64 << 20
 
 
 def read_weights(folder: Path) -> dict[str, NDArray[Any]]:
@@ -26,9 +28,9 @@ def read_weights(folder: Path) -> dict[str, NDArray[Any]]:
         UserError: no weights, a damaged file, or shards that don't hold what their index says.
     """
     for name in (SAFETENSORS_FILE, TORCH_FILE):
-        if (folder / name).is_file():
+        if os.path.isfile(folder / name):
             return _read_file(folder / name)
-        if (folder / (name + INDEX_SUFFIX)).is_file():
+        if os.path.isfile(folder / (name + INDEX_SUFFIX)):
             return _read_shards(folder / (name + INDEX_SUFFIX))
     raise UserError(f"{folder}: found neither {SAFETENSORS_FILE} nor {TORCH_FILE}, expected the checkpoint's weights")
 
@@ -56,8 +58,8 @@ def _read_shards(index: Path) -> dict[str, NDArray[Any]]:
     tensors: dict[str, NDArray[Any]] = {}
     for shard in sorted(set(shards.values())):
         path = index.parent / shard
-        if not path.is_file():
-            raise UserError(f"{index}: names {shard!r}, expected such a file beside it")
+        if not os.path.isfile(path):  # also for a name that no system takes
+            raise UserError(f"{index}: names {shown(shard)}, expected such a file beside it")
         found = _read_file(path)
         # Both ways: a tensor too few is a damaged shard, one too many a shard of another checkpoint.
         wanted = {name for name, file in shards.items() if file == shard}
@@ -71,12 +73,7 @@ def _read_shards(index: Path) -> dict[str, NDArray[Any]]:
 
 def _shards(index: Path) -> dict[str, str]:
     """Return tensor name -> file name."""
-    try:
-        content = json.loads(index.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(
-            f"{index}: can't be read ({first_line(error)}), expected the index of a checkpoint's shards"
-        ) from None
+    content = read_json(index, max_bytes=_MAX_INDEX_BYTES)
     shards = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(shards, dict) or not shards or not all(isinstance(file, str) for file in shards.values()):
         raise UserError(
@@ -85,5 +82,5 @@ def _shards(index: Path) -> dict[str, str]:
     # A downloaded index is not to be trusted with paths: `../` would read anywhere.
     for file in shards.values():
         if Path(file).name != file:
-            raise UserError(f"{index}: names {file[:80]!r}, expected names of files beside it")
+            raise UserError(f"{index}: names {shown(file)}, expected names of files beside it")
     return shards

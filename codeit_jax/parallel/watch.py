@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-from codeit_jax.config.errors import LostProcessError
+from codeit_jax.config.errors import LostProcessError, error_line
 from codeit_jax.parallel.hosts import KeyValueStore
 
 _HEARTBEATS = "heartbeats"
@@ -29,7 +29,7 @@ def leave_at_once(code: int, line: str) -> NoReturn:
     """End the process without its exit handlers, which would wait for processes that are gone."""
     # Whoever read what is printed may be gone too; that must not keep anybody waiting.
     with suppress(OSError):
-        print(f"error: {line}", file=sys.stderr, flush=True)
+        print(error_line(line), file=sys.stderr, flush=True)
     with suppress(OSError):
         sys.stdout.flush()
     os._exit(code)

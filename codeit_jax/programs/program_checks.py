@@ -1,7 +1,8 @@
 """Checking programs against their tasks: which demonstrations and tests does each reproduce?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import interpreter
 from codeit_jax.arc import Example, Task, TaskSet, reproduced
@@ -85,7 +86,11 @@ class ProgramsReport:
 
 
 def check_programs(
-    seeds: Sequence[SeedProgram], tasks: TaskSet, *, pool: interpreter.InterpreterPool
+    seeds: Sequence[SeedProgram],
+    tasks: TaskSet,
+    *,
+    pool: interpreter.InterpreterPool,
+    faults: Mapping[str, str] = MappingProxyType({}),
 ) -> ProgramsReport:
     """Run each program on the demonstrations and tests of its task.
 
@@ -95,6 +100,7 @@ def check_programs(
         seeds: the programs.
         tasks: the tasks to check against.
         pool: runs the programs, under its own limits.
+        faults: by task id why a program could not be read; it counts as wrong.
     """
     known = [seed for seed in seeds if seed.task_id in tasks]
     # All jobs at once, so that the workers are never idle between two programs.
@@ -106,7 +112,7 @@ def check_programs(
         if seed.task_id in outcomes
         else ProgramCheck(seed.task_id, (), (), f"no such task in {tasks.source}")
         for seed in seeds
-    )
+    ) + tuple(ProgramCheck(task_id, (), (), reason) for task_id, reason in faults.items())
     return ProgramsReport(checks, tasks=tasks.source, snapshot=f"{tasks.snapshot}, digest {tasks.digest}")
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from codeit_jax.config.errors import UserError
+from codeit_jax.config.input_files import read_text
 from codeit_jax.programs.solver_file import SeedProgram, format_programs, parse_programs
 from codeit_jax.storage.files import write_atomically
 
@@ -12,21 +12,22 @@ from codeit_jax.storage.files import write_atomically
 BUILTIN_FILE = Path(__file__).parent / "builtin" / "arc1_training.txt"
 """The seed programs that ship with the package."""
 
-MAX_FILE_BYTES = 64 << 20
-"""The largest file that is read; our 399 programs have 0.1 MB."""
+MAX_FILE_BYTES = 8 << 20
+"""The largest file that is read; our 399 programs have 0.1 MB, the largest that is known, of 4,499, about 1 MB."""
 
 
-def load_programs(source: str | os.PathLike[str]) -> list[SeedProgram]:
+def load_programs(source: str | os.PathLike[str], *, faults: dict[str, str] | None = None) -> list[SeedProgram]:
     """Load a programs file.
 
     Args:
         source: a file, or `builtin` for the programs that ship with the package (tasks of `arc1/training`).
+        faults: see `parse_programs`.
 
     Raises:
         UserError: the file is missing, unreadable, too large, or not a programs file.
     """
     path = BUILTIN_FILE if source == "builtin" else Path(source).expanduser()
-    return parse_programs(_read_text(path), where=str(path))
+    return parse_programs(read_text(path, max_bytes=MAX_FILE_BYTES), where=str(path), faults=faults)
 
 
 def write_programs(path: str | os.PathLike[str], seeds: Sequence[SeedProgram], *, header: str = "") -> None:
@@ -46,21 +47,3 @@ def write_programs(path: str | os.PathLike[str], seeds: Sequence[SeedProgram], *
     comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
     content = (comment + "\n\n" if comment else "") + format_programs(seeds)
     write_atomically(target, content)
-
-
-def _read_text(path: Path) -> str:
-    try:
-        size = path.stat().st_size
-        # Before reading: a path given by mistake may be a checkpoint of gigabytes.
-        if size > MAX_FILE_BYTES:
-            raise UserError(f"{path}: the file has {size} bytes, expected at most {MAX_FILE_BYTES}")
-        # -sig: editors on Windows put a byte order mark in front.
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file, expected a programs file or `builtin`") from None
-    except OSError as error:
-        raise UserError(f"{path}: can't be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path}: found bytes that are not UTF-8 at offset {error.start}, expected a text file"
-        ) from None

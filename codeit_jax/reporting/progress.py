@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from codeit_jax.config.errors import StorageError
+from codeit_jax.config.errors import StorageError, printable
 
 PLAIN_LINE_SECONDS = 30.0
 """Time between two lines of progress where there is no terminal."""
@@ -73,6 +73,7 @@ class Reporter:
         Raises:
             StorageError: the log can't be written.
         """
+        line = printable(line)  # names of files and tasks are in it; the log is read on a terminal, too
         # rich would take brackets in program texts and task names for markup, and break long lines of a pipe.
         self._console.print(line, markup=False, soft_wrap=True)
         if self._log is not None:

@@ -1,16 +1,21 @@
 """What can be read of a run directory without JAX, without its lock, and while the run continues."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from codeit_jax.arc import Task
 from codeit_jax.config.errors import StorageError, UserError
+from codeit_jax.config.input_files import read_bytes, read_json
 from codeit_jax.config.loading import load_config
 from codeit_jax.config.schema import Config
 from codeit_jax.evaluation import Candidate
 from codeit_jax.storage.run_directory import check_kind
+
+_MAX_LINE_FILE_BYTES = 4 << 30
+_MAX_OBJECT_BYTES = 64 << 20
 
 
 def read_run_config(run: Path) -> Config:
@@ -55,7 +60,10 @@ def read_sampled_solutions(run: Path) -> dict[int, list[Candidate]]:
     sampled = {}
     for number, row in rows:
         try:
-            sampled[row["iteration"]] = [solutions[place] for place in row["solutions"]]
+            places = row["solutions"]
+            if type(row["iteration"]) is not int or not all(type(place) is int and place >= 0 for place in places):
+                raise TypeError("not numbers of lines")
+            sampled[row["iteration"]] = [solutions[place] for place in places]
         except (KeyError, TypeError, IndexError):
             raise StorageError(
                 f"{path}:{number}: not what a meta-iteration sampled, expected lines of solutions.jsonl"
@@ -80,8 +88,8 @@ def read_object(path: Path) -> dict[str, Any]:
         StorageError: it can't be read, or holds something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(path, max_bytes=_MAX_OBJECT_BYTES)
+    except UserError:
         content = None
     if not isinstance(content, dict):
         raise StorageError(f"{path}: damaged, expected one JSON object")
@@ -105,12 +113,12 @@ def read_lines(path: Path) -> Iterator[tuple[int, Any]]:
     Raises:
         StorageError: the file can't be read, or a line is damaged.
     """
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return
-    except OSError as error:
-        raise StorageError(f"{path}: can't be read ({error.strerror})") from None
+    try:
+        lines = read_bytes(path, max_bytes=_MAX_LINE_FILE_BYTES).split(b"\n")
+    except UserError as error:
+        raise StorageError(str(error)) from None
     for number, line in enumerate(lines[:-1], start=1):
         try:
             yield number, json.loads(line)

@@ -139,7 +139,7 @@ def _compare_file(file: Path, begun: Config, say: Callable[[str], None]) -> None
     try:
         changed = changed_settings(begun, from_yaml(file.read_text(encoding="utf-8")))
         found = [key for key in changed if not changeable_on_resume(key)]
-    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+    except (OSError, ValueError, RecursionError):
         found = ["a file that can't be read"]
     if found:
         say(f"{file} isn't what the last checkpoint was made with ({', '.join(found)}); it is written again")

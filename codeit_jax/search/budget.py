@@ -4,9 +4,10 @@ import re
 import time
 from dataclasses import dataclass
 
-from codeit_jax.config.errors import UserError
+from codeit_jax.config.errors import UserError, shown
 
-_PART = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|programs)", re.ASCII)
+# Twelve digits: thirty thousand years, and no infinity.
+_PART = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(s|m|h|programs)", re.ASCII)
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 # Looking at the clock before each program would take a noticeable share of a search; 32 programs take milliseconds.
 _PROGRAMS_PER_LOOK = 32
@@ -75,8 +76,8 @@ def parse_budget(text: str) -> Budget:
     whole = "programs" not in amounts or amounts["programs"][0].isdigit()
     if len(amounts) != len(parts) or not whole or not all(float(number) > 0 for number, _ in amounts.values()):
         raise UserError(
-            f"budget is {text!r}, expected a positive time or number of programs or both: 60s, 5m, 2h, 100000programs, "
-            "10m,100000programs"
+            f"budget is {shown(text)}, expected a positive time or number of programs or both: 60s, 5m, 2h, "
+            "100000programs, 10m,100000programs"
         )
     seconds, programs = amounts.get("seconds"), amounts.get("programs")
     return Budget(

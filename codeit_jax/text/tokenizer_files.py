@@ -4,13 +4,18 @@ Every fault of a file is a `UserError` of one line.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 
-from codeit_jax.config.errors import UserError, first_line
+from codeit_jax.config.errors import UserError, first_line, shown
+from codeit_jax.config.input_files import read_json, read_text
+
+MAX_FILE_BYTES = 64 << 20
+"""The largest file that is read; published ones have up to 10 MB."""
 
 PAD, START, END, UNKNOWN = "<pad>", "<s>", "</s>", "<unk>"
 _SPECIAL = (PAD, START, END, UNKNOWN, "<mask>")
@@ -39,17 +44,19 @@ def load_bpe(path: Path) -> tuple[Tokenizer, SpecialTokens]:
     """Load a BPE with its special tokens: RoBERTa's, as CodeT5 has them, else those of `tokenizer_config.json`.
 
     Args:
-        path: a `tokenizer.json`, or a folder with a `tokenizer.json` or with `vocab.json` and `merges.txt`.
+        path: a `tokenizer.json`, or a folder with a `tokenizer.json`, or with `vocab.json`, `merges.txt` and perhaps
+            `added_tokens.json`.
 
     Raises:
         UserError: a file is missing, damaged or truncated, they don't belong together, or a special token is missing.
     """
-    if path.is_file():
+    # Unlike Path's methods, these functions are False for a name that the system refuses.
+    if os.path.isfile(path):
         tokenizer = _from_tokenizer_json(path)
-    elif (path / "tokenizer.json").is_file():
+    elif os.path.lexists(path / "tokenizer.json"):
         tokenizer = _from_tokenizer_json(path / "tokenizer.json")
-    elif path.is_dir():
-        tokenizer = _from_vocabulary(path / "vocab.json", path / "merges.txt")
+    elif os.path.isdir(path):
+        tokenizer = _from_vocabulary(path)
     else:
         raise UserError(
             f"{path}: no such file or folder, expected a tokenizer.json or a folder with vocab.json and merges.txt"
@@ -89,10 +96,7 @@ def _special_tokens(path: Path, tokenizer: Tokenizer) -> SpecialTokens:
 
 def _read_roles(path: Path) -> dict[str, str]:
     """Return transformers' name of each special token -> the token."""
-    try:
-        stored = json.loads(_read_text(path))
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON, perhaps truncated ({first_line(error)})") from None
+    stored = read_json(path, max_bytes=MAX_FILE_BYTES)
     found = stored if isinstance(stored, dict) else {}
     # A token is a string, or an object that has it.
     tokens = {name: value.get("content") if isinstance(value, dict) else value for name, value in found.items()}
@@ -123,8 +127,9 @@ def _write_json(path: Path, value: Mapping[str, object]) -> None:
 
 
 def _from_tokenizer_json(path: Path) -> Tokenizer:
+    text = read_text(path, max_bytes=MAX_FILE_BYTES)
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_str(text)
     except Exception as error:  # the Rust library raises plain Exception
         raise UserError(f"{path}: not a tokenizer.json ({first_line(error)})") from None
     if not isinstance(tokenizer.model, models.BPE):
@@ -132,29 +137,48 @@ def _from_tokenizer_json(path: Path) -> Tokenizer:
     return tokenizer
 
 
-def _from_vocabulary(vocabulary_path: Path, merges_path: Path) -> Tokenizer:
-    vocabulary = _read_vocabulary(vocabulary_path)
-    merges = _read_merges(merges_path)
-    _check_merges(vocabulary, merges, merges_path)
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, unk_token=UNKNOWN))
+def _from_vocabulary(folder: Path) -> Tokenizer:
+    vocabulary = _read_vocabulary(folder / "vocab.json")
+    _check_ids(vocabulary, folder / "vocab.json")
+    added = _read_added(folder / "added_tokens.json", vocabulary)
+    merges = _read_merges(folder / "merges.txt")
+    _check_merges(vocabulary, merges, folder / "merges.txt")
+    try:
+        tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, unk_token=UNKNOWN))
+    except Exception as error:  # the Rust library raises plain Exception, and for a lone surrogate a ValueError
+        raise UserError(f"{folder}: not a vocabulary with its merges ({first_line(error)})") from None
     # RoBERTa's own setting: a prefix space would spell the first name of a text as another token.
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     # After the vocabulary's own, so that the sentinels get the ids of the weights' rows that follow it.
     present = [token for token in _SPECIAL if token in vocabulary]
-    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in (*present, *_EXTRA)])
+    sentinels = [token for token in _EXTRA if token not in added]
+    tokens = dict.fromkeys([*present, *added, *sentinels])
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in tokens])
     return tokenizer
 
 
 def _read_vocabulary(path: Path) -> dict[str, int]:
-    try:
-        vocabulary = json.loads(_read_text(path))
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON, perhaps truncated ({first_line(error)})") from None
+    vocabulary = read_json(path, max_bytes=MAX_FILE_BYTES)
     if not isinstance(vocabulary, dict) or not all(type(index) is int for index in vocabulary.values()):
         raise UserError(f"{path}: expected one object from token to id")
-    _check_ids(vocabulary, path)
     return vocabulary
+
+
+def _read_added(path: Path, vocabulary: Mapping[str, int]) -> list[str]:
+    """Return the tokens that transformers keeps beside a vocabulary, in the order of their ids; none without a file."""
+    added = _read_vocabulary(path) if os.path.lexists(path) else {}
+    tokens = sorted((token for token in added if token not in vocabulary), key=added.__getitem__)
+    # The library numbers what is added from the vocabulary's end: any other id would be another row of the weights.
+    for index, token in enumerate(tokens, len(vocabulary)):
+        if added[token] != index:
+            raise UserError(f"{path}: the token {shown(token)} has the id {added[token]}, expected {index}")
+    for token in added.keys() & vocabulary.keys():
+        if added[token] != vocabulary[token]:
+            raise UserError(
+                f"{path}: the token {shown(token)} has the id {added[token]}, vocab.json {vocabulary[token]}"
+            )
+    return tokens
 
 
 def _check_ids(vocabulary: dict[str, int], path: Path) -> None:
@@ -163,14 +187,14 @@ def _check_ids(vocabulary: dict[str, int], path: Path) -> None:
 
 
 def _read_merges(path: Path) -> list[tuple[str, str]]:
-    lines = _read_text(path).splitlines()
+    lines = read_text(path, max_bytes=MAX_FILE_BYTES).split("\n")
     merges = []
     for number, line in enumerate(lines, start=1):
         if not line or (number == 1 and line.startswith("#version")):
             continue
         left, _, right = line.partition(" ")
         if not left or not right or " " in right:
-            raise UserError(f"{path}: line {number} is {line[:40]!r}, expected two tokens with a space between them")
+            raise UserError(f"{path}: line {number} is {shown(line)}, expected two tokens with a space between them")
         merges.append((left, right))
     return merges
 
@@ -181,7 +205,7 @@ def _check_merges(vocabulary: dict[str, int], merges: list[tuple[str, str]], pat
     unknown = sorted(token for token in products.union(*merges) if token not in vocabulary)
     if unknown:
         raise UserError(
-            f"{path}: {len(unknown)} tokens that vocab.json lacks, {unknown[0]!r} for one; the files don't match"
+            f"{path}: {len(unknown)} tokens that vocab.json lacks, {shown(unknown[0])} for one; the files don't match"
         )
     # Single characters and special tokens are there without a merge; any other token is the product of one.
     unmade = sorted(
@@ -189,19 +213,10 @@ def _check_merges(vocabulary: dict[str, int], merges: list[tuple[str, str]], pat
     )
     if unmade:
         raise UserError(
-            f"{path}: {len(merges)} merges don't make {len(unmade)} tokens of vocab.json, {unmade[0]!r} for one; "
+            f"{path}: {len(merges)} merges don't make {len(unmade)} tokens of vocab.json, {shown(unmade[0])} for one; "
             "the file is truncated or belongs to another vocabulary"
         )
 
 
 def _is_special(token: str) -> bool:
     return token.startswith("<") and token.endswith(">")
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file, expected tokenizer.json, or vocab.json and merges.txt") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: can't be read ({first_line(error)})") from None

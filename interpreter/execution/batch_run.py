@@ -14,6 +14,7 @@ from operator import itemgetter
 from interpreter.execution.call_table import UNDEFINED_ID, CallTable
 from interpreter.execution.frame_room import call_with_room
 from interpreter.execution.machine import DEFAULT_LIMITS, PROGRAM_WORK_EXCEEDED, Failure, Machine, Metered
+from interpreter.language.grids import plain_grid
 from interpreter.language.limits import Limits
 from interpreter.language.outcome import SKIPPED, Grid, Outcome, Status
 from interpreter.language.program import Program
@@ -70,7 +71,7 @@ def run_batch(
 
     Args:
         programs: from `interpreter.parse`.
-        grids: the input grids.
+        grids: the input grids, see `plain_grid`.
         limits: as for `interpreter.run`; they hold for each program by itself.
         expected: the wanted output of each grid; needed and used only to stop at a miss.
         stop_at_first_miss: skip a program's remaining grids after the first whose output isn't the expected one
@@ -78,7 +79,12 @@ def run_batch(
 
     Returns:
         For each program a list of an outcome for each grid, as `interpreter.run` gives them.
+
+    Raises:
+        ValueError: one is no grid, or grids are expected for some only.
     """
+    grids = [plain_grid(grid) for grid in grids]
+    expected = None if expected is None else [plain_grid(grid) for grid in expected]
     # By lines, not by program: programs that differ in their variables' names only are run once.
     numbering = Numbering()
     expressions = {program.lines: numbering.of(program) for program in programs}

@@ -19,6 +19,7 @@ from interpreter.execution.machine import (
 )
 from interpreter.execution.output import finish
 from interpreter.execution.size_bounds import LIGHT, NO_BOUND, NODES_A_UNIT, SLACK, charged_weight, tree_size
+from interpreter.language.grids import plain_grid
 from interpreter.language.limits import Limits
 from interpreter.language.outcome import Grid, Outcome
 from interpreter.language.program import Program
@@ -39,9 +40,13 @@ def run(program: Program, grid: Grid, limits: Limits = DEFAULT_LIMITS) -> Outcom
 
     Args:
         program: from `interpreter.parse`.
-        grid: the value of `I`, a tuple of equally long tuples of integers.
+        grid: the value of `I`, see `plain_grid`.
         limits: the budgets, and the dialect.
+
+    Raises:
+        ValueError: it is no grid.
     """
+    grid = plain_grid(grid)
     machine = _latest_machine(limits)
     values = machine.values
     try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from interpreter.language.grids import plain_grid
 from interpreter.language.outcome import SKIPPED, Grid, Outcome
 from interpreter.language.program import Program
 from interpreter.pool.protocol import encode_grid, encode_request
@@ -20,7 +21,7 @@ class Job(NamedTuple):
 
     Attributes:
         programs: texts or parsed programs.
-        grids: inputs.
+        grids: inputs, see `plain_grid`.
         expected: wanted outputs, one a grid; needed and used only to stop at a miss.
         stop_at_first_miss: skip a program's remaining grids after the first whose output isn't the expected one.
     """
@@ -83,7 +84,7 @@ class PendingJob:
         rows: for each program a list of an outcome for each grid.
 
     Raises:
-        ValueError: a grid is ragged or has cells that are no small integers, or grids are expected for some only.
+        ValueError: one is no grid, or grids are expected for some only.
     """
 
     def __init__(self, job: Job, pending: Pending) -> None:
@@ -92,8 +93,10 @@ class PendingJob:
         self.rows = [[SKIPPED] * len(job.grids) for _ in job.programs]
         self._pending = pending
         # Before anything is queued: a bad grid must be the caller's error, and not end a worker.
-        self._grids = [encode_grid(grid) for grid in job.grids]
-        self._expected = [encode_grid(grid) for grid in job.expected or ()] if job.stop_at_first_miss else []
+        self._grids = [encode_grid(plain_grid(grid)) for grid in job.grids]
+        self._expected = (
+            [encode_grid(plain_grid(grid)) for grid in job.expected or ()] if job.stop_at_first_miss else []
+        )
         if job.stop_at_first_miss and len(self._expected) != len(self._grids):
             raise ValueError("stop_at_first_miss needs one expected grid for each grid")
 

@@ -117,6 +117,7 @@ class InterpreterPool:
             pending.give_up()
         self._pending = []
         self._schedule = Schedule()
+        self._selector.close()
 
     def run(self, jobs: Sequence[Job], on_progress: Progress | None = None) -> Results:
         """Run jobs: `submit` them and wait for their `Pending.result`; see there for arguments and errors."""
@@ -130,7 +131,7 @@ class InterpreterPool:
 
         Raises:
             PoolError: workers die before they are ready, ten in a row. All that was submitted is given up.
-            ValueError: a grid is ragged or has cells that are no small integers. Nothing was submitted.
+            ValueError: one is no grid. Nothing was submitted.
         """
         pending = Pending([job if isinstance(job, Job) else Job(*job) for job in jobs], self._wait)
         if not pending.done:
@@ -177,6 +178,8 @@ class InterpreterPool:
             self._feed(at_a_worker)
 
     def _start_workers(self, number: int) -> None:
+        if self._selector.get_map() is None:  # closed
+            self._selector = selectors.DefaultSelector()
         while len(self.workers) < number:
             worker = WorkerProcess(self._command, self._limits.wall_seconds)
             self.stats.started += 1
@@ -240,6 +243,8 @@ class InterpreterPool:
             self._selector.unregister(worker.stdin)
 
     def _collect(self, seconds: float) -> None:
+        if not self.workers:
+            return  # after `close` there is nothing to look at either
         for key, events in self._selector.select(seconds):
             worker: WorkerProcess = key.data
             if worker not in self.workers:  # reaped for its other pipe in this very round

@@ -48,11 +48,16 @@ def _collect() -> dict[str, Value]:
     """Gather the functions that have a signature, from the modules that define them."""
     primitives: dict[str, Value] = {}
     for name, signature in SIGNATURES.items():
-        (function,) = [
+        found = [
             vars(family)[name]
             for family in _FAMILIES
             if name in vars(family) and vars(family)[name].__module__ == family.__name__
         ]
+        if len(found) != 1:
+            raise ImportError(
+                f"{name} has a signature and {len(found)} functions in interpreter/primitives, expected 1"
+            )
+        (function,) = found
         primitives[name] = as_primitive(function, name, len(signature.parameters))
     return primitives
 

@@ -172,7 +172,7 @@ def test_a_bad_file_of_ids_is_told(tmp_path):
     assert error_line(f"ids:{tmp_path}/no@arc1/evaluation") == f"{tmp_path}/no: no such file"
     assert "no task ids" in error_line(f"ids:{write(tmp_path / 'none', '# nothing')}@arc1/evaluation")
     (tmp_path / "bad").write_bytes(b"\xff\xfe0")
-    assert "not a text file in UTF-8" in error_line(f"ids:{tmp_path / 'bad'}@arc1/evaluation")
+    assert "found bytes that are not UTF-8" in error_line(f"ids:{tmp_path / 'bad'}@arc1/evaluation")
 
 
 def test_one_task_of_a_source(tmp_path):

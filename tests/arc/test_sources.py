@@ -5,7 +5,7 @@ import json
 import pytest
 
 from codeit_jax.arc import Example, Task, TaskSet, load_tasks
-from codeit_jax.config.errors import UserError
+from codeit_jax.config.errors import UserError, shown
 
 # Tasks, demonstrations, tests and digest. Reports name the digest: another one means that numbers can't be compared.
 SETS = {
@@ -187,7 +187,9 @@ def test_one_bad_file_in_a_folder_is_named(tmp_path):
 )
 def test_an_unknown_source_is_told_with_the_names_there_are(source):
     line = error_line(source)
-    assert line.startswith(f"task source {source!r} not found; expected one of arc1/training, arc1/evaluation, arc1-20")
+    assert line.startswith(
+        f"task source {shown(source)} not found; expected one of arc1/training, arc1/evaluation, arc1-20"
+    )
     assert line.endswith("arc2/evaluation, conceptarc:DIR, ids:FILE@SOURCE, a folder or a JSON file")
 
 

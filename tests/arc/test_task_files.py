@@ -6,7 +6,7 @@ import os
 import pytest
 
 from codeit_jax.arc import load_tasks, task_files
-from codeit_jax.arc.task_files import parse_task, read_json
+from codeit_jax.arc.task_files import parse_task, read_task_json
 from codeit_jax.config.errors import UserError
 
 
@@ -136,9 +136,9 @@ def test_a_huge_sparse_file_is_refused_unread(tmp_path):
 
 def test_a_path_that_is_no_file_is_told(tmp_path):
     with pytest.raises(UserError, match=r"none\.json: no such file$"):
-        read_json(tmp_path / "none.json")
+        read_task_json(tmp_path / "none.json")
     with pytest.raises(UserError, match=r"not a regular file$"):
-        read_json(tmp_path)
+        read_task_json(tmp_path)
     os.mkfifo(tmp_path / "pipe.json")
     for source in (tmp_path / "pipe.json", "/dev/zero"):
         assert error_line(source) == "not a regular file"

@@ -53,14 +53,14 @@ BAD_SETTINGS = [
     ("seed: 1.5", "seed is 1.5 (c.yaml:1), expected a valid integer"),
     ("seed:", "seed is None (c.yaml:1), expected a valid integer"),
     ("seed: true", "seed is True (c.yaml:1), expected a number"),
-    ("training: {learning_rate: on}", "training.learning_rate is True (c.yaml:1), expected a number"),
+    ("training: {learning_rate: true}", "training.learning_rate is True (c.yaml:1), expected a number"),
     ("hindsight: {num_demonstrations: false}", "hindsight.num_demonstrations is False (c.yaml:1), expected a number"),
     ("hindsight: {relabel: maybe}", "hindsight.relabel is 'maybe' (c.yaml:1), expected a valid boolean"),
     ("data: {search_tasks: 3}", "data.search_tasks is 3 (c.yaml:1), expected a valid string"),
     ("model: {weights: [a]}", "model.weights is ['a'] (c.yaml:1), expected a valid string"),
     ("training: 3", "training is 3 (c.yaml:1), expected its fields one by one, such as training.learning_rate"),
     ("training: [1]", "training is [1] (c.yaml:1), expected its fields"),
-    ("seed: 2024-01-01", "seed is datetime.date(2024, 1, 1) (c.yaml:1), expected a valid integer"),
+    ("seed: 2024-01-01", "seed is '2024-01-01' (c.yaml:1), expected a valid integer"),
     # Out of range, not finite, not among the choices.
     ("seed: -1", "seed is -1 (c.yaml:1), expected greater than or equal to 0"),
     ("seed: 4294967296", "seed is 4294967296 (c.yaml:1), expected less than 4294967296"),
@@ -92,15 +92,16 @@ BAD_SETTINGS = [
     ("seed: 1\n\tepochs: 2", "c.yaml:2: not valid YAML (found character '\\t'"),
     ("seed: *other", "c.yaml:1: not valid YAML (found undefined alias"),
     ("seed: 1\n---\nseed: 2", "c.yaml:2: not valid YAML (but found another document)"),
-    ("\0seed: 1", "c.yaml: not valid YAML (unacceptable character"),
-    ("seed: " + "[" * 5000, "c.yaml: not valid YAML (maximum recursion depth"),
+    ("\0seed: 1", "c.yaml: found a NUL at offset 0, expected a text file"),
+    ("\x07seed: 1", "c.yaml: not valid YAML (unacceptable character"),
+    ("seed: " + "[" * 5000, "c.yaml: not valid YAML (nested too deep)"),
     ("- 1", "c.yaml:1: the file is no mapping, expected `key: value` lines"),
     ("\n\nhello", "c.yaml:3: the file is no mapping"),
     ("seed: !!python/object:os.system x", "c.yaml:1: the value of 'seed' can't be read (could not determine"),
-    ("seed: 2024-13-01", "c.yaml:1: the value of 'seed' can't be read (month must be in 1..12)"),
-    ("training: &loop {epochs: *loop}", "training.epochs is {'epochs': {...}} (c.yaml:1), expected a valid integer"),
-    (b'data: {seeds: "caf\xe9"}', "c.yaml: can't be read ('utf-8' codec can't decode byte 0xe9"),
-    (b"\xff\xfes\0", "c.yaml: can't be read ('utf-8' codec"),
+    ("seed: !!timestamp 2024-13-01", "c.yaml:1: the value of 'seed' can't be read (could not determine"),
+    ("training: &loop {epochs: *loop}", "c.yaml: not valid YAML (more than 10000 values, counting repeated ones)"),
+    (b'data: {seeds: "caf\xe9"}', "c.yaml: found bytes that are not UTF-8 at offset 18, expected a text file"),
+    (b"\xff\xfes\0", "c.yaml:1: the file is no mapping"),
     # Base files.
     ("base: none.yaml", "c.yaml: base file 'none.yaml' not found; expected a path relative to FOLDER"),
     ("base: .", "c.yaml: base file '.' not found"),
@@ -127,7 +128,7 @@ BAD_OVERRIDES = [
     ("=3", "override '=3' (command line), expected section.field=value"),
     ("seed=", "seed is None (command line), expected a valid integer"),
     ("seed=[", "override 'seed=[' (command line): not valid YAML"),
-    ("seed=2024-13-01", "override 'seed=2024-13-01' (command line): not valid YAML (month must be in 1..12)"),
+    ("seed=2024-13-01", "seed is '2024-13-01' (command line), expected a valid integer"),
     ("seed =3", "unknown key 'seed ' (command line); did you mean 'seed'?"),
     ("temperature=0.8", "unknown key 'temperature' (command line); did you mean 'sampling.temperature'?"),
     ("sampling.temprature=0.8", "unknown key 'sampling.temprature' (command line); did you mean 'sampling.temp"),
@@ -135,7 +136,7 @@ BAD_OVERRIDES = [
     ("training={epochs: 1}", "training is {'epochs': 1} (command line), expected its fields one by one, such as"),
     ("training.learning_rate=0", "training.learning_rate is 0 (command line), expected greater than 0"),
     ("training.learning_rate=nan", "training.learning_rate is 'nan' (command line), expected a finite number"),
-    ("training.learning_rate=1e400", "training.learning_rate is '1e400' (command line), expected a finite number"),
+    ("training.learning_rate=1e400", "training.learning_rate is inf (command line), expected a finite number"),
     ("text.prompt_buckets=64,128", "text.prompt_buckets is '64,128' (command line), expected a valid tuple"),
     ("base=c.yaml", "unknown key 'base' (command line)"),
     # Settings of the name in another section, and those that were once elsewhere.
@@ -207,9 +208,10 @@ def test_two_files_may_share_a_base_but_not_without_end(write):
     write("base: low.yaml", "a.yaml")
     write("base: low.yaml", "b.yaml")
     assert load_config([write("base: [a.yaml, b.yaml]")]).seed == 5
-    for number in range(20):
-        write(f"base: {number + 1}.yaml", f"{number}.yaml")
-    assert "more than 16 levels of base files" in error_line([write("base: 0.yaml")])
+    for number in range(20):  # a file is read a million times in the end
+        write(f"base: [{number + 1}.yaml, {number + 1}.yaml]", f"{number}.yaml")
+    write("seed: 5", "20.yaml")
+    assert "more than 64 base files" in error_line([write("base: 0.yaml")])
 
 
 def leaves(node, prefix=""):

@@ -67,7 +67,7 @@ def test_printed_commands_are_one_a_run(capsys):
         ("axes: {s: {a: {seed: 0}, 'a ': {seed: 1}, a_: {seed: 2}}}", "would be called 'a_'"),
         ("axes: {s: {a: {sed: 0}}}", "unknown key 'sed'"),
         ("base: nowhere.yaml", "config file .* not found"),
-        ("{", "can't be read as YAML"),
+        ("{", "not valid YAML"),
     ],
 )
 def test_a_wrong_sweep_is_reported_in_one_line(content, message, tmp_path):

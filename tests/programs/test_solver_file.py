@@ -96,8 +96,8 @@ def body(*lines: str) -> str:
         (body("O = hmirror(I).x", "return O"), "f:2", "name = function(arguments)"),
         (body("O = [I]", "return O"), "f:2", "name = function(arguments)"),
         (body("O = replace(I, 1, 17)", "return O"), "f:2", "found '17', expected a value that a constant"),
-        (body("O = replace(I, 1, 007)", "return O"), "f:2", "solve_a: an argument is neither"),
-        (body("O = replace(I, 1, " + "9" * 5000 + ")", "return O"), "f:2", "solve_a: an argument is neither"),
+        (body("O = replace(I, 1, 007)", "return O"), "f:2", "solve_a: found the name '007': an argument is neither"),
+        (body("O = replace(I, 1, " + "9" * 5000 + ")", "return O"), "f:2", "...': an argument is neither"),
         (body("O = crop(I, (0, 0, 0), UNITY)", "return O"), "f:2", "the argument '(0'"),
         (body("O = crop(I, (0, 0), (7, 7))", "return O"), "f:2", "found '(7, 7)', expected a value that a constant"),
         (body("O = crop(I, (ONE, 0), UNITY)", "return O"), "f:2", "the argument '(ONE, 0)'"),
@@ -106,7 +106,7 @@ def body(*lines: str) -> str:
         (body("O = replace(I, '1', ONE)", "return O"), "f:2", "the argument \"'1'\""),
         (body("O = replace(I, *ONE)", "return O"), "f:2", "the argument '*ONE'"),
         (body("O = hmirror()", "return O"), "f:2", "the argument ''"),
-        (body("O = __import__(I)", "return O"), "f:2", "solve_a: the callee"),
+        (body("O = __import__(I)", "return O"), "f:2", "solve_a: found the name '__import__': the callee"),
         (body("x1 = hmirror(I)", "", "x1 = vmirror(I)", "O = vmirror(x1)", "return O"), "f:4", "assigned before"),
         (body("O = hmirror(piece=I, piece=I)", "return O"), "f:2", "'piece' twice"),
         (body("O = hmirror(grid=I)", "return O"), "f:2", "grid of hmirror, expected piece"),
@@ -189,7 +189,7 @@ def test_every_malformed_file_is_one_user_error(tmp_path):
             load_programs(tmp_path / name)
     with pytest.raises(UserError, match="no such file"):
         load_programs(tmp_path / "missing")
-    with pytest.raises(UserError, match="can't be read"):
+    with pytest.raises(UserError, match="not a regular file"):
         load_programs(tmp_path)
 
 
@@ -222,3 +222,58 @@ def test_the_builtin_file_is_in_canonical_form():
     header = text[: text.index("def ")]
     assert all(line.startswith("#") for line in header.split("\n") if line)
     assert text[len(header) :] == format_programs(load_programs("builtin"))
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        (body("x0 = hmirror(I)", "x7 = vmirror(x0)", "O = dmirror(x7)", "return O"), "x1 x2 O"),
+        (body("x1 = hmirror(I)", "x2 = vmirror(x1)", "return x2"), "x1 O"),
+        (body("O = hmirror(I)", "x2 = vmirror(O)", "return x2"), "x1 O"),
+        (body("x3 = hmirror(I)", "O = vmirror(x3)", "return O"), "x3 O"),
+        ("def verify_a(I: Grid) -> Grid:\n    x0 = hmirror(I)\n    return x0\n", "O"),
+        (body('"""Mirror."""', "O = hmirror(I)", "return O"), "O"),
+        (body("O = fill(I,", "    TWO,", "    I)", "return O"), "O"),
+        (body("O = fill(", "    I, TWO,", "    I", ")", "return O"), "O"),
+    ],
+)
+def test_what_other_projects_write_is_read_as_the_program_that_it_is(text, canonical):
+    (read,) = parse_programs(text, where="f")
+    assert " ".join(read.program.names) == canonical
+    assert parse_programs(format_programs([read]), where="f") == [read]
+
+
+@pytest.mark.parametrize(
+    ("lines", "needle"),
+    [
+        (("m4 = hmirror(I)", "O = m4(I)"), "f:2: solve_a: found the name 'm4': not a name that can be assigned"),
+        (
+            ("x1 = objects(I, T, F, T)", "O = fill(I, TWO, is_square)"),
+            "f:3: solve_a: found the name 'is_square': an arg",
+        ),
+        (("x1 = x2(I)", "x2 = hmirror(I)", "O = x1(x2)"), "f:2: solve_a: found the name 'x2': the callee"),
+        (
+            ("x1 = hmirror(I)", "x1 = vmirror(I)", "O = hmirror(x1)"),
+            "f:3: solve_a: found the name 'x1': a name assigned",
+        ),
+        (
+            ("x1 = hmirror(I)", "O = vmirror(x1)", "O = hmirror(x1)"),
+            "solve_a: the last line, and no other, must assign O",
+        ),
+    ],
+)
+def test_the_name_that_is_wrong_is_told(lines, needle):
+    with pytest.raises(UserError) as caught:
+        parse_programs(body(*lines, "return O"), where="f")
+    assert needle in str(caught.value)
+
+
+def test_a_malformed_program_can_be_left_out_and_told():
+    good = "def solve_b(I):\n    O = hmirror(I)\n    return O\n"
+    faults = {}
+    (read,) = parse_programs(body("O = hmirror(J)", "return O") + good, where="f", faults=faults)
+    assert read.task_id == "b"
+    assert list(faults) == ["a"]
+    assert faults["a"].startswith("f:2: solve_a: found the name 'J'")
+    with pytest.raises(UserError, match=r"f:2: solve_a: found the name 'J'"):
+        parse_programs(body("O = hmirror(J)", "return O"), where="f", faults={})
