@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     # A damaged newest checkpoint is reported, and the one before it is exported.
     policy = load_policy(arguments.run_directory, Reporter().say)
-    card = model_card(policy, read_summary(arguments.run_directory))
+    card = model_card(policy, read_summary(arguments.run_directory), merge=arguments.merge)
     export_policy(policy, arguments.folder, card, merge=arguments.merge)
     adapters = policy.config.model.lora_rank and not arguments.merge
     loader = "PeftModel, on the run's model.weights" if adapters else FAMILIES[policy.config.model.family].loader

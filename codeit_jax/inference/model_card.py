@@ -9,19 +9,20 @@ from codeit_jax.config.loading import changed_settings
 from codeit_jax.config.schema import Config
 from codeit_jax.evaluation import COLUMNS
 from codeit_jax.inference.trained_policy import Policy
+from codeit_jax.model.families import FAMILIES
 from codeit_jax.reporting.credits import ROW_NAMES
 
 _HEAD = """\
 ---
 license: apache-2.0
-library_name: transformers
-pipeline_tag: text2text-generation
-tags: [arc-agi, program-synthesis, t5, codeit]
+library_name: {library}
+pipeline_tag: {pipeline}
+tags: [arc-agi, program-synthesis, {family}, codeit]
 ---
 
 # A policy that writes programs for ARC tasks
 
-{size:,} parameters, an encoder-decoder of the T5 family, trained by codeit_jax {version} (CodeIt: Butt et al., ICML
+{size:,} parameters, {network}, trained by codeit_jax {version} (CodeIt: Butt et al., ICML
 2024, arXiv 2402.04858) on `{tasks}` from {start}. It reads a task's demonstrations and writes a program
 in the language of arc-dsl; the program is run on the task's inputs by the package's interpreter.
 
@@ -33,7 +34,7 @@ _USE = """\
 
 ```python
 {imports}import torch
-from transformers import T5ForConditionalGeneration
+{peft}from transformers import {loader}
 
 import interpreter
 from codeit_jax.arc import load_tasks
@@ -41,10 +42,9 @@ from codeit_jax.text import build_tokenizer
 
 tokenizer = build_tokenizer({arguments})
 task = load_tasks("arc1/evaluation")["00576224"]
-prompt = tokenizer.encode_prompt(task.demonstrations, max_tokens={window}).token_ids
-model = T5ForConditionalGeneration.from_pretrained(".")
-[ids] = model.generate(torch.tensor(prompt[None].astype("int64")))
-text = tokenizer.decode_program(ids[1:].tolist())  # without the token that the decoder starts from
+prompt = tokenizer.encode_prompt(task.demonstrations, max_tokens={window}).token_ids.tolist()
+model = {load}
+{generate}
 print(interpreter.run(interpreter.parse(text), task.tests[0].input))
 ```
 
@@ -63,21 +63,37 @@ _LIMITS = """\
 """
 
 
-def model_card(policy: Policy, summary: dict[str, Any]) -> str:
+# A decoder alone reads the start token behind the prompt, and gives both back in front of the program.
+_GENERATE = {
+    True: """\
+[ids] = model.generate(torch.tensor([prompt]))
+text = tokenizer.decode_program(ids[1:].tolist())  # without the token that the decoder starts from""",
+    False: """\
+[ids] = model.generate(torch.tensor([[*prompt, tokenizer.start_id]]))
+text = tokenizer.decode_program(ids[len(prompt) + 1 :].tolist())""",
+}
+
+
+def model_card(policy: Policy, summary: dict[str, Any], *, merge: bool = False) -> str:
     """Return the card as Markdown.
 
     Args:
         policy: what is exported.
         summary: the run's summary.json; empty if the run isn't finished.
+        merge: say that its adapters, if it has any, were added to their matrices.
     """
     config = policy.config
     window = config.text.max_prompt_tokens
-    native = config.text.tokenizer == "native"
-    imports, path = ("", "") if native else ("from pathlib import Path\n\n", ', Path(".")')
-    arguments = f'"{config.text.tokenizer}"{path}'
     start = "random weights" if config.model.weights is None else f"the weights {Path(config.model.weights).name}"
+    family = config.model.family
+    encodes = family == "t5"
+    adapters = bool(config.model.lora_rank) and not merge
     parts = [
         _HEAD.format(
+            library="peft" if adapters else "transformers",
+            pipeline="text2text-generation" if encodes else "text-generation",
+            family=family,
+            network="an encoder-decoder of the T5 family" if encodes else f"a decoder of the {family.title()} family",
             size=policy.model.num_parameters(),
             version=__version__,
             tasks=config.data.search_tasks,
@@ -89,11 +105,30 @@ def model_card(policy: Policy, summary: dict[str, Any]) -> str:
             recipe=config.recipe,
         ),
         _results(summary),
-        _USE.format(imports=imports, arguments=arguments, window=window),
+        _use(config, adapters),
         _LIMITS.format(window=window, program_window=config.text.max_program_tokens),
         _settings(config),
     ]
     return "\n".join(parts)
+
+
+def _use(config: Config, adapters: bool) -> str:
+    """Return how to draw a program from the export, which has all weights, or the adapters alone."""
+    native = config.text.tokenizer == "native"
+    imports, path = ("", "") if native else ("from pathlib import Path\n\n", ', Path(".")')
+    loader = FAMILIES[config.model.family].loader
+    load = f'{loader}.from_pretrained(".")'
+    if adapters:
+        load = f'PeftModel.from_pretrained({loader}.from_pretrained("WEIGHTS"), ".")  # WEIGHTS: see model.weights'
+    return _USE.format(
+        imports=imports,
+        arguments=f'"{config.text.tokenizer}"{path}',
+        window=config.text.max_prompt_tokens,
+        peft="from peft import PeftModel\n" if adapters else "",
+        loader=loader,
+        load=load,
+        generate=_GENERATE[config.model.family == "t5"],
+    )
 
 
 def _results(summary: dict[str, Any]) -> str:

@@ -1,6 +1,8 @@
 """Contract tests of runs with other policies than T5: the whole loop, resumed, read again, exported."""
 
+import ast
 import json
+import re
 
 import jax
 import numpy as np
@@ -11,6 +13,7 @@ from codeit_jax.config.loading import load_config
 from codeit_jax.inference import trained_policy
 from codeit_jax.model import build_model
 from codeit_jax.model.adapters import leaves
+from codeit_jax.model.families import FAMILIES
 from codeit_jax.model.huggingface import load_pretrained
 from codeit_jax.model.peft import load_adapters
 from codeit_jax.parallel import make_mesh
@@ -93,6 +96,12 @@ def test_it_samples_and_exports_what_it_learned(run, tmp_path, capsys):
     for path, leaf in leaves(params):
         if not adapts:
             np.testing.assert_array_equal(leaf, learned[path])
+    for name in ("plain", "merged")[: 1 + adapts]:
+        card = (tmp_path / name / "README.md").read_text()
+        [block] = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+        ast.parse(block)
+        assert f"from transformers import {FAMILIES[config.family].loader}\n" in block
+        assert ("PeftModel" in block) == (adapts and name == "plain")
     capsys.readouterr()
 
 
