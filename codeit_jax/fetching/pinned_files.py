@@ -162,7 +162,8 @@ def _check_lock(lock: Fetched, name: str, revision: str | None, folder: Path) ->
 
 
 def _read_lock(path: Path) -> Fetched | None:
-    if os.path.lexists(path.parent) and not os.path.isdir(path.parent):
+    there = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    if not os.path.isdir(there):
         raise UserError(f"{path.parent}: isn't a folder, expected one or a new path")
     if not os.path.lexists(path):
         return None

@@ -22,7 +22,10 @@ def read_evaluations(paths: Iterable[Path]) -> list[tuple[str, dict[str, Any]]]:
     """
     evaluations = []
     for path in paths:
-        content = read_json(path.expanduser(), max_bytes=_MAX_FILE_BYTES)
+        try:
+            content = read_json(path.expanduser(), max_bytes=_MAX_FILE_BYTES)
+        except UserError:
+            content = None
         if not isinstance(content, dict) or not isinstance(content.get("concepts"), dict):
             raise UserError(f"{path}: can't be read, expected a file that `codeit-jax evaluate --output` wrote")
         evaluations.append((path.stem, content))

@@ -28,6 +28,9 @@ def read_run_config(run: Path) -> Config:
     if not file.is_file():
         raise UserError(f"{run}: found no config.yaml, expected the directory of a run")
     check_kind(run.expanduser(), "train")
+    # An empty file would mean all defaults, and be taken for a run on other tasks.
+    if not read_bytes(file, max_bytes=_MAX_OBJECT_BYTES).strip():
+        raise UserError(f"{file}: empty, expected the configuration of a run")
     return load_config([file])
 
 
