@@ -141,7 +141,7 @@ def refuse_rest(tensors: Mapping[str, NDArray[Any]], folder: Path) -> None:
 
 
 def set_leaf(params: Params, path: str, value: NDArray[Any]) -> None:
-    """Put a parameter into a nested dict, making the dicts above it."""
+    """Set a parameter in a nested dict, making the dicts above it."""
     *folders, leaf = path.split("/")
     for folder in folders:
         params = params.setdefault(folder, {})

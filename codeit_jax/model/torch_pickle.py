@@ -147,7 +147,7 @@ class _Machine:
 def _allowed_global(argument: str) -> _Global:
     name = ".".join(argument.split(" "))  # pickletools gives module and name with a blank between them
     if name not in (_REBUILD_TENSOR, _ORDERED_DICT, *_STORAGE_DTYPES):
-        raise ValueError(f"its pickle asks for {_shown(name)}, expected tensors of {', '.join(_STORAGE_DTYPES)} only")
+        raise ValueError(f"its pickle asks for {_shown(name)}, expected nothing but tensors")
     return _Global(name)
 
 

@@ -51,6 +51,5 @@ def check_skipped(steps: Sequence[StepMetrics], config: TrainingConfig) -> None:
         cause = "wasn't finite or spiked" if config.skip_spikes else "wasn't finite"
         raise DivergedError(
             f"loss or gradient {cause} in {run} steps in a row, expected at most {config.max_skipped_steps}; the last "
-            f"good step of this learning stage was number {len(steps) - run}, the last checkpoint is sound: "
-            "lower training.learning_rate or set training.clip_norm"
+            f"good step was number {len(steps) - run}: lower training.learning_rate or set training.clip_norm"
         )

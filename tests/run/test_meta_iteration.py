@@ -130,6 +130,7 @@ class Bench:
             sampler=FakeSampler(),
             learner=FakeLearner(),
             held_out=None,
+            whole=lambda params: params,
             pool=pool,
             sampling_sizes={},
             learning_sizes={},

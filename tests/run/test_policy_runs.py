@@ -111,7 +111,7 @@ def test_it_samples_and_exports_what_it_learned(run, tmp_path, capsys):
         (("model.sliding_window=8",), "model.sliding_window is 8 with model.family 't5', expected mistral or qwen2"),
         (("model.family=llama", "model.num_heads=3", "model.num_kv_heads=2"), "are 3, 2 and 8, expected the first"),
         (("model.vocabulary_size=9",), "model.vocabulary_size is 9, expected at least the tokenizer's"),
-        (("model.lora_weights=nowhere", "model.lora_rank=2"), "adapter_config.json: can't be read"),
+        (("model.lora_weights=nowhere", "model.lora_rank=2"), "adapter_config.json: no such file"),
     ],
 )
 def test_what_does_not_fit_is_one_line(tiny, tmp_path, settings, found):
