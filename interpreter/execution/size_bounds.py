@@ -8,7 +8,7 @@ arguments and from the work that was charged. The verdict is that of the exact w
 
 import sys
 from collections.abc import Collection, Sequence
-from itertools import chain, islice
+from itertools import chain
 from types import FunctionType
 from typing import Any
 
@@ -145,15 +145,14 @@ def tree_size(value: Any, max_weight: int = sys.maxsize) -> int:
     if type(value) not in _CONTAINERS:
         return 1
     weight = 1
-    level: Collection[Any] = value
+    level: Collection[Any] = (value,)
     while True:
-        weight += len(level)
+        weight += sum(map(len, level))
+        # Checked before the next level is walked, which may be as large as the square of this one.
         if weight > max_weight:
             raise SizeExceeded(f"value of more than {max_weight} nodes")
-        kinds = set(map(type, level))
-        if kinds.isdisjoint(_CONTAINERS):
-            return weight
-        if not kinds <= _CONTAINERS:
-            level = [child for child in level if type(child) in _CONTAINERS]
-        # Cut, because the next level may be as large as the square of this one.
-        level = list(islice(chain.from_iterable(level), max_weight))
+        try:
+            sum(chain.from_iterable(level))
+            return weight  # nothing but numbers can be added to a number; half as long as asking for their types
+        except TypeError:
+            level = [child for child in chain.from_iterable(level) if type(child) in _CONTAINERS]

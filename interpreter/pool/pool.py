@@ -217,7 +217,8 @@ class InterpreterPool:
     def _feed_alone(self) -> set[WorkerProcess]:
         """Give what is to be run alone to workers that were given nothing before, replacing those that are at rest."""
         fed = set()
-        at_rest = [worker for worker in self.workers if not worker.in_flight]
+        # The newest one first: another one that was given nothing may have been killed too.
+        at_rest = [worker for worker in reversed(self.workers) if not worker.in_flight]
         for worker in sorted(at_rest, key=lambda worker: not worker.is_new):
             if not self._schedule.alone:
                 break

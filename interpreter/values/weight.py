@@ -50,7 +50,11 @@ def _num_nodes(values: Collection[Value], most: float, copies: int = 1) -> int:
             raise SizeExceeded(f"{total} nested elements, at most {METER.max_items}")
         if total > most:
             return total
-        level = list(chain.from_iterable(containers))
+        try:
+            sum(chain.from_iterable(containers))
+            return total  # nothing but numbers can be added to a number; half as long as asking for the types of a list
+        except TypeError:
+            level = list(chain.from_iterable(containers))
     raise SizeExceeded(f"nested more than {METER.max_nesting} levels deep")
 
 

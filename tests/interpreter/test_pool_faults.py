@@ -119,6 +119,8 @@ def test_what_is_tried_alone_gets_a_worker_that_was_given_nothing_before(monkeyp
     with misbehaving_pool(2, LIMITS) as pool:
         pending = pool.submit([Job(["stop", GOOD, GOOD], GRIDS)] * 2)
         for _ in range(3):  # for lost answers, as a suspect, alone
+            while any(worker.protections is None for worker in pool.workers):  # it isn't to die of the start
+                pool.poll()
             for worker in pool.workers:
                 os.kill(worker.pid, signal.SIGKILL)
                 os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)
