@@ -90,7 +90,9 @@ def test_the_page_has_the_solved_tasks_and_their_programs(run, capsys):
     assert "jax " in origin["versions"]
     assert "not recorded" not in {origin[key] for key in ("version", "started", "host", "devices", "processor")}
     table = result["tables"]["solved1"]["rows"]
-    assert [row[1:] for row in table] == [[str(n) for n in summary["solved"][key].values()] for key in ROW_NAMES if key in summary["solved"]]
+    assert [row[1:] for row in table] == [
+        [str(n) for n in summary["solved"][key].values()] for key in ROW_NAMES if key in summary["solved"]
+    ]
     assert "http:" not in text
     assert "https:" not in text
     policy = html.unescape(text.partition('Policy" content="')[2].partition('">')[0])
