@@ -48,6 +48,7 @@ def restored_on(directory, name):
     return {jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf) for path, leaf in leaves}
 
 
+@pytest.mark.slow
 def test_twenty_steps_after_a_change_of_devices_differ_by_rounding_only(tiny, whole, on_mesh, tmp_path, monkeypatch):
     for name in ("8x1", "4x2"):
         monkeypatch.setattr(faults, "armed", faults.read_fault("learn:4:term"))

@@ -42,6 +42,7 @@ def sample(random_params, grammar: str, samples_per_task: int = 100) -> list:
     return [program for batch in batches for program in batch if program.finished]
 
 
+@pytest.mark.slow
 def test_finished_samples_of_random_weights_parse(random_params):
     """Of 8,000 samples with random weights the finished ones parse, all of them: 99.9 % are asked for."""
     finished = sample(random_params, "syntax", samples_per_task=1_000)

@@ -89,7 +89,7 @@ def test_batches_made_ahead_give_the_bits_of_a_plain_loop(random_params):
     jax.tree.map(np.testing.assert_array_equal, fed.params, state.params)
 
 
-@pytest.mark.parametrize("devices", [1, 8])
+@pytest.mark.parametrize("devices", [1, pytest.param(8, marks=pytest.mark.slow)])
 def test_everything_is_compiled_before_the_first_step(random_params, devices):
     """The first draw has short prompts only; what the second needs besides was compiled with it."""
     learner, mesh = make_learner(devices)

@@ -192,6 +192,7 @@ def test_bfloat16_computes_but_keeps_nothing(state):
     np.testing.assert_allclose(low.grad_norm, exact.grad_norm, rtol=5e-2)
 
 
+@pytest.mark.slow
 def test_saving_memory_and_unrolling_change_no_gradient(random_params):
     config = replace(MODEL.config, num_encoder_layers=2, num_decoder_layers=2)
     params = random_params(T5Model(config, 400))

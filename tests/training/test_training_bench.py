@@ -32,6 +32,7 @@ def test_other_losses_than_torchs_are_an_error():
         training.compare_losses("case", {training.OURS: lambda: float("nan"), training.TORCH: lambda: 1.0}, report)
 
 
+@pytest.mark.slow
 def test_without_torch_ours_are_timed_alone(monkeypatch):
     monkeypatch.setattr(training, "torch_step", missing)
     monkeypatch.setattr(training, "time_mix", lambda *arguments: None)
