@@ -5,12 +5,14 @@ isn't installed. The blocks are our own documentation, not input.
 """
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
 BLOCK = re.compile(r"^```python *(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -25,7 +27,8 @@ def main(files: list[str]) -> int:
         if not blocks:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            result = subprocess.run([sys.executable, "-c", "\n".join(blocks)], cwd=folder)
+            # Elsewhere, so that a block leaves nothing here; the root is on the path for what isn't installed, the tests.
+            result = subprocess.run([sys.executable, "-c", "\n".join(blocks)], cwd=folder, env=ENVIRONMENT)
         print(f"{name}: {len(blocks)} code blocks, {'ok' if result.returncode == 0 else 'FAILED'}", flush=True)
         failures += result.returncode != 0
     return 1 if failures else 0
