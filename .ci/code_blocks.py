@@ -27,7 +27,7 @@ def main(files: list[str]) -> int:
         if not blocks:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            # Elsewhere, so that a block leaves nothing here; the root is on the path for what isn't installed, the tests.
+            # Elsewhere, so that a block leaves nothing here. What is not installed, the tests, is found by the path.
             result = subprocess.run([sys.executable, "-c", "\n".join(blocks)], cwd=folder, env=ENVIRONMENT)
         print(f"{name}: {len(blocks)} code blocks, {'ok' if result.returncode == 0 else 'FAILED'}", flush=True)
         failures += result.returncode != 0
