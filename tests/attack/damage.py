@@ -100,7 +100,7 @@ PLACES = ["pipe", "folder", "loop", "dangling", "endless", "memory", "sparse"]
 
 
 def place(kind: str, path: Path) -> None:
-    """Put something at a path that is no file to be read."""
+    """Make at a path what is no file to be read."""
     path.unlink(missing_ok=True)
     match kind:
         case "pipe":

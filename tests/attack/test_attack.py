@@ -50,7 +50,7 @@ def check(files, *, programs="programs.py", tasks="task.json"):
 
 
 def is_task(content):
-    """Say by the plainest means whether a file holds one task, the oracle of what must be read."""
+    """Return by the plainest means whether a file holds one task, the oracle of what must be read."""
 
     def is_grid(grid):
         rows = isinstance(grid, list) and 0 < len(grid) <= 30 and all(isinstance(row, list) for row in grid)

@@ -53,7 +53,7 @@ class ModelServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/v1"
 
     def handle_error(self, request, client_address):
-        """Say nothing of clients that were killed."""
+        """Be silent about clients that were killed."""
 
     def asked_for(self):
         """Return the last message, or the prompt, of each request."""

@@ -46,7 +46,7 @@ sys.exit(cli.main(sys.argv[2:]))
 
 
 def job_of(tiny, *settings, **environment):
-    """Put the tiny run under the harness."""
+    """Return the tiny run as a job of the harness."""
     return Job(
         command=lambda folder: tiny.command(folder, *settings),
         result=result_of,
@@ -93,7 +93,7 @@ def test_two_blows_end_a_run_at_once_and_lose_nothing_but_time(tiny, undisturbed
 
 
 def limit_files(megabytes):
-    """Let no file grow beyond a size: what a full disk or a quota says, without a disk."""
+    """Bound the size of files: what a full disk or a quota says, without a disk."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(megabytes * 2**20), resource.RLIM_INFINITY))
 
 

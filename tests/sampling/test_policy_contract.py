@@ -37,6 +37,8 @@ FAMILIES = {
     "t5, adapters": ModelConfig(family="t5", num_encoder_layers=1, lora_rank=3, lora_targets=ALL, **SIZES),
     "qwen2, adapters": ModelConfig(family="qwen2", num_kv_heads=2, lora_rank=3, lora_targets=ALL, **SIZES),
 }
+# Of the parameters, where with seed 0 no sample comes to its end.
+SEEDS = {"t5": 3, "t5, adapters": 3, "qwen2, adapters": 4}
 SETTINGS = DecodingSettings(
     max_tokens=8, segment=8, smallest_compaction=99, top_k=0, start_id=START, end_id=END, pad_id=PAD
 )
@@ -56,7 +58,7 @@ TEMPERATURE = np.float32(0.9)
 def policy(request, random_params):
     """A network with parameters that make peaked distributions, so that a wrong logit changes tokens."""
     model = build_model(FAMILIES[request.param], VOCABULARY)
-    params = random_params(model)
+    params = random_params(model, SEEDS.get(request.param, 0))
     scale = 2.0 if model.config.family == "t5" else 1.0
     for table in ("embedding", "head"):
         if table in params:
@@ -180,7 +182,9 @@ def test_eight_devices_do_what_one_does(policy):
     placed = jax.device_put(params, param_shardings(mesh, params))
     loss8, _, gradient8 = gradient_of(model, placed, jax.device_put(batch, rows))
     np.testing.assert_allclose(loss8, loss, rtol=1e-5)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), gradient8, gradient)
+    # What is below adapters is bfloat16, so sums in another order are rounded more.
+    atol = 1e-3 if model.config.lora_rank else 1e-4
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=atol), gradient8, gradient)
     # Four prompts for the four parts of the batch.
     equal(draw(policy, keys_of(), settings=PACKED, mesh=mesh), draw(policy, keys_of()))
 
